@@ -1,0 +1,1 @@
+//! The v1 executor API, from the executor's side.
