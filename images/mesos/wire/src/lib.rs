@@ -1,1 +1,16 @@
-//! To be written.
+//! What every Mesos program has in common on the wire: libprocess messages, the v1 API's JSON and
+//! RecordIO, the flags, and how masters are elected and found.
+//!
+//! The modules without sockets are pure codecs; `libprocess`, `http` and `zk` hold the sockets.
+
+pub mod attributes;
+pub mod duration;
+pub mod flags;
+pub mod http;
+pub mod json;
+pub mod libprocess;
+pub mod log;
+pub mod pid;
+pub mod recordio;
+pub mod resources;
+pub mod zk;

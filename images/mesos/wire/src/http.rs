@@ -1,0 +1,372 @@
+//! Plain HTTP as libprocess serves it: its texts for each status, JSON with `jsonp`, gzip for those
+//! who ask, and streams of records.
+
+mod query;
+
+use std::convert::Infallible;
+use std::io::Read as _;
+
+use bytes::Bytes;
+use futures_util::Stream;
+use http_body_util::{BodyExt as _, Full, StreamBody, combinators::UnsyncBoxBody};
+use hyper::body::{Frame, Incoming};
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, StatusCode};
+use protobuf::MessageDyn;
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+pub use query::{Query, percent_decode};
+
+use crate::json::{self, Dialect};
+
+/// The largest request body that is read, in bytes: protobuf's own limit.
+pub const MAX_BODY: usize = 64 * 1024 * 1024;
+
+/// Bodies at least this long, in bytes, are compressed for clients that accept it.
+const GZIP_FROM: usize = 1024;
+
+/// A request that is not a libprocess message.
+#[derive(Debug)]
+pub struct Request {
+    /// Its method.
+    pub method: Method,
+    /// The id of the process that it is for, such as `master` or `files`.
+    pub process: String,
+    /// The path behind the process' id, without slashes at its ends: `api/v1/scheduler`.
+    pub path: String,
+    /// The query, decoded.
+    pub query: Query,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// The path and query as they came.
+    pub target: String,
+    /// What follows the headers, unread.
+    pub body: Incoming,
+}
+
+impl Request {
+    /// A header's value as text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// Reads the whole body, decompressed; the error is the answer to give.
+    pub async fn bytes(&mut self) -> Result<Bytes, Response> {
+        let body = read_bounded(&mut self.body).await?;
+        match self.header("content-encoding") {
+            Some("gzip") => gunzip(&body),
+            _ => Ok(body),
+        }
+    }
+
+    /// Whether the client takes answers of this media type. No `Accept` takes everything.
+    pub fn accepts(&self, media_type: &str) -> bool {
+        let Some(accept) = self.header("accept") else {
+            return true;
+        };
+        let main = media_type.split('/').next().unwrap_or_default();
+        accept.split(',').any(|range| {
+            let range = range.split(';').next().unwrap_or_default().trim();
+            range == media_type || range == "*/*" || range.strip_suffix("/*") == Some(main)
+        })
+    }
+}
+
+/// Collects a body of at most [`MAX_BODY`] bytes; the error is the answer to give.
+pub(crate) async fn read_bounded(body: &mut Incoming) -> Result<Bytes, Response> {
+    let mut all = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Response::status(StatusCode::BAD_REQUEST))?;
+        if let Ok(data) = frame.into_data() {
+            if all.len() + data.len() > MAX_BODY {
+                return Err(Response::status(StatusCode::PAYLOAD_TOO_LARGE));
+            }
+            all.extend_from_slice(&data);
+        }
+    }
+    Ok(all.into())
+}
+
+/// Decompresses a body to at most [`MAX_BODY`] bytes; the error is the answer to give.
+pub(crate) fn gunzip(body: &[u8]) -> Result<Bytes, Response> {
+    let mut plain = Vec::new();
+    flate2::read::GzDecoder::new(body)
+        .take(MAX_BODY as u64 + 1)
+        .read_to_end(&mut plain)
+        .map_err(|_| Response::text(StatusCode::BAD_REQUEST, "Failed to decompress body"))?;
+    if plain.len() > MAX_BODY {
+        return Err(Response::status(StatusCode::PAYLOAD_TOO_LARGE));
+    }
+    Ok(plain.into())
+}
+
+/// What an answer carries.
+#[derive(Debug)]
+pub enum Body {
+    /// All of it.
+    Whole(Bytes),
+    /// Pieces, until the sender is dropped.
+    Pieces(mpsc::Receiver<Bytes>),
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Response {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers, but those that follow from the body.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Body,
+}
+
+impl Response {
+    /// A status with the text that libprocess gives it: `404 Not Found.`
+    pub fn status(status: StatusCode) -> Self {
+        let text = match status {
+            StatusCode::OK | StatusCode::ACCEPTED => String::new(),
+            _ => format!(
+                "{} {}.",
+                status.as_str(),
+                status.canonical_reason().unwrap_or_default()
+            ),
+        };
+        Self::text(status, text)
+    }
+
+    /// A status with a text of its own.
+    pub fn text(status: StatusCode, text: impl Into<String>) -> Self {
+        Self::bytes(
+            status,
+            "text/plain; charset=utf-8",
+            text.into().into_bytes(),
+        )
+    }
+
+    /// Bytes of some media type.
+    pub fn bytes(status: StatusCode, media_type: &str, bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        let mut response = Self {
+            status,
+            headers: HeaderMap::new(),
+            body: Body::Whole(bytes.clone()),
+        };
+        if !bytes.is_empty() {
+            response.set(header::CONTENT_TYPE, media_type);
+        }
+        response
+    }
+
+    /// A JSON document, wrapped in a call where the query has `jsonp`.
+    pub fn json(query: &Query, value: &Value) -> Self {
+        match query.get("jsonp") {
+            Some(callback) => Self::bytes(
+                StatusCode::OK,
+                "text/javascript",
+                format!("{callback}({value})"),
+            ),
+            None => Self::bytes(StatusCode::OK, "application/json", value.to_string()),
+        }
+    }
+
+    /// A v1 message in JSON or protobuf, whichever the client prefers; 406 if it takes neither.
+    pub fn message(request: &Request, message: &dyn MessageDyn) -> Self {
+        match Media::accepted(request) {
+            Some(media) => Self::bytes(StatusCode::OK, media.name(), media.encode(message)),
+            None => not_acceptable(),
+        }
+    }
+
+    /// 307 to another place, with an empty body.
+    pub fn redirect(location: &str) -> Self {
+        let mut response = Self::bytes(StatusCode::TEMPORARY_REDIRECT, "", Bytes::new());
+        response.set(header::LOCATION, location);
+        response
+    }
+
+    /// 405, naming the methods that are allowed.
+    pub fn method_not_allowed(allowed: &[&str], got: &Method) -> Self {
+        let quoted: Vec<String> = allowed.iter().map(|m| format!("'{m}'")).collect();
+        let mut response = Self::text(
+            StatusCode::METHOD_NOT_ALLOWED,
+            format!(
+                "405 Method Not Allowed. Expecting one of {{ {} }}, but received '{got}'.",
+                quoted.join(", ")
+            ),
+        );
+        response.set(header::ALLOW, &allowed.join(", "));
+        response
+    }
+
+    /// A stream, and the sender that feeds it. The client is gone when sending fails.
+    pub fn stream(media_type: &str, capacity: usize) -> (mpsc::Sender<Bytes>, Self) {
+        let (sender, receiver) = mpsc::channel(capacity);
+        let mut response = Self {
+            status: StatusCode::OK,
+            headers: HeaderMap::new(),
+            body: Body::Pieces(receiver),
+        };
+        response.set(header::CONTENT_TYPE, media_type);
+        (sender, response)
+    }
+
+    /// Sets a header; one that HTTP does not allow is left out.
+    pub fn set(&mut self, name: HeaderName, value: &str) {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(name, value);
+        }
+    }
+
+    /// The answer as hyper sends it, compressed where `accept_encoding` asks for it.
+    pub(crate) fn into_hyper(
+        mut self,
+        accept_encoding: Option<&HeaderValue>,
+    ) -> hyper::Response<UnsyncBoxBody<Bytes, Infallible>> {
+        let body = match self.body {
+            Body::Whole(bytes) => {
+                let compress = bytes.len() >= GZIP_FROM
+                    && !self.headers.contains_key(header::CONTENT_ENCODING)
+                    && accept_encoding
+                        .and_then(|v| v.to_str().ok())
+                        .is_some_and(accepts_gzip);
+                let bytes = match compress.then(|| gzip(&bytes)).flatten() {
+                    Some(small) => {
+                        self.headers
+                            .insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+                        small
+                    }
+                    None => bytes,
+                };
+                Full::new(bytes).boxed_unsync()
+            }
+            Body::Pieces(receiver) => StreamBody::new(Pieces(receiver)).boxed_unsync(),
+        };
+        let mut response = hyper::Response::new(body);
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response
+    }
+}
+
+/// 406, as every v1 endpoint words it.
+pub fn not_acceptable() -> Response {
+    Response::text(
+        StatusCode::NOT_ACCEPTABLE,
+        "Expecting 'Accept' to allow 'application/x-protobuf' or 'application/json'",
+    )
+}
+
+/// The two forms of the v1 API's messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Media {
+    /// `application/json`.
+    Json,
+    /// `application/x-protobuf`.
+    Protobuf,
+}
+
+impl Media {
+    /// The form that a media type names; parameters are not allowed.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "application/json" => Some(Self::Json),
+            "application/x-protobuf" => Some(Self::Protobuf),
+            _ => None,
+        }
+    }
+
+    /// The media type.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Protobuf => "application/x-protobuf",
+        }
+    }
+
+    /// The form that the client takes, JSON before protobuf.
+    pub fn accepted(request: &Request) -> Option<Self> {
+        [Self::Json, Self::Protobuf]
+            .into_iter()
+            .find(|media| request.accepts(media.name()))
+    }
+
+    /// A message in this form, under v1 names.
+    pub fn encode(self, message: &dyn MessageDyn) -> Vec<u8> {
+        match self {
+            Self::Json => json::to_vec(message, Dialect::V1),
+            // Writing to memory fails only for lack of a required field, which is a fault of ours
+            // that the reader reports better than a broken stream would.
+            Self::Protobuf => message.write_to_bytes_dyn().unwrap_or_default(),
+        }
+    }
+}
+
+struct Pieces(mpsc::Receiver<Bytes>);
+
+impl Stream for Pieces {
+    type Item = Result<Frame<Bytes>, Infallible>;
+
+    fn poll_next(
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Self::Item>> {
+        self.0
+            .poll_recv(context)
+            .map(|piece| piece.map(|bytes| Ok(Frame::data(bytes))))
+    }
+}
+
+/// Whether an `Accept-Encoding` allows gzip: named, or covered by `*`, and not with a weight of 0.
+fn accepts_gzip(accept: &str) -> bool {
+    accept.split(',').any(|part| {
+        let mut words = part.split(';').map(str::trim);
+        let named = matches!(words.next(), Some("gzip" | "*"));
+        let refused = words.any(|word| {
+            word.strip_prefix("q=")
+                .and_then(|q| q.parse::<f32>().ok())
+                .is_some_and(|q| q <= 0.0)
+        });
+        named && !refused
+    })
+}
+
+fn gzip(bytes: &[u8]) -> Option<Bytes> {
+    let mut small = Vec::with_capacity(bytes.len() / 4);
+    flate2::read::GzEncoder::new(bytes, flate2::Compression::fast())
+        .read_to_end(&mut small)
+        .ok()?;
+    Some(small.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_is_used_for_those_who_accept_it() {
+        for (accept, want) in [
+            ("gzip", true),
+            ("deflate, gzip;q=0.5", true),
+            ("*", true),
+            ("gzip;q=0", false),
+            ("identity", false),
+        ] {
+            assert_eq!(accepts_gzip(accept), want, "case `{accept}`");
+        }
+    }
+
+    #[test]
+    fn statuses_have_the_texts_of_libprocess() {
+        for (status, want) in [
+            (StatusCode::NOT_FOUND, "404 Not Found."),
+            (StatusCode::NOT_IMPLEMENTED, "501 Not Implemented."),
+            (StatusCode::ACCEPTED, ""),
+        ] {
+            let Body::Whole(body) = Response::status(status).body else {
+                panic!("a stream");
+            };
+            assert_eq!(body, want);
+        }
+    }
+}
