@@ -8,6 +8,7 @@
 #![allow(
     unreachable_pub,
     clippy::all,
+    clippy::unwrap_used,
     reason = "the code in the included module is generated"
 )]
 
