@@ -44,7 +44,7 @@ pub fn format(duration: Duration) -> String {
     let nanos = duration.as_nanos();
     UNITS
         .iter()
-        .find(|(_, unit)| nanos != 0 && nanos % unit == 0)
+        .find(|(_, unit)| nanos != 0 && nanos.is_multiple_of(*unit))
         .map_or_else(
             || "0ns".to_string(),
             |(name, unit)| format!("{}{name}", nanos / unit),

@@ -105,21 +105,17 @@ mod tests {
 
     #[test]
     fn the_lowest_number_leads() {
-        let cases: [(&[&str], Option<(&str, &str)>); 4] = [
-            (&[], None),
-            (&["log_replicas"], None),
+        let cases = [
+            ("", None),
+            ("log_replicas", None),
             (
-                &[
-                    "json.info_0000000010",
-                    "json.info_0000000009",
-                    "log_replicas",
-                ],
+                "json.info_0000000010 json.info_0000000009 log_replicas",
                 Some(("json.info", "json.info_0000000009")),
             ),
-            (&["info_0000000002", "0000000001"], Some(("", "0000000001"))),
+            ("info_0000000002 0000000001", Some(("", "0000000001"))),
         ];
         for (children, want) in cases {
-            let children: Vec<String> = children.iter().map(|c| c.to_string()).collect();
+            let children: Vec<String> = children.split_whitespace().map(str::to_string).collect();
             assert_eq!(leading(&children), want);
         }
     }
