@@ -158,8 +158,13 @@ impl JobUpdateStatus {
     pub const AWAITING_PULSE: &'static [Self] =
         &[Self::RollForwardAwaitingPulse, Self::RollBackAwaitingPulse];
     /// The states no update leaves.
-    pub const TERMINAL: &'static [Self] =
-        &[Self::RolledForward, Self::RolledBack, Self::Aborted, Self::Error, Self::Failed];
+    pub const TERMINAL: &'static [Self] = &[
+        Self::RolledForward,
+        Self::RolledBack,
+        Self::Aborted,
+        Self::Error,
+        Self::Failed,
+    ];
 
     /// Whether it is in [`Self::ACTIVE`].
     pub fn is_active(self) -> bool {

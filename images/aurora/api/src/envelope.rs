@@ -44,7 +44,10 @@ pub enum BadReply {
     Exception(ApplicationError),
     /// It is not a reply to this call.
     #[error("expected the reply to `{expected}`, got {found}")]
-    Unexpected { expected: &'static str, found: String },
+    Unexpected {
+        expected: &'static str,
+        found: String,
+    },
     /// It is no Thrift message at all.
     #[error("not a thrift message")]
     Malformed(#[from] thrift::Error),
@@ -65,12 +68,18 @@ pub fn decode_call(protocol: Protocol, body: &[u8]) -> Result<Request, BadCall> 
     let mut head = None;
     let read = protocol.reading(body, |input| {
         let found = input.read_message_begin()?;
-        let (name, kind, sequence) =
-            (found.name.clone(), found.message_type, found.sequence_number);
+        let (name, kind, sequence) = (
+            found.name.clone(),
+            found.message_type,
+            found.sequence_number,
+        );
         head = Some((name.clone(), sequence));
         if !matches!(kind, TMessageType::Call | TMessageType::OneWay) {
             let message = format!("Invalid message type: {}", u8::from(kind));
-            return Err(application(ApplicationErrorKind::InvalidMessageType, message));
+            return Err(application(
+                ApplicationErrorKind::InvalidMessageType,
+                message,
+            ));
         }
         let Some(call) = Call::read_args(&name, input)? else {
             let message = format!("Invalid method name: '{name}'");
@@ -80,9 +89,11 @@ pub fn decode_call(protocol: Protocol, body: &[u8]) -> Result<Request, BadCall> 
         Ok(Request { sequence, call })
     });
     read.map_err(|error| match (head, error) {
-        (Some((method, sequence)), thrift::Error::Application(exception)) => {
-            BadCall::Refused { method, sequence, exception }
-        }
+        (Some((method, sequence)), thrift::Error::Application(exception)) => BadCall::Refused {
+            method,
+            sequence,
+            exception,
+        },
         (Some((method, sequence)), thrift::Error::Protocol(error)) => BadCall::Refused {
             method,
             sequence,
@@ -134,7 +145,7 @@ pub fn encode_exception(
 /// The response in the body of the reply to `call`.
 pub fn decode_reply(protocol: Protocol, call: &Call, body: &[u8]) -> Result<Response, BadReply> {
     enum Reply {
-        Response(Option<Response>),
+        Response(Option<Box<Response>>),
         Exception(ApplicationError),
         Other(String),
     }
@@ -142,7 +153,7 @@ pub fn decode_reply(protocol: Protocol, call: &Call, body: &[u8]) -> Result<Resp
     let reply = protocol.reading(body, |input| {
         let head = input.read_message_begin()?;
         let reply = match head.message_type {
-            TMessageType::Reply => Reply::Response(read_success(input)?),
+            TMessageType::Reply => Reply::Response(read_success(input)?.map(Box::new)),
             TMessageType::Exception => Reply::Exception(read_exception(input)?),
             other => {
                 input.skip(TType::Struct)?;
@@ -157,10 +168,11 @@ pub fn decode_reply(protocol: Protocol, call: &Call, body: &[u8]) -> Result<Resp
         })
     })?;
     match reply {
-        Reply::Response(Some(response)) => Ok(response),
-        Reply::Response(None) => {
-            Err(BadReply::Unexpected { expected, found: "one without a result".to_owned() })
-        }
+        Reply::Response(Some(response)) => Ok(*response),
+        Reply::Response(None) => Err(BadReply::Unexpected {
+            expected,
+            found: "one without a result".to_owned(),
+        }),
         Reply::Exception(exception) => Err(BadReply::Exception(exception)),
         Reply::Other(found) => Err(BadReply::Unexpected { expected, found }),
     }
@@ -212,9 +224,11 @@ fn read_exception(input: &mut dyn TInputProtocol) -> thrift::Result<ApplicationE
 /// The bytes that answer a refused call; `None` for what is no message at all.
 pub fn encode_refusal(protocol: Protocol, refused: &BadCall) -> Option<thrift::Result<Vec<u8>>> {
     match refused {
-        BadCall::Refused { method, sequence, exception } => {
-            Some(encode_exception(protocol, method, *sequence, exception))
-        }
+        BadCall::Refused {
+            method,
+            sequence,
+            exception,
+        } => Some(encode_exception(protocol, method, *sequence, exception)),
         BadCall::Malformed(_) => None,
     }
 }

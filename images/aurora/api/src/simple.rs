@@ -50,7 +50,11 @@ impl SimpleError {
         if found.chars().count() > SHOWN {
             found = found.chars().take(SHOWN).chain("...".chars()).collect();
         }
-        Self { path: String::new(), expected, found }
+        Self {
+            path: String::new(),
+            expected,
+            found,
+        }
     }
 
     pub(crate) fn within(mut self, outer: &str) -> Self {

@@ -75,11 +75,17 @@ impl From<f64> for Double {
 pub struct Binary(pub Vec<u8>);
 
 /// Neither protocol writes struct names.
-pub(crate) const STRUCT: TStructIdentifier = TStructIdentifier { name: String::new() };
+pub(crate) const STRUCT: TStructIdentifier = TStructIdentifier {
+    name: String::new(),
+};
 
 /// A field's head. Neither protocol writes field names.
 pub(crate) fn field<T: Value>(id: i16) -> TFieldIdentifier {
-    TFieldIdentifier { name: None, field_type: T::WIRE, id: Some(id) }
+    TFieldIdentifier {
+        name: None,
+        field_type: T::WIRE,
+        id: Some(id),
+    }
 }
 
 pub(crate) fn invalid(message: String) -> thrift::Error {
@@ -132,15 +138,24 @@ macro_rules! primitive {
     };
 }
 
-primitive!(bool, Bool, Bool, read_bool, write_bool, |b, style| style.bool(b), |j| match j {
-    Json::Bool(b) => Some(*b),
-    Json::Number(n) => n.as_i64().map(|n| n != 0),
-    _ => None,
-});
+primitive!(
+    bool,
+    Bool,
+    Bool,
+    read_bool,
+    write_bool,
+    |b, style| style.bool(b),
+    |j| match j {
+        Json::Bool(b) => Some(*b),
+        Json::Number(n) => n.as_i64().map(|n| n != 0),
+        _ => None,
+    }
+);
 primitive!(i32, I32, I32, read_i32, write_i32, |n, _| n.into(), |j| j
     .as_i64()
     .and_then(|n| i32::try_from(n).ok()));
-primitive!(i64, I64, I64, read_i64, write_i64, |n, _| n.into(), |j| j.as_i64());
+primitive!(i64, I64, I64, read_i64, write_i64, |n, _| n.into(), |j| j
+    .as_i64());
 
 impl Value for Double {
     const WIRE: TType = TType::Double;
@@ -197,7 +212,9 @@ impl Value for Binary {
     }
     fn to_simple(&self, _: Style) -> Json {
         use base64::Engine as _;
-        base64::engine::general_purpose::STANDARD.encode(&self.0).into()
+        base64::engine::general_purpose::STANDARD
+            .encode(&self.0)
+            .into()
     }
     fn from_simple(json: &Json) -> Result<Self, SimpleError> {
         use base64::Engine as _;
@@ -226,7 +243,8 @@ impl<T: Value> Value for Option<T> {
         self.is_some()
     }
     fn to_simple(&self, style: Style) -> Json {
-        self.as_ref().map_or(Json::Null, |value| value.to_simple(style))
+        self.as_ref()
+            .map_or(Json::Null, |value| value.to_simple(style))
     }
     fn from_simple(json: &Json) -> Result<Self, SimpleError> {
         match json {
@@ -325,14 +343,21 @@ impl<V: Value> Value for BTreeMap<String, V> {
         output.write_map_end()
     }
     fn to_simple(&self, style: Style) -> Json {
-        let entries = self.iter().map(|(key, value)| (key.clone(), value.to_simple(style)));
+        let entries = self
+            .iter()
+            .map(|(key, value)| (key.clone(), value.to_simple(style)));
         Json::Object(entries.collect())
     }
     fn from_simple(json: &Json) -> Result<Self, SimpleError> {
         json.as_object()
             .ok_or_else(|| SimpleError::mismatch("map", json))?
             .iter()
-            .map(|(key, value)| Ok((key.clone(), V::from_simple(value).map_err(|e| e.within(key))?)))
+            .map(|(key, value)| {
+                Ok((
+                    key.clone(),
+                    V::from_simple(value).map_err(|e| e.within(key))?,
+                ))
+            })
             .collect()
     }
 }

@@ -29,16 +29,20 @@ impl Listing {
             Type::Enum(schema) => {
                 let mut values = schema.values.to_vec();
                 values.sort_by_key(|(_, number)| *number);
-                let values: Vec<String> =
-                    values.iter().map(|(name, number)| format!("{name} {number}")).collect();
-                self.types.insert(schema.name, format!("enum {}", values.join(", ")));
+                let values: Vec<String> = values
+                    .iter()
+                    .map(|(name, number)| format!("{name} {number}"))
+                    .collect();
+                self.types
+                    .insert(schema.name, format!("enum {}", values.join(", ")));
                 schema.name.to_owned()
             }
             Type::Struct(schema) => {
                 if !self.types.contains_key(schema.name) {
                     self.types.insert(schema.name, String::new());
                     let fields = self.fields(schema);
-                    self.types.insert(schema.name, format!("{:?} {fields}", schema.shape));
+                    self.types
+                        .insert(schema.name, format!("{:?} {fields}", schema.shape));
                 }
                 schema.name.to_owned()
             }
@@ -60,7 +64,13 @@ fn the_interface_is_as_reviewed() {
     let mut listing = Listing::default();
     let mut text = String::new();
     for (name, service, schema) in Call::methods() {
-        writeln!(text, "{}.{name}({})", service.name(), listing.fields(schema)).unwrap();
+        writeln!(
+            text,
+            "{}.{name}({})",
+            service.name(),
+            listing.fields(schema)
+        )
+        .unwrap();
     }
     for ty in [Response::schema(), LogEntry::schema(), Package::schema()] {
         listing.name(&ty);

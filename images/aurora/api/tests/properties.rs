@@ -1,11 +1,13 @@
 //! Every type survives every encoding, and no bytes make a reader panic.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod made_up;
 
+use aurora_api::calls::GetRoleSummaryArgs;
 use aurora_api::envelope::{decode_call, decode_reply, encode_call, encode_reply};
 use aurora_api::simple::{Style, from_simple, to_simple};
 use aurora_api::storage::{LogEntry, Snapshot};
-use aurora_api::calls::GetRoleSummaryArgs;
 use aurora_api::types::{Lock, Package, Response, TaskConfig};
 use aurora_api::{Call, Protocol, Value};
 use made_up::Maker;
@@ -21,7 +23,11 @@ fn survives<T: Value + PartialEq + std::fmt::Debug>(seed: u64) {
         assert_eq!(protocol.decode::<T>(&bytes).unwrap(), value, "{protocol:?}");
     }
     for style in [Style::Names, Style::Numbers] {
-        assert_eq!(from_simple::<T>(&to_simple(&value, style)).unwrap(), value, "{style:?}");
+        assert_eq!(
+            from_simple::<T>(&to_simple(&value, style)).unwrap(),
+            value,
+            "{style:?}"
+        );
     }
 }
 
@@ -104,5 +110,9 @@ fn deep_nesting_is_refused() {
     let deep: Vec<u8> = [12, 0, 1].repeat(100_000);
     assert!(Protocol::Binary.decode::<TaskConfig>(&deep).is_err());
     let deep = "{\"1\":{\"rec\":".repeat(100_000);
-    assert!(Protocol::Json.decode::<TaskConfig>(deep.as_bytes()).is_err());
+    assert!(
+        Protocol::Json
+            .decode::<TaskConfig>(deep.as_bytes())
+            .is_err()
+    );
 }

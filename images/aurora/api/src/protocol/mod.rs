@@ -49,7 +49,9 @@ impl Protocol {
         if normal == BINARY_MEDIA_TYPE {
             Some(Self::Binary)
         } else {
-            JSON_REQUEST_TYPES.contains(&normal.as_str()).then_some(Self::Json)
+            JSON_REQUEST_TYPES
+                .contains(&normal.as_str())
+                .then_some(Self::Json)
         }
     }
 
@@ -148,7 +150,9 @@ fn bounds(length: usize) -> thrift::Result<TConfiguration> {
 
 /// Case and the blanks around `;` and `=` mean nothing in a media type.
 fn normalized(media_type: &str) -> String {
-    let mut parts = media_type.split(';').map(|part| part.trim().to_ascii_lowercase());
+    let mut parts = media_type
+        .split(';')
+        .map(|part| part.trim().to_ascii_lowercase());
     let mut normal = parts.next().unwrap_or_default();
     for part in parts {
         normal.push_str("; ");
@@ -172,14 +176,27 @@ mod tests {
             ("application/x-thrift", Some(Protocol::Json)),
             ("application/json", Some(Protocol::Json)),
             ("application/vnd.apache.thrift.json", Some(Protocol::Json)),
-            ("application/vnd.apache.thrift.json; charset=utf-8", Some(Protocol::Json)),
-            ("application/vnd.apache.thrift.json;charset=UTF-8", Some(Protocol::Json)),
-            ("application/vnd.apache.thrift.binary", Some(Protocol::Binary)),
+            (
+                "application/vnd.apache.thrift.json; charset=utf-8",
+                Some(Protocol::Json),
+            ),
+            (
+                "application/vnd.apache.thrift.json;charset=UTF-8",
+                Some(Protocol::Json),
+            ),
+            (
+                "application/vnd.apache.thrift.binary",
+                Some(Protocol::Binary),
+            ),
             ("application/json; charset=utf-8", None),
             ("text/plain", None),
             ("", None),
         ] {
-            assert_eq!(Protocol::of_request(Some(content_type)), expected, "{content_type}");
+            assert_eq!(
+                Protocol::of_request(Some(content_type)),
+                expected,
+                "{content_type}"
+            );
         }
     }
 
@@ -187,8 +204,14 @@ mod tests {
     fn only_a_lone_binary_accept_gets_tbinary() {
         for (accept, expected) in [
             (None, Protocol::Json),
-            (Some("application/vnd.apache.thrift.binary"), Protocol::Binary),
-            (Some("application/vnd.apache.thrift.binary, */*"), Protocol::Json),
+            (
+                Some("application/vnd.apache.thrift.binary"),
+                Protocol::Binary,
+            ),
+            (
+                Some("application/vnd.apache.thrift.binary, */*"),
+                Protocol::Json,
+            ),
             (Some("*/*"), Protocol::Json),
             (Some("no such"), Protocol::Json),
         ] {

@@ -16,9 +16,15 @@ enum Frame {
     /// In an array: what is left of it.
     Array(std::vec::IntoIter<Json>),
     /// In a struct: its fields to come, and the value of the field begun.
-    Struct { fields: serde_json::map::IntoIter, value: Option<Json> },
+    Struct {
+        fields: serde_json::map::IntoIter,
+        value: Option<Json>,
+    },
     /// In a map: its entries to come, and the value that belongs to the key just read.
-    Map { entries: serde_json::map::IntoIter, value: Option<Json> },
+    Map {
+        entries: serde_json::map::IntoIter,
+        value: Option<Json>,
+    },
 }
 
 /// An input protocol over JSON text.
@@ -36,7 +42,10 @@ impl JsonReader {
     /// A reader of one JSON document, with nothing but blanks after it.
     pub fn new(text: &[u8]) -> thrift::Result<Self> {
         let root = serde_json::from_slice(text).map_err(|e| invalid(e.to_string()))?;
-        Ok(Self { root: Some(root), frames: Vec::new() })
+        Ok(Self {
+            root: Some(root),
+            frames: Vec::new(),
+        })
     }
 
     /// Fails if something is left unread.
@@ -107,7 +116,9 @@ impl JsonReader {
         let size = self.next_integer()?;
         match self.frames.last() {
             Some(Frame::Array(items)) if wire_size(items.len())? == size => Ok((element, size)),
-            _ => Err(invalid(format!("a list or set that says {size} elements has others"))),
+            _ => Err(invalid(format!(
+                "a list or set that says {size} elements has others"
+            ))),
         }
     }
 
@@ -115,7 +126,10 @@ impl JsonReader {
     fn leave(&mut self) -> thrift::Result<()> {
         match self.frames.pop() {
             Some(Frame::Array(items)) if items.len() == 0 => Ok(()),
-            Some(Frame::Map { entries, value: None }) if entries.len() == 0 => Ok(()),
+            Some(Frame::Map {
+                entries,
+                value: None,
+            }) if entries.len() == 0 => Ok(()),
             _ => Err(shape("the end of an array or a map")),
         }
     }
@@ -141,7 +155,9 @@ fn type_of(name: &str) -> thrift::Result<TType> {
 
 /// Thrift writes no padding, other writers do.
 fn base64_bytes(text: &str) -> Option<Vec<u8>> {
-    base64::engine::general_purpose::STANDARD_NO_PAD.decode(text.trim_end_matches('=')).ok()
+    base64::engine::general_purpose::STANDARD_NO_PAD
+        .decode(text.trim_end_matches('='))
+        .ok()
 }
 
 impl TInputProtocol for JsonReader {
@@ -161,7 +177,10 @@ impl TInputProtocol for JsonReader {
     }
     fn read_struct_begin(&mut self) -> thrift::Result<Option<TStructIdentifier>> {
         let fields = self.next_object()?.into_iter();
-        self.frames.push(Frame::Struct { fields, value: None });
+        self.frames.push(Frame::Struct {
+            fields,
+            value: None,
+        });
         Ok(None)
     }
     fn read_struct_end(&mut self) -> thrift::Result<()> {
@@ -175,9 +194,15 @@ impl TInputProtocol for JsonReader {
             return Err(shape("a struct"));
         };
         let Some((id, typed)) = fields.next() else {
-            return Ok(TFieldIdentifier { name: None, field_type: TType::Stop, id: Some(0) });
+            return Ok(TFieldIdentifier {
+                name: None,
+                field_type: TType::Stop,
+                id: Some(0),
+            });
         };
-        let id: i16 = id.parse().map_err(|_| invalid(format!("`{id}` is no field number")))?;
+        let id: i16 = id
+            .parse()
+            .map_err(|_| invalid(format!("`{id}` is no field number")))?;
         let Json::Object(typed) = typed else {
             return Err(shape("an object of a type's name and a value"));
         };
@@ -186,7 +211,11 @@ impl TInputProtocol for JsonReader {
             return Err(shape("an object of one type's name and one value"));
         };
         *value = Some(found);
-        Ok(TFieldIdentifier { name: None, field_type: type_of(&name)?, id: Some(id) })
+        Ok(TFieldIdentifier {
+            name: None,
+            field_type: type_of(&name)?,
+            id: Some(id),
+        })
     }
     fn read_field_end(&mut self) -> thrift::Result<()> {
         Ok(())
@@ -253,9 +282,14 @@ impl TInputProtocol for JsonReader {
         let size: i32 = self.next_integer()?;
         let entries = self.next_object()?;
         if wire_size(entries.len())? != size {
-            return Err(invalid(format!("a map that says {size} entries has others")));
+            return Err(invalid(format!(
+                "a map that says {size} entries has others"
+            )));
         }
-        self.frames.push(Frame::Map { entries: entries.into_iter(), value: None });
+        self.frames.push(Frame::Map {
+            entries: entries.into_iter(),
+            value: None,
+        });
         Ok(TMapIdentifier::new(key, value, size))
     }
     fn read_map_end(&mut self) -> thrift::Result<()> {

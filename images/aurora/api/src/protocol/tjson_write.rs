@@ -69,7 +69,10 @@ impl JsonWriter {
     fn open_object(&mut self) {
         self.separate();
         self.text.push(b'{');
-        self.contexts.push(Context::Object { empty: true, key: true });
+        self.contexts.push(Context::Object {
+            empty: true,
+            key: true,
+        });
     }
 
     fn close(&mut self) {
@@ -145,7 +148,9 @@ impl TOutputProtocol for JsonWriter {
         Ok(())
     }
     fn write_field_begin(&mut self, head: &TFieldIdentifier) -> thrift::Result<()> {
-        let id = head.id.ok_or_else(|| invalid("a field without a number".to_owned()))?;
+        let id = head
+            .id
+            .ok_or_else(|| invalid("a field without a number".to_owned()))?;
         self.number(&id.to_string());
         self.open_object();
         self.string(type_name(head.field_type)?)

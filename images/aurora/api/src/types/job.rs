@@ -44,7 +44,7 @@ thrift_struct! {
     /// A job as it is created.
     JobConfiguration {
         4 "cronSchedule" => cron_schedule: Option<String>,
-        5 "cronCollisionPolicy" => cron_collision_policy: CronCollisionPolicy,
+        5 "cronCollisionPolicy" => cron_collision_policy: Option<CronCollisionPolicy>,
         6 "taskConfig" => task_config: Option<TaskConfig>,
         7 "owner" => owner: Option<Identity>,
         8 "instanceCount" => instance_count: i32,
@@ -106,7 +106,11 @@ impl JobKey {
         environment: impl Into<String>,
         name: impl Into<String>,
     ) -> Self {
-        Self { role: role.into(), environment: environment.into(), name: name.into() }
+        Self {
+            role: role.into(),
+            environment: environment.into(),
+            name: name.into(),
+        }
     }
 }
 
@@ -124,7 +128,10 @@ impl Range {
         for instance in sorted {
             match ranges.last_mut() {
                 Some(range) if range.last.checked_add(1) == Some(instance) => range.last = instance,
-                _ => ranges.push(Self { first: instance, last: instance }),
+                _ => ranges.push(Self {
+                    first: instance,
+                    last: instance,
+                }),
             }
         }
         ranges.into_iter().collect()

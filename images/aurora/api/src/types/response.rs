@@ -129,8 +129,11 @@ thrift_union! {
 impl Response {
     /// The answer's messages, joined by `, ` as the original client shows them.
     pub fn message(&self) -> String {
-        let messages: Vec<&str> =
-            self.details.iter().filter_map(|detail| detail.message.as_deref()).collect();
+        let messages: Vec<&str> = self
+            .details
+            .iter()
+            .filter_map(|detail| detail.message.as_deref())
+            .collect();
         messages.join(", ")
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A whole message.
 #[derive(Debug, PartialEq)]
-pub struct Message {
+pub(crate) struct Message {
     name: String,
     kind: u32,
     sequence: u32,
@@ -13,7 +13,7 @@ pub struct Message {
 
 /// A value, with its container's types. A set's order means nothing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Dynamic {
+pub(crate) enum Dynamic {
     Bits(u8, u64),
     Text(Vec<u8>),
     Struct(BTreeMap<u16, Dynamic>),
@@ -28,7 +28,8 @@ impl Cursor<'_> {
     fn number(&mut self, width: usize) -> u64 {
         let (head, rest) = self.0.split_at(width);
         self.0 = rest;
-        head.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+        head.iter()
+            .fold(0, |number, byte| number << 8 | u64::from(*byte))
     }
 
     fn text(&mut self) -> Vec<u8> {
@@ -60,7 +61,11 @@ impl Cursor<'_> {
             13 => {
                 let (key, value, size) =
                     (self.number(1) as u8, self.number(1) as u8, self.number(4));
-                Dynamic::Map((0..size).map(|_| (self.value(key), self.value(value))).collect())
+                Dynamic::Map(
+                    (0..size)
+                        .map(|_| (self.value(key), self.value(value)))
+                        .collect(),
+                )
             }
             14 | 15 => {
                 let (element, size) = (self.number(1) as u8, self.number(4));
@@ -78,13 +83,18 @@ impl Cursor<'_> {
 
 impl Message {
     /// Parses a strict message; panics on what is none.
-    pub fn parse(bytes: &[u8]) -> Self {
+    pub(crate) fn parse(bytes: &[u8]) -> Self {
         let mut cursor = Cursor(bytes);
         let kind = cursor.number(4) as u32;
         let name = String::from_utf8(cursor.text()).unwrap();
         let sequence = cursor.number(4) as u32;
         let body = cursor.value(12);
         assert!(cursor.0.is_empty());
-        Self { name, kind, sequence, body }
+        Self {
+            name,
+            kind,
+            sequence,
+            body,
+        }
     }
 }

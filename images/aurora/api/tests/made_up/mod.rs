@@ -4,14 +4,17 @@ use aurora_api::schema::{Shape, StructSchema, Type};
 use serde_json::{Map, Value as Json};
 
 /// A small deterministic generator (splitmix64).
-pub struct Maker {
+pub(crate) struct Maker {
     state: u64,
     depth: u32,
 }
 
 impl Maker {
-    pub fn new(seed: u64) -> Self {
-        Self { state: seed, depth: 0 }
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            state: seed,
+            depth: 0,
+        }
     }
 
     fn next(&mut self) -> u64 {
@@ -26,22 +29,28 @@ impl Maker {
     }
 
     fn text(&mut self) -> String {
-        const PIECES: [&str; 10] = ["", "a", "www-data", "\"", "\\", "\n\u{1}", "é", "😀", "{{x}}", "/"];
-        (0..self.below(4)).map(|_| PIECES[self.below(PIECES.len() as u64) as usize]).collect()
+        const PIECES: [&str; 10] = [
+            "", "a", "www-data", "\"", "\\", "\n\u{1}", "é", "😀", "{{x}}", "/",
+        ];
+        (0..self.below(4))
+            .map(|_| PIECES[self.below(PIECES.len() as u64) as usize])
+            .collect()
     }
 
     /// A value of the type.
-    pub fn make(&mut self, ty: &Type) -> Json {
+    pub(crate) fn make(&mut self, ty: &Type) -> Json {
         match ty {
             Type::Bool => (self.below(2) == 1).into(),
             Type::I32 => ((self.next() >> self.below(64)) as i32).into(),
             Type::I64 => ((self.next() >> self.below(64)) as i64).into(),
-            Type::Double => (self.next() as i32 as f64 / [1.0, 3.0, 1e300][self.below(3) as usize]).into(),
+            Type::Double => {
+                (self.next() as i32 as f64 / [1.0, 3.0, 1e300][self.below(3) as usize]).into()
+            }
             Type::String => self.text().into(),
             Type::Binary => ["", "AA==", "AQID"][self.below(3) as usize].into(),
-            Type::Enum(schema) => {
-                schema.values[self.below(schema.values.len() as u64) as usize].0.into()
-            }
+            Type::Enum(schema) => schema.values[self.below(schema.values.len() as u64) as usize]
+                .0
+                .into(),
             Type::Struct(schema) => self.fields(schema),
             Type::List(element) | Type::Set(element) => {
                 (0..self.size()).map(|_| self.make(element)).collect()
@@ -54,11 +63,15 @@ impl Maker {
     }
 
     fn size(&mut self) -> u64 {
-        if self.depth > 3 { self.below(2) } else { self.below(4) }
+        if self.depth > 3 {
+            self.below(2)
+        } else {
+            self.below(4)
+        }
     }
 
     /// An object of some of a struct's fields, or of one member of a union.
-    pub fn fields(&mut self, schema: &StructSchema) -> Json {
+    pub(crate) fn fields(&mut self, schema: &StructSchema) -> Json {
         self.depth += 1;
         let mut object = Map::new();
         match schema.shape {
