@@ -1,1 +1,17 @@
-//! To be written.
+//! The Mesos agent, and the command executor that it runs plain command tasks with.
+//!
+//! `model` is a state machine without effects; `server` gives it sockets and time; `containerizer` and
+//! `checkpoint` carry out what it decides; `executor` is the other program.
+
+pub mod checkpoint;
+pub mod containerizer;
+pub mod detect;
+pub mod flags;
+pub mod model;
+pub mod paths;
+pub mod proc;
+pub mod settings;
+pub mod signals;
+pub mod spawn;
+pub mod system;
+pub mod tree;

@@ -1,0 +1,234 @@
+//! Containers as plain processes: a sandbox, an environment, a session, and a sure end.
+//!
+//! Nothing is limited: in an unprivileged container the control groups are read-only. What a task uses
+//! is measured (`usage`).
+
+pub mod environment;
+pub mod fetcher;
+pub mod sandbox;
+pub mod usage;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use mesos_proto::mesos::{ContainerInfo, ExecutorInfo, container_info};
+use tokio::process::{Child, Command};
+use tokio::sync::Notify;
+
+use crate::model::{Launch, Place};
+use crate::proc;
+use crate::spawn::{Identity, Spawn, program};
+use crate::tree::{self, Root};
+use environment::Contribution;
+
+/// How often an executor that is not this agent's child is looked for.
+const ADOPTED_POLL: Duration = Duration::from_millis(100);
+
+/// Is told of what becomes of containers.
+pub trait Watcher: Send + Sync + 'static {
+    /// The executor runs as this process, which started at this tick.
+    fn started(&self, container: &str, process: u32, start: Option<u64>);
+    /// It could not be started; nothing of it runs.
+    fn failed(&self, container: &str, text: &str);
+    /// It has ended, with all of its processes.
+    fn exited(&self, container: &str, status: Option<i32>);
+    /// All of an executor's URIs were fetched, or one was not.
+    fn fetched(&self, all: bool);
+    /// Some of a container's processes cannot be killed.
+    fn stuck(&self, container: &str);
+}
+
+/// How containers are made.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What goes into every environment.
+    pub contribution: Contribution,
+    /// How URIs are fetched.
+    pub fetcher: fetcher::Settings,
+    /// `--containerizers`, for messages.
+    pub containerizers: String,
+}
+
+/// All containers.
+pub struct Containers {
+    settings: Settings,
+    watcher: Arc<dyn Watcher>,
+    destroys: Mutex<HashMap<String, Arc<Notify>>>,
+}
+
+impl Containers {
+    /// No containers yet.
+    pub fn new(settings: Settings, watcher: Arc<dyn Watcher>) -> Self {
+        Self {
+            settings,
+            watcher,
+            destroys: Mutex::default(),
+        }
+    }
+
+    /// Starts an executor of `agent`.
+    pub fn launch(self: &Arc<Self>, agent: String, launch: Launch) {
+        let destroy = self.enter(&launch.place);
+        let this = self.clone();
+        tokio::spawn(async move {
+            let container = launch.place.container.clone();
+            let prepared = tokio::select! {
+                child = this.start(&agent, &launch) => child,
+                () = destroy.notified() => Err("Container was destroyed while it was prepared".to_string()),
+            };
+            match prepared {
+                Ok(child) => this.attend(&launch, child, &destroy).await,
+                Err(text) => {
+                    this.watcher
+                        .failed(&container, &format!("Failed to launch container: {text}"));
+                }
+            }
+            this.leave(&container);
+        });
+    }
+
+    /// Watches an executor that an earlier life of this agent has started. `start` proves that the
+    /// process is that executor.
+    pub fn adopt(
+        self: &Arc<Self>,
+        place: &Place,
+        directory: &std::path::Path,
+        pid: i32,
+        start: u64,
+    ) {
+        let destroy = self.enter(place);
+        let (this, container) = (self.clone(), place.container.clone());
+        let root = Root {
+            pid,
+            start: Some(start),
+            mark: Some(environment::mark(directory)),
+        };
+        tokio::spawn(async move {
+            let gone = async {
+                while proc::same_process(pid, start).is_some_and(|p| p.state != 'Z') {
+                    tokio::time::sleep(ADOPTED_POLL).await;
+                }
+            };
+            tokio::select! { () = gone => {}, () = destroy.notified() => {} }
+            this.clear(&container, &root).await;
+            this.watcher.exited(&container, None);
+            this.leave(&container);
+        });
+    }
+
+    /// Ends a container and everything in it.
+    pub fn destroy(&self, container: &str) {
+        if let Some(destroy) = self.lock().get(container) {
+            destroy.notify_one();
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Notify>>> {
+        self.destroys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn enter(&self, place: &Place) -> Arc<Notify> {
+        self.lock()
+            .entry(place.container.clone())
+            .or_default()
+            .clone()
+    }
+
+    fn leave(&self, container: &str) {
+        self.lock().remove(container);
+    }
+
+    async fn start(&self, agent: &str, launch: &Launch) -> Result<Child, String> {
+        if let Some(reason) = unsupported(&launch.info, &self.settings.containerizers) {
+            return Err(reason);
+        }
+        let identity = launch
+            .user
+            .as_deref()
+            .map(Identity::of)
+            .transpose()
+            .map_err(|error| error.to_string())?;
+        let output = sandbox::create(&launch.directory, identity.as_ref()).map_err(|error| {
+            format!(
+                "Failed to create sandbox '{}': {error}",
+                launch.directory.display()
+            )
+        })?;
+        let uris = launch.info.command.uris.as_slice();
+        for uri in uris {
+            let sandbox = &launch.directory;
+            let fetched = fetcher::fetch(uri, sandbox, identity.as_ref(), &self.settings.fetcher);
+            if let Err(error) = fetched.await {
+                self.watcher.fetched(false);
+                let container = &launch.place.container;
+                return Err(format!(
+                    "Failed to fetch all URIs for container '{container}': {error}"
+                ));
+            }
+        }
+        self.watcher.fetched(true);
+        let (program, name, arguments) = program(&launch.info.command)?;
+        let shown = program.display().to_string();
+        let command = Spawn {
+            program,
+            name,
+            arguments,
+            environment: environment::environment(launch, agent, &self.settings.contribution),
+            directory: launch.directory.clone(),
+            identity,
+            output: Some(output),
+        };
+        let command = command.into_command().map_err(|error| error.to_string())?;
+        Command::from(command)
+            .spawn()
+            .map_err(|error| format!("Failed to execute '{shown}': {error}"))
+    }
+
+    async fn attend(&self, launch: &Launch, mut child: Child, destroy: &Notify) {
+        let container = &launch.place.container;
+        let pid = child
+            .id()
+            .and_then(|pid| i32::try_from(pid).ok())
+            .unwrap_or_default();
+        let root = Root {
+            pid,
+            start: proc::process(pid).map(|process| process.start),
+            mark: Some(environment::mark(&launch.directory)),
+        };
+        self.watcher
+            .started(container, child.id().unwrap_or_default(), root.start);
+        let status = tokio::select! {
+            status = child.wait() => status,
+            () = destroy.notified() => {
+                // The executor is reaped while its tree is being killed.
+                let (_, status) = tokio::join!(self.clear(container, &root), child.wait());
+                status
+            }
+        };
+        self.clear(container, &root).await;
+        use std::os::unix::process::ExitStatusExt as _;
+        self.watcher
+            .exited(container, status.ok().map(|status| status.into_raw()));
+    }
+
+    async fn clear(&self, container: &str, root: &Root) {
+        if !tree::destroy(root).await {
+            self.watcher.stuck(container);
+        }
+    }
+}
+
+/// Why a container cannot be made here, if so.
+fn unsupported(info: &ExecutorInfo, containerizers: &str) -> Option<String> {
+    let container: &ContainerInfo = info.container.as_ref()?;
+    let is_plain = container.type_() == container_info::Type::MESOS
+        && container.mesos.image.is_none()
+        && container.volumes.is_empty();
+    (!is_plain).then(|| {
+        format!(
+            "None of the enabled containerizers ({containerizers}) could create a container for the \
+             provided TaskInfo/ExecutorInfo message"
+        )
+    })
+}

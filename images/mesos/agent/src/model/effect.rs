@@ -1,0 +1,104 @@
+//! What the machine wants done.
+
+use std::path::PathBuf;
+
+use mesos_proto::executor::Event;
+use mesos_proto::mesos::{ExecutorInfo, FrameworkInfo, Resource, SlaveInfo, Task};
+use mesos_proto::messages::StatusUpdateRecord;
+use mesos_wire::pid::Upid;
+use protobuf::MessageDyn;
+
+use super::framework::Link;
+
+/// Names a run of an executor, and so its folders.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The framework's id.
+    pub framework: String,
+    /// The executor's id.
+    pub executor: String,
+    /// The container's id.
+    pub container: String,
+}
+
+/// All that is needed to start an executor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Launch {
+    /// Which run.
+    pub place: Place,
+    /// What to run.
+    pub info: ExecutorInfo,
+    /// For whom.
+    pub framework: FrameworkInfo,
+    /// The sandbox.
+    pub directory: PathBuf,
+    /// The user to run as; `None` for the agent's own.
+    pub user: Option<String>,
+}
+
+/// Something to be kept for the next life of the agent.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Checkpoint {
+    /// The agent, with its id.
+    Agent(Box<SlaveInfo>),
+    /// What operators and frameworks made of its resources.
+    Resources(Vec<Resource>),
+    /// A framework that wants its executors to outlive the agent.
+    Framework(Box<FrameworkInfo>, Option<Upid>),
+    /// An executor of such a framework, about to be started.
+    Executor {
+        /// Which run.
+        place: Place,
+        /// The executor.
+        info: Box<ExecutorInfo>,
+        /// Whether the agent made it up for a command task.
+        is_command: bool,
+    },
+    /// Its process.
+    Forked(Place, u32),
+    /// How it is reached.
+    Connected(Place, Link),
+    /// A task that it was given.
+    Task(Place, Box<Task>),
+    /// An update or an acknowledgement, added to a task's stream.
+    Record {
+        /// Which run.
+        place: Place,
+        /// The task's id.
+        task: String,
+        /// What to add.
+        record: Box<StatusUpdateRecord>,
+    },
+    /// A run has ended and all of its updates are acknowledged.
+    ForgetExecutor(Place),
+    /// A framework has nothing more here.
+    ForgetFramework(String),
+}
+
+/// One thing to be done.
+#[derive(Debug)]
+pub enum Effect {
+    /// Send a message to an actor; its name is the protobuf type's.
+    Send(Upid, Box<dyn MessageDyn>),
+    /// Hold a connection to an actor open, and tell when it breaks.
+    Link(Upid),
+    /// Ask the detector afresh who leads.
+    Detect,
+    /// Start an executor. Ends in `container_started` or `container_failed`, then `container_exited`.
+    Launch(Box<Launch>),
+    /// Kill all processes of a container. Ends in `container_exited`.
+    Destroy(String),
+    /// Tell an executor something.
+    Tell {
+        /// How it is reached.
+        link: Link,
+        /// Who is told.
+        place: Place,
+        /// What it is told; v0 executors are told the same in their messages.
+        event: Box<Event>,
+    },
+    /// Write to disk before anything that follows.
+    Checkpoint(Checkpoint),
+    /// End the program with this exit code, for this reason.
+    Exit(u8, String),
+}

@@ -1,0 +1,345 @@
+//! Tasks as they come from the master (protocol-flows.md, section 7).
+
+use mesos_proto::mesos::{
+    CommandInfo, DurationInfo, ExecutorInfo, FrameworkInfo, Resource, TaskInfo, TaskState,
+    executor_info, task_status, value,
+};
+use mesos_proto::messages::{ExitedExecutorMessage, RunTaskGroupMessage, RunTaskMessage};
+use mesos_wire::pid::Upid;
+use task_status::Reason;
+
+use super::effect::{Checkpoint, Effect, Launch};
+use super::framework::{Executor, ExecutorState, Framework, Queued};
+use super::ids::{executor_id, framework_id, slave_id};
+use super::{Model, Now, State};
+use crate::paths;
+
+/// What a command executor needs beside its task.
+const EXECUTOR_CPUS: f64 = 0.1;
+/// In MB.
+const EXECUTOR_MEM: f64 = 32.0;
+/// How much of a shell command its executor's name shows.
+const SHOWN_COMMAND: usize = 12;
+/// Nanoseconds that a command executor is given beyond its task's grace period.
+const EXTRA_GRACE_NANOS: i64 = 2_000_000_000;
+
+/// Why the tasks of a message are not started.
+struct Drop {
+    reason: Reason,
+    text: String,
+}
+
+impl Drop {
+    fn new(reason: Reason, text: &str) -> Self {
+        Self {
+            reason,
+            text: text.to_string(),
+        }
+    }
+}
+
+impl Model {
+    /// RunTaskMessage from the master.
+    pub fn run_task(&mut self, now: Now, mut message: RunTaskMessage) {
+        let Some(task) = message.task.take() else {
+            return;
+        };
+        let pid = message
+            .pid()
+            .parse::<Upid>()
+            .ok()
+            .filter(|pid| !pid.is_empty());
+        let launch = message.launch_executor;
+        let is_current = self.is_current(&message.resource_version_uuids);
+        let framework = message.framework.take().unwrap_or_default();
+        let (executor, is_command) = match task.executor.as_ref() {
+            Some(executor) => (self.completed_executor(executor.clone()), false),
+            None => (self.command_executor(&framework, &task), true),
+        };
+        let queued = Queued::Task(Box::new(task));
+        self.run(
+            now, framework, pid, executor, is_command, queued, launch, is_current,
+        );
+    }
+
+    /// RunTaskGroupMessage from the master.
+    pub fn run_group(&mut self, now: Now, mut message: RunTaskGroupMessage) {
+        let Some(group) = message.task_group.take() else {
+            return;
+        };
+        let launch = message.launch_executor;
+        let is_current = self.is_current(&message.resource_version_uuids);
+        let framework = message.framework.take().unwrap_or_default();
+        let executor = self.completed_executor(message.executor.take().unwrap_or_default());
+        let queued = Queued::Group(Box::new(group));
+        self.run(
+            now, framework, None, executor, false, queued, launch, is_current,
+        );
+    }
+
+    /// Whether the master knew the agent's resources as they are.
+    fn is_current(&self, versions: &[mesos_proto::messages::ResourceVersionUUID]) -> bool {
+        versions
+            .iter()
+            .filter(|version| version.resource_provider_id.is_none())
+            .all(|version| version.uuid.value() == self.resource_version)
+    }
+
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the parts of one message, taken apart"
+    )]
+    fn run(
+        &mut self,
+        now: Now,
+        info: FrameworkInfo,
+        pid: Option<Upid>,
+        executor_info: ExecutorInfo,
+        is_command: bool,
+        queued: Queued,
+        launch_executor: Option<bool>,
+        is_current: bool,
+    ) {
+        let id = info.id.value().to_string();
+        let wanted = self.id.as_deref().unwrap_or_default();
+        let for_other = queued
+            .tasks()
+            .iter()
+            .any(|task| task.slave_id.value() != wanted);
+        let executor = executor_info.executor_id.value().to_string();
+        let ids = [id.as_str(), executor.as_str()];
+        if matches!(self.state, State::Recovering | State::Terminating)
+            || for_other
+            || wanted.is_empty()
+            || !ids.iter().all(|id| paths::is_safe_id(id))
+        {
+            tracing::warn!(
+                "ignoring tasks of framework {id}: they are not for this agent as it is"
+            );
+            return;
+        }
+        self.counters.tasks_staged += queued.tasks().len() as u64;
+        for task in queued.tasks() {
+            tracing::info!(
+                "task {} of framework {id} is assigned",
+                task.task_id.value()
+            );
+        }
+        let is_new = !self.frameworks.contains_key(&id);
+        let framework = self
+            .frameworks
+            .entry(id.clone())
+            .or_insert_with(|| Framework::new(info, pid));
+        if is_new && framework.info.checkpoint() {
+            let info = Box::new(framework.info.clone());
+            let checkpoint = Checkpoint::Framework(info, framework.pid.clone());
+            self.effects.push(Effect::Checkpoint(checkpoint));
+        }
+        let drop = self.reason_to_drop(&id, &executor, launch_executor, is_current);
+        if let Some(drop) = drop {
+            self.drop_tasks(now, &id, &queued, &drop);
+            let exists = self.executor_mut(&id, &executor).is_some();
+            if launch_executor == Some(true) && !is_command && !exists {
+                self.send_exited(&id, &executor, -1);
+            }
+            self.forget_if_idle(&id);
+            return;
+        }
+        if self.executor_mut(&id, &executor).is_none() {
+            self.start_executor(now, &id, executor_info, is_command);
+        }
+        self.deliver(now, &id, &executor, queued);
+    }
+
+    fn reason_to_drop(
+        &mut self,
+        framework: &str,
+        executor: &str,
+        launch_executor: Option<bool>,
+        is_current: bool,
+    ) -> Option<Drop> {
+        if !is_current {
+            let text = "Task assumes outdated resource state";
+            return Some(Drop::new(Reason::REASON_INVALID_OFFERS, text));
+        }
+        let framework = self.frameworks.get(framework)?;
+        if framework.terminating {
+            let text = "Framework terminating";
+            return Some(Drop::new(Reason::REASON_EXECUTOR_TERMINATED, text));
+        }
+        let text = match (framework.executors.get(executor), launch_executor) {
+            (None, Some(false)) => "No executor is expected to launch and there is none running",
+            (Some(_), Some(true)) => "Master wants to launch executor, but one already exists",
+            (Some(running), _)
+                if matches!(
+                    running.state,
+                    ExecutorState::Terminating | ExecutorState::Terminated
+                ) =>
+            {
+                "Executor terminating"
+            }
+            _ => return None,
+        };
+        Some(Drop::new(Reason::REASON_EXECUTOR_TERMINATED, text))
+    }
+
+    fn drop_tasks(&mut self, now: Now, framework: &str, queued: &Queued, drop: &Drop) {
+        let state = self
+            .frameworks
+            .get(framework)
+            .map_or(TaskState::TASK_LOST, |f| {
+                f.lost_state(TaskState::TASK_DROPPED)
+            });
+        for task in queued.tasks() {
+            let task = task.task_id.value();
+            self.own_update(
+                now,
+                framework,
+                None,
+                task,
+                state,
+                Some(drop.reason),
+                &drop.text,
+            );
+        }
+    }
+
+    pub(super) fn send_exited(&mut self, framework: &str, executor: &str, status: i32) {
+        let (Some(master), Some(id)) = (&self.master, &self.id) else {
+            return;
+        };
+        let mut message = ExitedExecutorMessage::new();
+        message.slave_id = slave_id(id);
+        message.framework_id = framework_id(framework);
+        message.executor_id = executor_id(executor);
+        message.set_status(status);
+        self.effects
+            .push(Effect::Send(master.pid.clone(), Box::new(message)));
+    }
+
+    fn start_executor(&mut self, now: Now, id: &str, info: ExecutorInfo, is_command: bool) {
+        let agent = self.id.clone().unwrap_or_default();
+        let container = uuid::Uuid::new_v4().to_string();
+        let deadline = now.at + self.config.executor_registration_timeout;
+        let switch_user = self.config.switch_user;
+        let work_dir = self.config.work_dir.clone();
+        let Some(framework) = self.frameworks.get_mut(id) else {
+            return;
+        };
+        let mut executor = Executor::new(
+            info,
+            &framework.info,
+            container,
+            std::path::PathBuf::new(),
+            is_command,
+        );
+        executor.directory = paths::run(&work_dir, &agent, &executor.place());
+        executor.deadline = Some(deadline);
+        let command = executor.info.command.as_ref();
+        executor.user = switch_user.then(|| match command.filter(|c| c.has_user()) {
+            Some(command) => command.user().to_string(),
+            None => framework.info.user().to_string(),
+        });
+        tracing::info!(
+            "launching executor {} of framework {id} in container {}",
+            executor.id(),
+            executor.container_id
+        );
+        if executor.checkpoint {
+            self.effects.push(Effect::Checkpoint(Checkpoint::Executor {
+                place: executor.place(),
+                info: Box::new(executor.info.clone()),
+                is_command,
+            }));
+        }
+        self.effects.push(Effect::Launch(Box::new(Launch {
+            place: executor.place(),
+            info: executor.info.clone(),
+            framework: framework.info.clone(),
+            directory: executor.directory.clone(),
+            user: executor.user.clone(),
+        })));
+        framework
+            .executors
+            .insert(executor.id().to_string(), executor);
+    }
+
+    /// The executor of the framework, with what the agent is to fill in.
+    fn completed_executor(&self, mut executor: ExecutorInfo) -> ExecutorInfo {
+        if executor.type_() == executor_info::Type::DEFAULT && executor.command.is_none() {
+            executor.command = Some(self.built_in("mesos-default-executor")).into();
+        }
+        executor
+    }
+
+    fn built_in(&self, program: &str) -> CommandInfo {
+        let folder = self.config.launcher_dir.trim_end_matches('/');
+        let mut command = CommandInfo::new();
+        command.set_shell(false);
+        command.set_value(format!("{folder}/{program}"));
+        command.arguments = vec![program.to_string(), format!("--launcher_dir={folder}")];
+        command
+    }
+
+    /// The executor that runs a command task.
+    fn command_executor(&self, framework: &FrameworkInfo, task: &TaskInfo) -> ExecutorInfo {
+        let id = task.task_id.value();
+        let mut command = self.built_in("mesos-executor");
+        command.uris.clone_from(&task.command.uris);
+        command.environment = task.command.environment.clone();
+        if task.command.has_user() {
+            command.set_user(task.command.user().to_string());
+        }
+        let mut executor = ExecutorInfo::new();
+        executor.executor_id = executor_id(id);
+        executor.framework_id = framework.id.clone();
+        executor.set_name(format!(
+            "Command Executor (Task: {id}) (Command: {})",
+            shown_command(&task.command)
+        ));
+        executor.set_source(id.to_string());
+        executor.command = Some(command).into();
+        executor.container = task.container.clone();
+        executor.labels = task.labels.clone();
+        executor.discovery = task.discovery.clone();
+        let role = task
+            .resources
+            .first()
+            .and_then(|r| r.allocation_info.as_ref());
+        let extra = [("cpus", EXECUTOR_CPUS), ("mem", EXECUTOR_MEM)];
+        executor.resources = extra
+            .into_iter()
+            .map(|(name, amount)| {
+                let mut resource = Resource::new();
+                resource.set_name(name.to_string());
+                resource.set_type(value::Type::SCALAR);
+                resource.scalar.mut_or_insert_default().set_value(amount);
+                resource.allocation_info = role.cloned().into();
+                resource
+            })
+            .collect();
+        if let Some(grace) = task.kill_policy.grace_period.as_ref() {
+            let mut period = DurationInfo::new();
+            period.set_nanoseconds(grace.nanoseconds().saturating_add(EXTRA_GRACE_NANOS));
+            executor.shutdown_grace_period = Some(period).into();
+        }
+        executor
+    }
+}
+
+/// A command as the names of command executors show it.
+fn shown_command(command: &CommandInfo) -> String {
+    let value = command.value();
+    if command.shell() {
+        let shown: String = value.chars().take(SHOWN_COMMAND).collect();
+        let dots = if shown.len() < value.len() { "..." } else { "" };
+        return format!("sh -c '{shown}{dots}'");
+    }
+    let arguments: Vec<&str> = command
+        .arguments
+        .iter()
+        .skip(1)
+        .map(String::as_str)
+        .collect();
+    format!("[{}]", [&[value], arguments.as_slice()].concat().join(", "))
+}
