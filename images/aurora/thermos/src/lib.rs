@@ -1,1 +1,15 @@
-//! To be written.
+//! Thermos: runs the processes of an Aurora task, writes down what becomes of them, and shows it.
+//!
+//! `task`, `model` and `checkpoint` are pure; `runner` starts and kills processes; `executor` speaks
+//! with the Mesos agent; `observer` shows what the checkpoints say.
+
+pub mod checkpoint;
+mod clock;
+pub mod executor;
+mod flags;
+pub mod model;
+mod proc;
+pub mod runner;
+pub mod task;
+
+pub use executor::main as executor_main;
