@@ -1,0 +1,43 @@
+//! The master as a state machine: what happened and when goes in, what is to be done comes out. It
+//! holds no socket and reads no clock.
+//!
+//! Each file of this folder adds one concern to [`Master`]; the fields are in `master.rs`.
+
+mod accept;
+mod adopt;
+mod agent;
+mod agents;
+mod allocator;
+mod calls;
+mod config;
+mod counters;
+mod driver;
+mod effect;
+mod framework;
+mod frameworks;
+mod health;
+mod id;
+mod legacy;
+mod master;
+mod notify;
+mod offer;
+mod offers;
+mod reconcile;
+mod status;
+mod updates;
+mod validate_framework;
+mod validate_task;
+
+pub use agent::{Agent, time_info};
+pub use allocator::{Allocator, Grant, dominant_share};
+pub use calls::{CallError, Caller};
+pub use config::{Config, Quantities};
+pub use counters::{Counters, FrameworkCounters, is_terminal, label};
+pub use effect::{Effect, Moment, Sender, StreamId};
+pub use framework::{Capabilities, Connection, Framework, roles_of};
+pub use id::{AgentId, ExecutorId, FrameworkId, OfferId, TaskId};
+pub use master::Master;
+pub use offer::Offer;
+
+#[cfg(test)]
+mod tests;

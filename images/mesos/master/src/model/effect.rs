@@ -1,0 +1,96 @@
+//! What the state machine asks the world to do, and the times at which it wants to be called again.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::Duration;
+
+use mesos_proto::scheduler;
+use mesos_wire::pid::Upid;
+use protobuf::MessageDyn;
+
+use super::id::{AgentId, FrameworkId, OfferId};
+
+/// Time since 1970. The state machine has no clock: whoever calls it says what time it is.
+pub type Moment = Duration;
+
+/// One open event stream of an HTTP framework: its `Mesos-Stream-Id`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StreamId(pub uuid::Uuid);
+
+/// Which of the master's processes a message comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sender {
+    /// `master`.
+    Master,
+    /// `slave-observer(N)`, of which there is one an agent.
+    Observer(u64),
+}
+
+/// One thing to do in the world, in the order given.
+#[derive(Debug)]
+pub enum Effect {
+    /// Send a libprocess message.
+    Send {
+        /// Who it comes from.
+        from: Sender,
+        /// Who it goes to.
+        to: Upid,
+        /// What it says.
+        message: Box<dyn MessageDyn>,
+    },
+    /// Keep a connection to this process open and report when it breaks.
+    Link(Upid),
+    /// Write an event to a framework's stream.
+    Event {
+        /// The stream.
+        stream: StreamId,
+        /// The event.
+        event: Box<scheduler::Event>,
+    },
+    /// End a framework's stream.
+    Close(StreamId),
+}
+
+/// What is due at some time.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Timer {
+    /// An allocation run over all agents.
+    Allocation,
+    /// An allocation run over the agents whose resources were freed since.
+    Freed,
+    /// The end of a ping's time.
+    Ping { agent: AgentId, observer: u64 },
+    /// The end of a disconnected agent's time.
+    Reregister { agent: AgentId, epoch: u64 },
+    /// The end of a disconnected framework's time.
+    Failover { framework: FrameworkId, epoch: u64 },
+    /// The end of an offer's time.
+    Offer(OfferId),
+    /// The next heartbeat of an event stream.
+    Heartbeat { framework: FrameworkId, stream: StreamId },
+}
+
+/// The times at which something is due, soonest first.
+#[derive(Debug, Default)]
+pub(crate) struct Timers {
+    heap: BinaryHeap<Reverse<(Moment, Timer)>>,
+}
+
+impl Timers {
+    pub(crate) fn set(&mut self, at: Moment, timer: Timer) {
+        self.heap.push(Reverse((at, timer)));
+    }
+
+    /// When something is due next.
+    pub(crate) fn next(&self) -> Option<Moment> {
+        self.heap.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Takes one thing that is due at `now`.
+    pub(crate) fn due(&mut self, now: Moment) -> Option<Timer> {
+        if self.next()? > now {
+            return None;
+        }
+        self.heap.pop().map(|Reverse((_, timer))| timer)
+    }
+}

@@ -1,0 +1,264 @@
+//! Answers to the calls of operators that read (v1-api §9).
+
+use mesos_proto::mesos::{Flag, Metric};
+use mesos_proto::v1_master::response::{
+    GetAgents, GetExecutors, GetFrameworks, GetState, GetTasks, get_agents, get_executors,
+    get_frameworks,
+};
+use mesos_proto::v1_master::{Response, call, response};
+use mesos_wire::resources::Format;
+use protobuf::MessageField;
+use serde_json::{Value, json};
+
+use super::metrics::Metrics;
+use super::{Site, role_messages, version_info};
+use crate::model::{Agent, Framework, Master, time_info};
+
+/// The answer to a call that reads the state; `None` for any other call.
+pub fn answer(master: &Master, site: &Site, metrics: &Metrics, call: call::Type) -> Option<Response> {
+    let mut answer = Response::new();
+    match call {
+        call::Type::GET_HEALTH => {
+            answer.set_type(response::Type::GET_HEALTH);
+            answer.get_health.mut_or_insert_default().set_healthy(true);
+        }
+        call::Type::GET_FLAGS => {
+            answer.set_type(response::Type::GET_FLAGS);
+            answer.get_flags.mut_or_insert_default().flags = flags(site);
+        }
+        call::Type::GET_VERSION => {
+            answer.set_type(response::Type::GET_VERSION);
+            answer.get_version.mut_or_insert_default().version_info =
+                MessageField::some(version_info(site));
+        }
+        call::Type::GET_METRICS => {
+            answer.set_type(response::Type::GET_METRICS);
+            answer.get_metrics.mut_or_insert_default().metrics = metrics
+                .iter()
+                .map(|(name, value)| {
+                    let mut metric = Metric::new();
+                    metric.set_name(name.clone());
+                    metric.set_value(*value);
+                    metric
+                })
+                .collect();
+        }
+        call::Type::GET_STATE => {
+            answer.set_type(response::Type::GET_STATE);
+            answer.get_state = MessageField::some(GetState {
+                get_tasks: MessageField::some(tasks(master)),
+                get_executors: MessageField::some(executors(master)),
+                get_frameworks: MessageField::some(frameworks(master)),
+                get_agents: MessageField::some(agents(master)),
+                ..Default::default()
+            });
+        }
+        call::Type::GET_AGENTS => {
+            answer.set_type(response::Type::GET_AGENTS);
+            answer.get_agents = MessageField::some(agents(master));
+        }
+        call::Type::GET_FRAMEWORKS => {
+            answer.set_type(response::Type::GET_FRAMEWORKS);
+            answer.get_frameworks = MessageField::some(frameworks(master));
+        }
+        call::Type::GET_EXECUTORS => {
+            answer.set_type(response::Type::GET_EXECUTORS);
+            answer.get_executors = MessageField::some(executors(master));
+        }
+        call::Type::GET_TASKS => {
+            answer.set_type(response::Type::GET_TASKS);
+            answer.get_tasks = MessageField::some(tasks(master));
+        }
+        call::Type::GET_ROLES => {
+            answer.set_type(response::Type::GET_ROLES);
+            answer.get_roles.mut_or_insert_default().roles = role_messages(master);
+        }
+        call::Type::GET_MASTER => {
+            answer.set_type(response::Type::GET_MASTER);
+            let own = answer.get_master.mut_or_insert_default();
+            own.master_info = MessageField::some(master.info.clone());
+            own.set_start_time(master.started.as_secs_f64());
+            own.elected_time = master.elected.map(|time| time.as_secs_f64());
+        }
+        call::Type::GET_OPERATIONS => {
+            answer.set_type(response::Type::GET_OPERATIONS);
+            answer.get_operations = MessageField::some(Default::default());
+        }
+        call::Type::GET_WEIGHTS => {
+            answer.set_type(response::Type::GET_WEIGHTS);
+            let weights = weights(master);
+            if !weights.is_empty() {
+                answer.get_weights.mut_or_insert_default().weight_infos = weights;
+            }
+        }
+        call::Type::GET_QUOTA => {
+            answer.set_type(response::Type::GET_QUOTA);
+            answer.get_quota.mut_or_insert_default().status = MessageField::some(Default::default());
+        }
+        call::Type::GET_MAINTENANCE_STATUS => {
+            answer.set_type(response::Type::GET_MAINTENANCE_STATUS);
+            answer.get_maintenance_status.mut_or_insert_default().status =
+                MessageField::some(Default::default());
+        }
+        call::Type::GET_MAINTENANCE_SCHEDULE => {
+            answer.set_type(response::Type::GET_MAINTENANCE_SCHEDULE);
+            answer.get_maintenance_schedule.mut_or_insert_default().schedule =
+                MessageField::some(Default::default());
+        }
+        call::Type::GET_LOGGING_LEVEL => {
+            answer.set_type(response::Type::GET_LOGGING_LEVEL);
+            answer.get_logging_level.mut_or_insert_default().set_level(0);
+        }
+        _ => return None,
+    }
+    Some(answer)
+}
+
+fn flags(site: &Site) -> Vec<Flag> {
+    super::flag_texts(site)
+        .into_iter()
+        .map(|(name, value)| {
+            let mut flag = Flag::new();
+            flag.set_name(name);
+            flag.set_value(value.as_str().unwrap_or_default().to_string());
+            flag
+        })
+        .collect()
+}
+
+pub(crate) fn weights(master: &Master) -> Vec<mesos_proto::mesos::WeightInfo> {
+    let weights = master.config.weights.iter();
+    weights
+        .map(|(role, weight)| {
+            let mut info = mesos_proto::mesos::WeightInfo::new();
+            info.set_role(role.clone());
+            info.set_weight(*weight);
+            info
+        })
+        .collect()
+}
+
+fn agents(master: &Master) -> GetAgents {
+    GetAgents {
+        agents: master.agents.values().map(agent).collect(),
+        ..Default::default()
+    }
+}
+
+fn agent(agent: &Agent) -> get_agents::Agent {
+    let mut message = get_agents::Agent::new();
+    message.agent_info = MessageField::some(agent.info.clone());
+    message.set_active(agent.is_active());
+    message.set_deactivated(false);
+    message.set_version(agent.version.clone());
+    message.set_pid(agent.pid.to_string());
+    message.registered_time = MessageField::some(time_info(agent.registered));
+    message.reregistered_time = agent.reregistered.map(time_info).into();
+    message.total_resources = agent.total.to_protos(Format::Endpoint);
+    message.allocated_resources = agent.used_total().to_protos(Format::Endpoint);
+    message.offered_resources = agent.offered.to_protos(Format::Endpoint);
+    message.capabilities = agent
+        .capabilities
+        .iter()
+        .map(|kind| {
+            let mut capability = mesos_proto::mesos::slave_info::Capability::new();
+            capability.set_type(*kind);
+            capability
+        })
+        .collect();
+    message
+}
+
+fn frameworks(master: &Master) -> GetFrameworks {
+    let message = |f: &Framework| framework(master, f);
+    GetFrameworks {
+        frameworks: master.frameworks.values().map(message).collect(),
+        completed_frameworks: master.completed_frameworks.iter().map(message).collect(),
+        ..Default::default()
+    }
+}
+
+fn framework(master: &Master, framework: &Framework) -> get_frameworks::Framework {
+    let mut message = get_frameworks::Framework::new();
+    message.framework_info = MessageField::some(framework.info.clone());
+    message.set_active(framework.active);
+    message.set_connected(framework.is_connected());
+    message.set_recovered(framework.recovered);
+    message.registered_time = MessageField::some(time_info(framework.registered));
+    message.reregistered_time = MessageField::some(time_info(framework.reregistered));
+    message.unregistered_time = framework.unregistered.map(time_info).into();
+    message.offers = framework
+        .offers
+        .iter()
+        .filter_map(|id| master.offers.get(id))
+        .filter_map(|offer| Some(offer.proto(master.agents.get(&offer.agent)?, framework)))
+        .collect();
+    message.allocated_resources = framework.used.to_protos(Format::Endpoint);
+    message.offered_resources = framework.offered.to_protos(Format::Endpoint);
+    message.offer_constraints = MessageField::some(framework.offer_constraints.clone());
+    message
+}
+
+fn executors(master: &Master) -> GetExecutors {
+    let mut all = GetExecutors::new();
+    for agent in master.agents.values() {
+        for info in agent.executors.values().flat_map(|executors| executors.values()) {
+            all.executors.push(get_executors::Executor {
+                executor_info: MessageField::some(info.clone()),
+                agent_id: agent.id.field(),
+                ..Default::default()
+            });
+        }
+    }
+    all
+}
+
+fn tasks(master: &Master) -> GetTasks {
+    let mut all = GetTasks::new();
+    for framework in master.frameworks.values().chain(&master.completed_frameworks) {
+        all.tasks.extend(framework.tasks.values().cloned());
+        all.unreachable_tasks.extend(framework.unreachable.values().cloned());
+        all.completed_tasks.extend(framework.completed.iter().cloned());
+    }
+    all
+}
+
+/// The lists that are written even when they are empty, which the JSON mapping alone would leave out
+/// (v1-api §2).
+pub fn with_empty_lists(mut answer: Value) -> Value {
+    const LISTS: [(&str, &[&str]); 4] = [
+        ("get_agents", &["agents", "recovered_agents"]),
+        ("get_frameworks", &["frameworks", "completed_frameworks"]),
+        ("get_executors", &["executors"]),
+        ("get_tasks", &["tasks", "unreachable_tasks", "completed_tasks"]),
+    ];
+    let mut fill = |parent: &mut Value| {
+        for (part, lists) in LISTS {
+            if let Some(part) = parent.get_mut(part).and_then(Value::as_object_mut) {
+                for list in lists {
+                    part.entry(*list).or_insert_with(|| json!([]));
+                }
+            }
+        }
+    };
+    fill(&mut answer);
+    if let Some(state) = answer.get_mut("get_state") {
+        fill(state);
+    }
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_lists_are_written_where_the_original_writes_them() {
+        let got = with_empty_lists(json!({"get_state": {"get_tasks": {}, "get_executors": {"executors": [1]}}}));
+        let want = json!({"get_state": {
+            "get_tasks": {"tasks": [], "unreachable_tasks": [], "completed_tasks": []},
+            "get_executors": {"executors": [1]},
+        }});
+        assert_eq!(got, want);
+    }
+}
