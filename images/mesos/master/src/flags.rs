@@ -87,6 +87,11 @@ impl Settings {
             let value = flags.text("registry").unwrap_or_default();
             return Err(wrong("registry", value, "`replicated_log` or `in_memory` is expected"));
         }
+        for flag in ["authenticate_frameworks", "authenticate_agents", "authenticate_http_readonly", "authenticate_http_readwrite", "authenticate_http_frameworks"] {
+            if flags.is_on(flag) {
+                return Err(wrong(flag, "true", "this master authenticates nobody"));
+            }
+        }
         let listen = SocketAddrV4::new(ip(&flags, "ip")?.unwrap_or(Ipv4Addr::UNSPECIFIED), port(&flags, "port")?.unwrap_or(5050));
         let advertise_port = port(&flags, "advertise_port")?;
         let advertise = match (ip(&flags, "advertise_ip")?, advertise_port) {

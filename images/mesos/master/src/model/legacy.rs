@@ -3,8 +3,8 @@
 use mesos_proto::mesos::FrameworkID;
 use mesos_proto::mesos::offer::{Operation, operation};
 use mesos_proto::messages::{
-    LaunchTasksMessage, RegisterFrameworkMessage, ReregisterFrameworkMessage, ResourceRequestMessage,
-    ReviveOffersMessage, StatusUpdateAcknowledgementMessage, UnregisterFrameworkMessage,
+    FrameworkToExecutorMessage, LaunchTasksMessage, ReconcileTasksMessage, RegisterFrameworkMessage,
+    ReregisterFrameworkMessage, ResourceRequestMessage, ReviveOffersMessage, StatusUpdateAcknowledgementMessage, UnregisterFrameworkMessage,
 };
 use mesos_proto::scheduler::{Call, call};
 use mesos_wire::pid::Upid;
@@ -88,6 +88,30 @@ impl Master {
         acknowledge.slave_id = message.slave_id;
         acknowledge.task_id = message.task_id;
         acknowledge.uuid = message.uuid;
+        self.driver_call(from, call);
+    }
+
+    /// RECONCILE, as drivers before 0.24 said it.
+    pub fn reconcile_tasks(&mut self, from: &Upid, message: ReconcileTasksMessage) {
+        let mut call = legacy(call::Type::RECONCILE, message.framework_id);
+        let tasks = message.statuses.into_iter().map(|status| call::reconcile::Task {
+            task_id: status.task_id,
+            slave_id: status.slave_id,
+            ..Default::default()
+        });
+        call.reconcile.mut_or_insert_default().tasks = tasks.collect();
+        self.driver_call(from, call);
+    }
+
+    /// MESSAGE, as drivers before 0.24 said it.
+    pub fn framework_message(&mut self, from: &Upid, message: FrameworkToExecutorMessage) {
+        let mut call = legacy(call::Type::MESSAGE, message.framework_id);
+        call.message = MessageField::some(call::Message {
+            slave_id: message.slave_id,
+            executor_id: message.executor_id,
+            data: message.data,
+            ..Default::default()
+        });
         self.driver_call(from, call);
     }
 }

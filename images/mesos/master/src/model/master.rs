@@ -95,9 +95,15 @@ impl Master {
         }
     }
 
-    /// Lets the state machine begin: this master leads.
-    pub fn elect(&mut self, now: Moment) {
+    /// Says what time it is, for what is done next.
+    pub fn at(&mut self, now: Moment) -> &mut Self {
         self.now = now;
+        self
+    }
+
+    /// Lets the state machine begin: this master leads.
+    pub fn elect(&mut self) {
+        let now = self.now;
         if self.elected.is_none() {
             self.elected = Some(now);
             self.run_due = true;
@@ -112,8 +118,8 @@ impl Master {
     }
 
     /// Does what is due.
-    pub fn tick(&mut self, now: Moment) {
-        self.now = now;
+    pub fn tick(&mut self) {
+        let now = self.now;
         while let Some(timer) = self.timers.due(now) {
             match timer {
                 Timer::Allocation => {
@@ -183,6 +189,11 @@ impl Master {
         if let Some(pid) = self.agents.get(agent).map(|a| a.pid.clone()) {
             self.send(&pid, message);
         }
+    }
+
+    /// Whether this is the number of an agent's observer.
+    pub fn has_observer(&self, observer: u64) -> bool {
+        self.observers.contains_key(&observer)
     }
 
     /// Whether a framework of this name has ended.

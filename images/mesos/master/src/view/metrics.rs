@@ -238,7 +238,7 @@ fn of_framework(framework: &Framework, metrics: &mut Metrics) {
 }
 
 /// What the registry of this master holds: who it is, and its agents.
-fn registry(master: &Master) -> Registry {
+pub fn registry(master: &Master) -> Registry {
     let mut all = Registry::new();
     all.master.mut_or_insert_default().info = protobuf::MessageField::some(master.info.clone());
     let slaves = all.slaves.mut_or_insert_default();

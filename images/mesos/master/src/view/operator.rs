@@ -232,7 +232,7 @@ pub fn with_empty_lists(mut answer: Value) -> Value {
         ("get_executors", &["executors"]),
         ("get_tasks", &["tasks", "unreachable_tasks", "completed_tasks"]),
     ];
-    let mut fill = |parent: &mut Value| {
+    let fill = |parent: &mut Value| {
         for (part, lists) in LISTS {
             if let Some(part) = parent.get_mut(part).and_then(Value::as_object_mut) {
                 for list in lists {

@@ -1,0 +1,94 @@
+//! The running master: its port, its streams, its clock and its election, around the state machine.
+
+mod authentication;
+mod election;
+mod endpoints;
+mod globals;
+mod identity;
+mod messages;
+mod node;
+mod operator;
+mod scheduler;
+mod system;
+
+use std::io;
+use std::sync::Arc;
+
+use mesos_proto::mesos::MasterInfo;
+use mesos_wire::libprocess::Process;
+use thiserror::Error;
+
+use crate::flags::Settings;
+
+pub use node::Node;
+
+/// Why a master ends by itself.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// Its port cannot be had.
+    #[error("cannot listen on {address}")]
+    Bind {
+        /// The address and port.
+        address: std::net::SocketAddrV4,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// ZooKeeper's address is of no use.
+    #[error("cannot look for the leading master")]
+    Address(#[from] mesos_wire::zk::MasterAddressError),
+    /// It led, and does not lead any more: what it knows may be wrong from now on.
+    #[error("lost leadership: {0}")]
+    Leadership(String),
+}
+
+/// A master that listens, before it serves.
+pub struct Server {
+    node: Arc<Node>,
+    listener: mesos_wire::libprocess::Listener,
+    settings: Settings,
+}
+
+impl Server {
+    /// Takes the port.
+    pub async fn bind(settings: Settings) -> Result<Self, ServeError> {
+        let bound = Process::bind(settings.listen, settings.advertise).await;
+        let (process, listener) = bound.map_err(|source| ServeError::Bind {
+            address: settings.listen,
+            source,
+        })?;
+        let info = identity::describe(&settings, process.address());
+        let node = Node::new(process, &settings, info);
+        Ok(Self {
+            node,
+            listener,
+            settings,
+        })
+    }
+
+    /// What this master says of itself.
+    pub fn info(&self) -> MasterInfo {
+        self.node.info()
+    }
+
+    /// The port that it listens on.
+    pub fn address(&self) -> std::net::SocketAddrV4 {
+        self.node.address()
+    }
+
+    /// Serves until `stop` is done, or leadership is lost.
+    pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
+        let Self {
+            node,
+            listener,
+            settings,
+        } = self;
+        tracing::info!("mesos-master {} listens as {}", crate::view::VERSION, node.info().pid());
+        let serving = listener.serve(node.clone(), std::future::pending());
+        tokio::select! {
+            () = serving => Ok(()),
+            () = node.clone().keep_time() => Ok(()),
+            ended = election::run(&node, &settings, stop) => ended,
+        }
+    }
+}

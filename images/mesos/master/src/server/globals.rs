@@ -1,0 +1,86 @@
+//! What every libprocess program serves besides its own process (http-endpoints §5).
+
+use hyper::StatusCode;
+use mesos_wire::duration;
+use mesos_wire::http::{Request, Response};
+use mesos_wire::json::{Dialect, to_value};
+use serde_json::{Value, json};
+
+use super::endpoints::metrics;
+use super::node::Node;
+use super::system;
+use crate::view;
+
+/// Answers a request to a process other than the master's own.
+pub(super) fn answer(node: &Node, request: &Request) -> Response {
+    let query = &request.query;
+    let first = request.path.split('/').next().unwrap_or_default();
+    match (request.process.as_str(), first) {
+        ("version", _) => {
+            let version = node.read(|_, site, _, _| view::version(site));
+            Response::json(query, &version)
+        }
+        ("metrics", "snapshot") => {
+            if let Some(Err(error)) = query.get("timeout").map(duration::parse) {
+                return Response::text(
+                    StatusCode::BAD_REQUEST,
+                    format!("Invalid timeout: {error}"),
+                );
+            }
+            let all = metrics(node).into_iter().map(|(name, value)| (name, value.into()));
+            Response::json(query, &Value::Object(all.collect()))
+        }
+        ("system", "stats.json") => Response::json(query, &view::system_stats(&system::read())),
+        ("files", kind) => files(kind.trim_end_matches(".json"), request),
+        ("logging", "toggle") => toggle(request),
+        ("registrar(1)", "registry") => {
+            let registry = node.read_master(view::registry);
+            Response::json(query, &to_value(&registry, Dialect::V0))
+        }
+        ("allocator", "offer_constraints_debug") => {
+            Response::json(query, &json!({ "frameworks": {} }))
+        }
+        ("__processes__", _) => {
+            let processes = ["master", "files", "metrics", "system", "logging", "version"];
+            let processes: Vec<Value> =
+                processes.iter().map(|id| json!({ "id": id, "events": [] })).collect();
+            Response::json(query, &processes.into())
+        }
+        ("help", _) => Response::text(StatusCode::OK, HELP),
+        ("profiler", "start" | "stop") => Response::status(StatusCode::NOT_IMPLEMENTED),
+        _ => Response::status(StatusCode::NOT_FOUND),
+    }
+}
+
+const HELP: &str = "\
+/health /version /flags /metrics/snapshot /system/stats.json /logging/toggle /files/*
+/master/state /master/state-summary /master/slaves /master/frameworks /master/tasks /master/roles
+/master/redirect /master/teardown /master/weights /master/quota /master/maintenance/*
+/master/api/v1 /master/api/v1/scheduler
+";
+
+/// This master keeps no files that others read: its log goes to standard error.
+fn files(kind: &str, request: &Request) -> Response {
+    match kind {
+        "debug" => Response::json(&request.query, &json!({})),
+        "browse" | "read" | "download" if request.query.get("path").is_none() => {
+            Response::text(StatusCode::BAD_REQUEST, "Expecting 'path=value' in query.\n")
+        }
+        "browse" | "read" | "download" => Response::text(StatusCode::NOT_FOUND, ""),
+        _ => Response::status(StatusCode::NOT_FOUND),
+    }
+}
+
+/// Shows the log level, which cannot be changed while the master runs.
+fn toggle(request: &Request) -> Response {
+    match (request.query.get("level"), request.query.get("duration")) {
+        (None, None) => Response::text(StatusCode::OK, "0\n"),
+        (Some(_), None) => {
+            Response::text(StatusCode::BAD_REQUEST, "Expecting 'duration=value' in query.\n")
+        }
+        (None, Some(_)) => {
+            Response::text(StatusCode::BAD_REQUEST, "Expecting 'level=value' in query.\n")
+        }
+        (Some(_), Some(_)) => Response::status(StatusCode::NOT_IMPLEMENTED),
+    }
+}

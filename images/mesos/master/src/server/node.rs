@@ -1,0 +1,267 @@
+//! The state machine with what its effects act on. One step at a time: what comes in over the wire
+//! goes into the machine, and what it asks for is done before the next step.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use mesos_proto::mesos::MasterInfo;
+use mesos_wire::flags::Flags;
+use mesos_wire::http::{Media, Response};
+use mesos_wire::libprocess::Process;
+use mesos_wire::pid::Upid;
+use mesos_wire::recordio;
+use protobuf::MessageDyn;
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use super::authentication::Sessions;
+use super::system;
+use crate::flags::Settings;
+use crate::model::{Effect, Master, Moment, Sender, StreamId};
+use crate::view::{Site, Timings};
+
+/// How many events may wait for a framework that does not read. Beyond that it counts as gone.
+const STREAM_CAPACITY: usize = 16 * 1024;
+
+/// A master at work.
+pub struct Node {
+    process: Process,
+    state: Mutex<State>,
+    leader: Mutex<Option<MasterInfo>>,
+    wake: Notify,
+    flags: Flags,
+    cluster: Option<String>,
+    built: Moment,
+    pub(super) sessions: Sessions,
+}
+
+struct State {
+    master: Master,
+    timings: Timings,
+    streams: HashMap<StreamId, Stream>,
+    armed: Option<Moment>,
+}
+
+/// One framework's events on their way.
+struct Stream {
+    sender: mpsc::Sender<Bytes>,
+    media: Media,
+    /// Ends the task that waits for the client to go, when this is dropped.
+    _watched: oneshot::Sender<()>,
+}
+
+impl Node {
+    pub(super) fn new(process: Process, settings: &Settings, info: MasterInfo) -> Arc<Self> {
+        let now = clock();
+        let mut flags = settings.flags.clone();
+        if settings.hostname.is_none() {
+            flags.set("hostname", info.hostname());
+        }
+        Arc::new(Self {
+            process,
+            state: Mutex::new(State {
+                master: Master::new(settings.config.clone(), info, now),
+                timings: Timings::default(),
+                streams: HashMap::new(),
+                armed: None,
+            }),
+            leader: Mutex::new(None),
+            wake: Notify::new(),
+            flags,
+            cluster: settings.cluster.clone(),
+            built: built().unwrap_or(now),
+            sessions: Sessions::default(),
+        })
+    }
+
+    /// Where it listens, as others see it.
+    pub fn address(&self) -> std::net::SocketAddrV4 {
+        self.process.address()
+    }
+
+    /// What it says of itself.
+    pub fn info(&self) -> MasterInfo {
+        self.state().master.info.clone()
+    }
+
+    /// The master that leads now, if any.
+    pub fn leader(&self) -> Option<MasterInfo> {
+        self.leader.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_leader(&self, leader: Option<MasterInfo>) {
+        *self.leader.lock().unwrap_or_else(PoisonError::into_inner) = leader;
+    }
+
+    /// Whether this master leads.
+    pub fn is_leading(&self) -> bool {
+        self.state().master.elected.is_some()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads the state machine alone.
+    pub(super) fn read_master<R>(&self, read: impl FnOnce(&Master) -> R) -> R {
+        read(&self.state().master)
+    }
+
+    /// Reads the state with what documents need besides.
+    pub(super) fn read<R>(&self, show: impl FnOnce(&Master, &Site, &Timings, Moment) -> R) -> R {
+        let site = Site {
+            flags: self.flags.clone(),
+            cluster: self.cluster.clone(),
+            built: self.built,
+            leader: self.leader(),
+            subscribers: 0,
+            system: system::read(),
+        };
+        let state = self.state();
+        show(&state.master, &site, &state.timings, clock())
+    }
+
+    /// Takes a step, and does what it asks for.
+    pub(super) fn step<R>(&self, step: impl FnOnce(&mut Master) -> R) -> R {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let begun = Instant::now();
+        let changes = registry_changes(&state.master);
+        let result = step(state.master.at(clock()));
+        if registry_changes(&state.master) != changes {
+            state.timings.store.add(begun.elapsed());
+        }
+        loop {
+            let runs = state.master.allocator.runs;
+            let waited = begun.elapsed();
+            let running = Instant::now();
+            let effects = state.master.take_effects();
+            if state.master.allocator.runs != runs {
+                state.timings.run.add(running.elapsed());
+                state.timings.latency.add(waited);
+            }
+            if effects.is_empty() {
+                break;
+            }
+            for stream in self.apply(&mut state.streams, effects) {
+                state.master.stream_closed(stream);
+            }
+        }
+        let due = state.master.next_due();
+        if due != state.armed {
+            state.armed = due;
+            self.wake.notify_one();
+        }
+        result
+    }
+
+    /// Does what is asked for; names the streams that turned out to be broken.
+    fn apply(&self, streams: &mut HashMap<StreamId, Stream>, effects: Vec<Effect>) -> Vec<StreamId> {
+        let mut broken = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Send { from, to, message } => {
+                    let from = match from {
+                        Sender::Master => self.process.pid("master"),
+                        Sender::Observer(number) => {
+                            self.process.pid(&format!("slave-observer({number})"))
+                        }
+                    };
+                    self.send(&from, &to, &*message);
+                }
+                Effect::Link(pid) => self.process.link(&pid),
+                Effect::Event { stream, event } => {
+                    let Some(open) = streams.get(&stream) else {
+                        continue;
+                    };
+                    let record = recordio::encode(&open.media.encode(&*event));
+                    if open.sender.try_send(record).is_err() {
+                        tracing::warn!("event stream {} is broken or not read", stream.0);
+                        streams.remove(&stream);
+                        broken.push(stream);
+                    }
+                }
+                Effect::Close(stream) => {
+                    streams.remove(&stream);
+                }
+            }
+        }
+        broken
+    }
+
+    pub(super) fn send(&self, from: &Upid, to: &Upid, message: &dyn MessageDyn) {
+        let descriptor = message.descriptor_dyn();
+        match message.write_to_bytes_dyn() {
+            Ok(body) => self.process.post(from, to, descriptor.full_name(), &body),
+            Err(error) => tracing::error!("{} to {to} is not sent: {error}", descriptor.name()),
+        }
+    }
+
+    pub(super) fn pid(&self, id: &str) -> Upid {
+        self.process.pid(id)
+    }
+
+    pub(super) fn link(&self, pid: &Upid) {
+        self.process.link(pid);
+    }
+
+    /// Opens an event stream: its id, and the answer that carries it.
+    pub(super) fn open_stream(self: &Arc<Self>, media: Media) -> (StreamId, Response) {
+        let id = StreamId(uuid::Uuid::new_v4());
+        let (sender, response) = Response::stream(media.name(), STREAM_CAPACITY);
+        let (watched, unwatched) = oneshot::channel();
+        let (node, watching) = (self.clone(), sender.clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = watching.closed() => {
+                    drop(watching);
+                    node.state().streams.remove(&id);
+                    node.step(|master| master.stream_closed(id));
+                }
+                _ = unwatched => {}
+            }
+        });
+        let stream = Stream {
+            sender,
+            media,
+            _watched: watched,
+        };
+        self.state().streams.insert(id, stream);
+        (id, response)
+    }
+
+    /// Wakes the state machine whenever something is due.
+    pub(super) async fn keep_time(self: Arc<Self>) {
+        loop {
+            let due = self.state().master.next_due();
+            let wait = match due {
+                Some(due) => due.saturating_sub(clock()),
+                None => Duration::from_secs(3600),
+            };
+            tokio::select! {
+                () = tokio::time::sleep(wait) => self.step(Master::tick),
+                () = self.wake.notified() => {}
+            }
+        }
+    }
+}
+
+/// How often what a registry holds has changed.
+fn registry_changes(master: &Master) -> u64 {
+    let counters = &master.counters;
+    counters.get("slave_registrations")
+        + counters.get("slave_removals")
+        + u64::from(master.elected.is_some())
+}
+
+/// What time it is.
+fn clock() -> Moment {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// When this program was built: its file was written then.
+fn built() -> Option<Moment> {
+    let file = std::fs::metadata(std::env::current_exe().ok()?).ok()?;
+    file.modified().ok()?.duration_since(UNIX_EPOCH).ok()
+}

@@ -1,0 +1,92 @@
+//! `/api/v1`: the calls of operators (v1-api §8, §9).
+
+use std::sync::Arc;
+
+use hyper::StatusCode;
+use mesos_proto::v1_master::{Call, call};
+use mesos_wire::http::{Media, Request, Response, not_acceptable};
+use mesos_wire::json::{Dialect, to_value};
+
+use super::endpoints::{end_framework, metrics};
+use super::node::Node;
+use super::scheduler::{bad, read};
+use crate::model::FrameworkId;
+use crate::view;
+
+/// Answers a call.
+pub(super) async fn answer(node: Arc<Node>, mut request: Request) -> Response {
+    let call: Call = match read(&mut request).await {
+        Ok(call) => call,
+        Err(response) => return response,
+    };
+    let Some(kind) = call.type_.and_then(|kind| kind.enum_value().ok()) else {
+        return bad("Failed to validate master::Call: Expecting 'type' to be present");
+    };
+    if let Some(field) = missing(&call, kind) {
+        return bad(format!("Failed to validate master::Call: Expecting '{field}' to be present"));
+    }
+    match kind {
+        call::Type::TEARDOWN => {
+            let id = FrameworkId::from(call.teardown.framework_id.get_or_default());
+            return end_framework(&node, &id);
+        }
+        // No files are kept for others to read.
+        call::Type::LIST_FILES | call::Type::READ_FILE => {
+            return Response::text(StatusCode::NOT_FOUND, "");
+        }
+        _ => {}
+    }
+    let metrics = match kind {
+        call::Type::GET_METRICS => metrics(&node),
+        _ => Default::default(),
+    };
+    let answer = node.read(|master, site, _, _| view::answer(master, site, &metrics, kind));
+    let Some(answer) = answer else {
+        return Response::status(StatusCode::NOT_IMPLEMENTED);
+    };
+    match Media::accepted(&request) {
+        Some(Media::Json) => {
+            let value = view::with_empty_lists(to_value(&answer, Dialect::V1));
+            Response::bytes(StatusCode::OK, Media::Json.name(), value.to_string())
+        }
+        Some(Media::Protobuf) => {
+            Response::bytes(StatusCode::OK, Media::Protobuf.name(), Media::Protobuf.encode(&answer))
+        }
+        None => not_acceptable(),
+    }
+}
+
+/// The field that a call of this kind needs and does not have.
+fn missing(call: &Call, kind: call::Type) -> Option<&'static str> {
+    let (field, is_there) = match kind {
+        call::Type::GET_METRICS => ("get_metrics", call.get_metrics.is_some()),
+        call::Type::SET_LOGGING_LEVEL => ("set_logging_level", call.set_logging_level.is_some()),
+        call::Type::LIST_FILES => ("list_files", call.list_files.is_some()),
+        call::Type::READ_FILE => ("read_file", call.read_file.is_some()),
+        call::Type::UPDATE_WEIGHTS => ("update_weights", call.update_weights.is_some()),
+        call::Type::RESERVE_RESOURCES => ("reserve_resources", call.reserve_resources.is_some()),
+        call::Type::UNRESERVE_RESOURCES => {
+            ("unreserve_resources", call.unreserve_resources.is_some())
+        }
+        call::Type::CREATE_VOLUMES => ("create_volumes", call.create_volumes.is_some()),
+        call::Type::DESTROY_VOLUMES => ("destroy_volumes", call.destroy_volumes.is_some()),
+        call::Type::GROW_VOLUME => ("grow_volume", call.grow_volume.is_some()),
+        call::Type::SHRINK_VOLUME => ("shrink_volume", call.shrink_volume.is_some()),
+        call::Type::UPDATE_MAINTENANCE_SCHEDULE => (
+            "update_maintenance_schedule",
+            call.update_maintenance_schedule.is_some(),
+        ),
+        call::Type::START_MAINTENANCE => ("start_maintenance", call.start_maintenance.is_some()),
+        call::Type::STOP_MAINTENANCE => ("stop_maintenance", call.stop_maintenance.is_some()),
+        call::Type::DRAIN_AGENT => ("drain_agent", call.drain_agent.is_some()),
+        call::Type::DEACTIVATE_AGENT => ("deactivate_agent", call.deactivate_agent.is_some()),
+        call::Type::REACTIVATE_AGENT => ("reactivate_agent", call.reactivate_agent.is_some()),
+        call::Type::UPDATE_QUOTA => ("update_quota", call.update_quota.is_some()),
+        call::Type::SET_QUOTA => ("set_quota", call.set_quota.is_some()),
+        call::Type::REMOVE_QUOTA => ("remove_quota", call.remove_quota.is_some()),
+        call::Type::TEARDOWN => ("teardown", call.teardown.is_some()),
+        call::Type::MARK_AGENT_GONE => ("mark_agent_gone", call.mark_agent_gone.is_some()),
+        _ => return None,
+    };
+    (!is_there).then_some(field)
+}
