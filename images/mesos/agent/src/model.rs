@@ -26,6 +26,7 @@ use mesos_proto::mesos::{Resource, SlaveInfo, UUID, slave_info};
 use mesos_wire::pid::Upid;
 
 pub use counters::Counters;
+pub(crate) use exits::wait_status;
 pub use effect::{Checkpoint, Effect, Launch, Place};
 pub use framework::{Executor, ExecutorState, Framework, Link, Queued};
 pub use ids::{executor_id, framework_id, slave_id, task_id};
@@ -87,8 +88,6 @@ pub struct Config {
     pub launcher_dir: String,
     /// `--switch_user`.
     pub switch_user: bool,
-    /// `--containerizers`, for messages.
-    pub containerizers: String,
     /// `--registration_backoff_factor`.
     pub registration_backoff_factor: Duration,
     /// `--executor_registration_timeout`.

@@ -7,8 +7,10 @@ use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use nix::unistd::{Gid, Uid, User, getgrouplist, setgid, setgroups, setsid, setuid};
+use nix::unistd::{Gid, Uid, setgid, setgroups, setsid, setuid};
 use thiserror::Error;
+
+use crate::users;
 
 /// A user with all of its groups, looked up before any fork.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,26 +30,17 @@ pub enum UserError {
     /// The machine does not know it.
     #[error("Failed to get user information for '{0}': No such user")]
     Unknown(String),
-    /// It could not be looked up.
-    #[error("Failed to get user information for '{0}': {1}")]
-    Lookup(String, nix::Error),
 }
 
 impl Identity {
     /// Looks a user up.
     pub fn of(name: &str) -> Result<Self, UserError> {
-        let failed = |error| UserError::Lookup(name.to_string(), error);
-        let user = User::from_name(name)
-            .map_err(failed)?
-            .ok_or_else(|| UserError::Unknown(name.to_string()))?;
-        let c_name =
-            std::ffi::CString::new(name).map_err(|_| UserError::Unknown(name.to_string()))?;
-        let groups = getgrouplist(&c_name, user.gid).map_err(failed)?;
+        let user = users::user(name).ok_or_else(|| UserError::Unknown(name.to_string()))?;
         Ok(Self {
             name: name.to_string(),
-            uid: user.uid,
-            gid: user.gid,
-            groups,
+            uid: Uid::from_raw(user.uid),
+            gid: Gid::from_raw(user.gid),
+            groups: user.groups.into_iter().map(Gid::from_raw).collect(),
         })
     }
 

@@ -82,8 +82,6 @@ pub enum Effect {
     Send(Upid, Box<dyn MessageDyn>),
     /// Hold a connection to an actor open, and tell when it breaks.
     Link(Upid),
-    /// Ask the detector afresh who leads.
-    Detect,
     /// Start an executor. Ends in `container_started` or `container_failed`, then `container_exited`.
     Launch(Box<Launch>),
     /// Kill all processes of a container. Ends in `container_exited`.

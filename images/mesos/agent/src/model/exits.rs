@@ -45,6 +45,25 @@ impl Model {
         }
     }
 
+    /// An executor from a former life does not run any more. Where the whole machine, or container, was
+    /// started again, its tasks are lost through no fault of theirs.
+    pub fn lost_with_former_life(&mut self, now: Now, container: &str, is_same_boot: bool) {
+        let Some((framework, id)) = self.find_container(container) else {
+            return;
+        };
+        let state = self.frameworks.get(&framework).map(|f| f.lost_state(TaskState::TASK_GONE));
+        if let (Some(executor), Some(state), false) =
+            (self.executor_mut(&framework, &id), state, is_same_boot)
+        {
+            executor.ending = Some(Ending {
+                state,
+                reason: Reason::REASON_EXECUTOR_TERMINATED,
+                message: "Executor terminated".to_string(),
+            });
+        }
+        self.executor_exited(now, &framework, &id, None);
+    }
+
     fn executor_exited(&mut self, now: Now, framework: &str, id: &str, status: Option<i32>) {
         let ends = self
             .frameworks

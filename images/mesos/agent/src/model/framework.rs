@@ -12,6 +12,7 @@ use mesos_wire::pid::Upid;
 use mesos_wire::resources::Resources;
 
 use super::effect::Place;
+use super::record::task_of;
 
 /// How many ended tasks of one executor are remembered (the original's constant).
 const MAX_COMPLETED_TASKS: usize = 200;
@@ -194,6 +195,11 @@ impl Executor {
     /// Every task that waits for it.
     pub fn queued_tasks(&self) -> impl Iterator<Item = &TaskInfo> {
         self.queued.iter().flat_map(|queued| queued.tasks())
+    }
+
+    /// The record of a task that waits for it.
+    pub fn as_task(&self, info: &TaskInfo) -> Task {
+        task_of(info, &self.framework)
     }
 
     /// What it and its tasks have allocated.

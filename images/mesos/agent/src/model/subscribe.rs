@@ -225,6 +225,11 @@ impl Model {
         self.id = Some(id.to_string());
     }
 
+    /// Its resources from a former life.
+    pub fn restore_resources(&mut self, resources: Vec<mesos_proto::mesos::Resource>) {
+        self.checkpointed_resources = resources;
+    }
+
     /// A framework from a former life.
     pub fn restore_framework(&mut self, info: FrameworkInfo, pid: Option<Upid>) {
         let framework = Framework::new(info, pid);

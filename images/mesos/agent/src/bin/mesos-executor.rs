@@ -1,0 +1,5 @@
+//! `mesos-executor` as a program of its own.
+
+fn main() -> std::process::ExitCode {
+    mesos_agent::executor_main(std::env::args_os().collect())
+}

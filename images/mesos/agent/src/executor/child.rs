@@ -1,0 +1,75 @@
+//! The task's process.
+
+use std::io;
+use std::os::unix::process::ExitStatusExt as _;
+
+use mesos_driver::executor::Environment;
+use mesos_proto::mesos::TaskInfo;
+use nix::sys::signal::Signal;
+use tokio::process::Command;
+
+use crate::containerizer::environment::given;
+use crate::proc;
+use crate::spawn::{Identity, Spawn, program};
+use crate::tree::{self, Root};
+
+/// A running command.
+#[derive(Debug)]
+pub(super) struct Child {
+    child: tokio::process::Child,
+    root: Root,
+}
+
+impl Child {
+    /// Starts a task's command.
+    pub(super) fn start(
+        task: &TaskInfo,
+        environment: &Environment,
+        user: Option<&str>,
+    ) -> Result<Self, String> {
+        let command = task.command.as_ref().ok_or("Command is not specified")?;
+        let (program, name, arguments) = program(command)?;
+        let shown = program.display().to_string();
+        let identity = user.map(Identity::of).transpose().map_err(|error| error.to_string())?;
+        let mut variables: Vec<(String, String)> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        variables.extend(given(command.environment.as_ref()));
+        if let Some(role) = task.resources.first().map(|r| r.allocation_info.role()) {
+            variables.push(("MESOS_ALLOCATION_ROLE".to_string(), role.to_string()));
+        }
+        let command = Spawn {
+            program,
+            name,
+            arguments,
+            environment: variables,
+            directory: environment.sandbox.clone(),
+            identity,
+            output: None,
+        };
+        let failed = |error: io::Error| format!("Failed to execute '{shown}': {error}");
+        let child = Command::from(command.into_command().map_err(failed)?).spawn().map_err(failed)?;
+        let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).unwrap_or_default();
+        let root = Root {
+            pid,
+            start: proc::process(pid).map(|process| process.start),
+            mark: None,
+        };
+        Ok(Self { child, root })
+    }
+
+    pub(super) fn pid(&self) -> i32 {
+        self.root.pid
+    }
+
+    /// Waits for the process to end; its wait status.
+    pub(super) async fn wait(&mut self) -> io::Result<i32> {
+        Ok(self.child.wait().await?.into_raw())
+    }
+
+    /// Sends a signal to every process of the task.
+    pub(super) fn signal(&self, signal: Signal) {
+        let count = tree::signal(&self.root, signal);
+        tracing::info!("sent {signal} to {count} processes of the task");
+    }
+}

@@ -1,0 +1,19 @@
+//! The agent's sockets and timers: messages and requests go into the model, and its effects are carried
+//! out in their order.
+
+mod agent;
+mod documents;
+mod effects;
+mod executor_api;
+mod files;
+mod main_loop;
+mod messages;
+mod metrics;
+mod operator;
+mod page;
+mod routes;
+mod statistics;
+mod stats;
+mod v0;
+
+pub use main_loop::main;

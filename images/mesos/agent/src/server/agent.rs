@@ -1,0 +1,170 @@
+//! The one agent of a program: its model behind a lock, and what surrounds it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use mesos_wire::flags::Flags;
+use mesos_wire::http::Media;
+use mesos_wire::libprocess::Process;
+use tokio::sync::{Notify, mpsc};
+
+use crate::containerizer::Watcher;
+use crate::model::{Effect, Model, Now};
+
+/// The agent's actor.
+pub(crate) const PROCESS_ID: &str = "slave(1)";
+
+/// An executor's event stream.
+pub(crate) struct Subscriber {
+    pub(crate) sender: mpsc::Sender<Bytes>,
+    pub(crate) media: Media,
+    /// Rings when the stream is to end although its reader is there.
+    pub(crate) end: Arc<Notify>,
+}
+
+/// Everything that handlers share.
+pub(crate) struct Agent {
+    model: Mutex<Model>,
+    effects: mpsc::UnboundedSender<Effect>,
+    started: Instant,
+    pub(crate) start_time: f64,
+    pub(crate) flags: Flags,
+    pub(crate) process: Process,
+    /// Rings when the model may have another deadline.
+    pub(crate) wake: Notify,
+    subscribers: Mutex<HashMap<u64, Subscriber>>,
+    next_link: AtomicU64,
+}
+
+impl Agent {
+    pub(crate) fn new(
+        model: Model,
+        flags: Flags,
+        process: Process,
+        effects: mpsc::UnboundedSender<Effect>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            model: Mutex::new(model),
+            effects,
+            started: Instant::now(),
+            start_time: wall(),
+            flags,
+            process,
+            wake: Notify::new(),
+            subscribers: Mutex::default(),
+            next_link: AtomicU64::new(1),
+        })
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        Now {
+            at: self.started.elapsed(),
+            wall: wall(),
+        }
+    }
+
+    /// How long the agent has run, in seconds.
+    pub(crate) fn uptime(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+
+    /// Looks at the model.
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&Model) -> R) -> R {
+        look(&self.lock())
+    }
+
+    /// Lets something happen to the model, and what follows from it be carried out.
+    pub(crate) fn act<R>(&self, act: impl FnOnce(&mut Model, Now) -> R) -> R {
+        let now = self.now();
+        let mut model = self.lock();
+        let result = act(&mut model, now);
+        // Sent under the lock, so that effects keep the order of their causes.
+        for effect in model.take_effects() {
+            // Nobody receives any more when the program ends.
+            let _ = self.effects.send(effect);
+        }
+        drop(model);
+        self.wake.notify_one();
+        result
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Model> {
+        self.model.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn subscribers(&self) -> MutexGuard<'_, HashMap<u64, Subscriber>> {
+        self.subscribers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers an event stream, under a number that no other has had.
+    pub(crate) fn add_subscriber(&self, subscriber: Subscriber) -> u64 {
+        let link = self.next_link.fetch_add(1, Ordering::Relaxed);
+        self.subscribers().insert(link, subscriber);
+        link
+    }
+
+    /// Forgets an event stream, which ends it.
+    pub(crate) fn drop_subscriber(&self, link: u64) {
+        self.subscribers().remove(&link);
+    }
+
+    /// Queues an event for a stream; one whose reader does not keep up is ended.
+    pub(crate) fn tell(&self, link: u64, event: &dyn protobuf::MessageDyn) {
+        let mut subscribers = self.subscribers();
+        let Some(subscriber) = subscribers.get(&link) else {
+            return;
+        };
+        let record = mesos_wire::recordio::encode(&subscriber.media.encode(event));
+        if subscriber.sender.try_send(record).is_err() {
+            tracing::warn!("event stream {link} is ended: its executor does not read");
+            subscriber.end.notify_one();
+            subscribers.remove(&link);
+        }
+    }
+}
+
+fn wall() -> f64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs_f64()
+}
+
+/// Tells the model what becomes of containers.
+pub(crate) struct ContainerEvents(pub(crate) Arc<Agent>);
+
+impl Watcher for ContainerEvents {
+    fn started(&self, container: &str, process: u32, _start: Option<u64>) {
+        tracing::info!("container {container} runs as process {process}");
+        self.0.act(|model, _| model.container_started(container, process));
+    }
+
+    fn failed(&self, container: &str, text: &str) {
+        tracing::warn!("container {container}: {text}");
+        self.0.act(|model, now| model.container_failed(now, container, text));
+    }
+
+    fn exited(&self, container: &str, status: Option<i32>) {
+        tracing::info!("container {container} has ended");
+        self.0.act(|model, now| model.container_exited(now, container, status));
+    }
+
+    fn fetched(&self, all: bool) {
+        self.0.act(|model, _| {
+            let counters = model.counters_mut();
+            if all {
+                counters.fetches_succeeded += 1;
+            } else {
+                counters.fetches_failed += 1;
+            }
+        });
+    }
+
+    fn stuck(&self, container: &str) {
+        tracing::error!("processes of container {container} cannot be killed");
+        self.0.act(|model, _| model.counters_mut().container_destroy_errors += 1);
+    }
+}

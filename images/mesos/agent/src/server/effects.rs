@@ -1,0 +1,61 @@
+//! Carries out what the model decides.
+
+use std::sync::Arc;
+
+use protobuf::MessageDyn;
+use tokio::sync::{mpsc, watch};
+
+use super::agent::{Agent, PROCESS_ID};
+use super::v0;
+use crate::checkpoint::Store;
+use crate::containerizer::Containers;
+use crate::model::{Effect, Link};
+
+/// An exit code, and why.
+pub(crate) type Exit = Option<(u8, String)>;
+
+/// Carries out effects in order, for as long as there are any.
+pub(crate) async fn carry_out(
+    agent: Arc<Agent>,
+    containers: Arc<Containers>,
+    mut store: Store,
+    mut effects: mpsc::UnboundedReceiver<Effect>,
+    exit: watch::Sender<Exit>,
+) {
+    while let Some(effect) = effects.recv().await {
+        match effect {
+            Effect::Send(to, message) => send(&agent, &to, &*message),
+            Effect::Link(pid) => agent.process.link(&pid),
+            Effect::Launch(launch) => {
+                let id = agent.look(|model| model.id().unwrap_or_default().to_string());
+                containers.launch(id, *launch);
+            }
+            Effect::Destroy(container) => containers.destroy(&container),
+            Effect::Tell { link: Link::Http(link), event, .. } => agent.tell(link, &*event),
+            Effect::Tell { link: Link::Libprocess(pid), place, event } => {
+                if let Some(message) = v0::message(*event, &place) {
+                    send(&agent, &pid, &*message);
+                }
+            }
+            Effect::Checkpoint(checkpoint) => {
+                // Without its checkpoint a task could be lost by a restart, which is told; the task
+                // itself need not die of it.
+                if let Err(error) = store.write(&checkpoint) {
+                    tracing::error!("cannot checkpoint: {error}");
+                }
+            }
+            Effect::Exit(code, reason) => {
+                exit.send_replace(Some((code, reason)));
+            }
+        }
+    }
+}
+
+pub(crate) fn send(agent: &Agent, to: &mesos_wire::pid::Upid, message: &dyn MessageDyn) {
+    let descriptor = message.descriptor_dyn();
+    let name = descriptor.full_name();
+    match message.write_to_bytes_dyn() {
+        Ok(body) => agent.process.post(&agent.process.pid(PROCESS_ID), to, name, &body),
+        Err(error) => tracing::error!("{name} for {to} could not be encoded: {error}"),
+    }
+}

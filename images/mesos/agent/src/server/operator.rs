@@ -1,0 +1,256 @@
+//! The agent's operator API, `/api/v1` (v1-api.md, sections 10 and 11).
+
+use std::sync::Arc;
+
+use hyper::StatusCode;
+use mesos_proto::mesos::{ExecutorInfo, Flag, Metric, Resource, Task, VersionInfo};
+use mesos_proto::v1_agent::response::{get_executors, get_frameworks};
+use mesos_proto::v1_agent::{Call, Response as Answer, call, response};
+use mesos_wire::http::{Media, Request, Response, not_acceptable};
+use mesos_wire::json::{Dialect, to_value};
+use mesos_wire::resources::{Format, Resources};
+use serde_json::{Value, json};
+
+use super::agent::Agent;
+use super::documents::VERSION;
+use super::{documents, executor_api, files, metrics, statistics};
+use crate::model::{Executor, Model, State};
+
+/// Answers an operator.
+pub(crate) async fn answer(agent: Arc<Agent>, mut request: Request) -> Response {
+    let call: Call = match executor_api::read_call(&mut request).await {
+        Ok(call) => call,
+        Err(response) => return response,
+    };
+    if !call.has_type() {
+        return invalid("Expecting 'type' to be present");
+    }
+    if agent.look(|model| model.state() == State::Recovering) {
+        let text = "Agent has not finished recovery";
+        return Response::text(StatusCode::SERVICE_UNAVAILABLE, text);
+    }
+    match read(&agent, &call) {
+        Ok(Some(answer)) => written(&request, &answer),
+        Ok(None) => Response::status(StatusCode::NOT_IMPLEMENTED),
+        Err(response) => response,
+    }
+}
+
+fn invalid(reason: &str) -> Response {
+    let text = format!("Failed to validate agent::Call: {reason}");
+    Response::text(StatusCode::BAD_REQUEST, text)
+}
+
+/// The answer to a call that reads; `None` for calls that have no meaning here.
+fn read(agent: &Agent, call: &Call) -> Result<Option<Answer>, Response> {
+    use call::Type as Asked;
+    use response::Type;
+    let mut answer = Answer::new();
+    match call.type_() {
+        Asked::GET_HEALTH => {
+            answer.set_type(Type::GET_HEALTH);
+            answer.get_health.mut_or_insert_default().set_healthy(true);
+        }
+        Asked::GET_FLAGS => {
+            answer.set_type(Type::GET_FLAGS);
+            let flags = agent.flags.iter().map(|(name, value)| {
+                let mut flag = Flag::new();
+                flag.set_name(name.to_string());
+                flag.set_value(value.to_string());
+                flag
+            });
+            answer.get_flags.mut_or_insert_default().flags = flags.collect();
+        }
+        Asked::GET_VERSION => {
+            answer.set_type(Type::GET_VERSION);
+            answer.get_version.mut_or_insert_default().version_info = Some(version()).into();
+        }
+        Asked::GET_METRICS => {
+            if call.get_metrics.is_none() {
+                return Err(invalid("Expecting 'get_metrics' to be present"));
+            }
+            answer.set_type(Type::GET_METRICS);
+            let metrics = metrics::snapshot(agent).into_iter().map(|(name, value)| {
+                let mut metric = Metric::new();
+                metric.set_name(name);
+                metric.set_value(value);
+                metric
+            });
+            answer.get_metrics.mut_or_insert_default().metrics = metrics.collect();
+        }
+        Asked::GET_LOGGING_LEVEL => {
+            answer.set_type(Type::GET_LOGGING_LEVEL);
+            answer.get_logging_level.mut_or_insert_default().set_level(0);
+        }
+        Asked::LIST_FILES => {
+            let path = call.list_files.as_ref();
+            let path = path.ok_or_else(|| invalid("Expecting 'list_files' to be present"))?.path();
+            let found = files::find(agent, path).and_then(|real| files::list(&real, path));
+            answer.set_type(Type::LIST_FILES);
+            answer.list_files.mut_or_insert_default().file_infos =
+                found.map_err(|error| error.response())?;
+        }
+        Asked::READ_FILE => {
+            let asked = call.read_file.as_ref();
+            let asked = asked.ok_or_else(|| invalid("Expecting 'read_file' to be present"))?;
+            let length = asked.has_length().then(|| asked.length());
+            let (size, data) = files::find(agent, asked.path())
+                .and_then(|real| files::read(&real, asked.offset(), length))
+                .map_err(|error| error.response())?;
+            answer.set_type(Type::READ_FILE);
+            let file = answer.read_file.mut_or_insert_default();
+            file.set_size(size);
+            file.set_data(data);
+        }
+        Asked::GET_STATE => {
+            answer.set_type(Type::GET_STATE);
+            let state = answer.get_state.mut_or_insert_default();
+            agent.look(|model| {
+                state.get_tasks = Some(tasks(model)).into();
+                state.get_executors = Some(executors(model)).into();
+                state.get_frameworks = Some(frameworks(model)).into();
+            });
+        }
+        Asked::GET_TASKS => {
+            answer.set_type(Type::GET_TASKS);
+            answer.get_tasks = Some(agent.look(tasks)).into();
+        }
+        Asked::GET_EXECUTORS => {
+            answer.set_type(Type::GET_EXECUTORS);
+            answer.get_executors = Some(agent.look(executors)).into();
+        }
+        Asked::GET_FRAMEWORKS => {
+            answer.set_type(Type::GET_FRAMEWORKS);
+            answer.get_frameworks = Some(agent.look(frameworks)).into();
+        }
+        Asked::GET_CONTAINERS => {
+            answer.set_type(Type::GET_CONTAINERS);
+            let containers = statistics::v1_containers(agent);
+            answer.get_containers.mut_or_insert_default().containers = containers;
+        }
+        Asked::GET_AGENT => {
+            answer.set_type(Type::GET_AGENT);
+            let mut info = agent.look(Model::info);
+            refine(&mut info.resources);
+            // What only registration needs is not shown.
+            info.clear_checkpoint();
+            answer.get_agent.mut_or_insert_default().agent_info = Some(info).into();
+        }
+        Asked::GET_OPERATIONS => {
+            answer.set_type(Type::GET_OPERATIONS);
+            answer.get_operations.mut_or_insert_default();
+        }
+        Asked::GET_RESOURCE_PROVIDERS => {
+            answer.set_type(Type::GET_RESOURCE_PROVIDERS);
+            answer.get_resource_providers.mut_or_insert_default();
+        }
+        _ => return Ok(None),
+    }
+    Ok(Some(answer))
+}
+
+fn version() -> VersionInfo {
+    let shown = documents::version();
+    let mut version = VersionInfo::new();
+    version.set_version(VERSION.to_string());
+    version.set_build_date(shown["build_date"].as_str().unwrap_or_default().to_string());
+    version.set_build_time(shown["build_time"].as_f64().unwrap_or_default());
+    version.set_build_user(String::new());
+    version
+}
+
+/// Writes resources in the form that the v1 API has: reservations alone.
+fn refine(resources: &mut Vec<Resource>) {
+    if let Ok(all) = Resources::from_protos(resources.iter()) {
+        *resources = all.to_protos(Format::Post);
+    }
+}
+
+fn refined<'a>(tasks: impl Iterator<Item = &'a Task>) -> Vec<Task> {
+    tasks
+        .cloned()
+        .map(|mut task| {
+            refine(&mut task.resources);
+            task
+        })
+        .collect()
+}
+
+fn tasks(model: &Model) -> response::GetTasks {
+    let mut answer = response::GetTasks::new();
+    for (_, executor) in model.executors() {
+        let queued = executor.queued_tasks().map(|info| executor.as_task(info));
+        answer.queued_tasks.extend(refined(queued.collect::<Vec<_>>().iter()));
+        answer.launched_tasks.extend(refined(executor.launched.values()));
+        answer.terminated_tasks.extend(refined(executor.terminated.values()));
+    }
+    for framework in model.frameworks().chain(model.completed_frameworks()) {
+        let alive = framework.executors.values();
+        for executor in alive.chain(&framework.completed) {
+            answer.completed_tasks.extend(refined(executor.completed.iter()));
+        }
+    }
+    answer
+}
+
+fn executors(model: &Model) -> response::GetExecutors {
+    let shown = |executor: &Executor| {
+        let mut info: ExecutorInfo = executor.info.clone();
+        refine(&mut info.resources);
+        let mut shown = get_executors::Executor::new();
+        shown.executor_info = Some(info).into();
+        shown
+    };
+    let mut answer = response::GetExecutors::new();
+    answer.executors = model.executors().map(|(_, executor)| shown(executor)).collect();
+    let frameworks = model.frameworks().chain(model.completed_frameworks());
+    answer.completed_executors = frameworks.flat_map(|f| &f.completed).map(shown).collect();
+    answer
+}
+
+fn frameworks(model: &Model) -> response::GetFrameworks {
+    let shown = |framework: &crate::model::Framework| {
+        let mut shown = get_frameworks::Framework::new();
+        shown.framework_info = Some(framework.info.clone()).into();
+        shown
+    };
+    let mut answer = response::GetFrameworks::new();
+    answer.frameworks = model.frameworks().map(shown).collect();
+    answer.completed_frameworks = model.completed_frameworks().map(shown).collect();
+    answer
+}
+
+/// Arrays that are written also when they are empty (v1-api.md, section 2).
+const ALWAYS: [(&str, &[&str]); 3] = [
+    (
+        "get_tasks",
+        &["pending_tasks", "queued_tasks", "launched_tasks", "terminated_tasks", "completed_tasks"],
+    ),
+    ("get_executors", &["executors", "completed_executors"]),
+    ("get_frameworks", &["frameworks", "completed_frameworks"]),
+];
+
+fn written(request: &Request, answer: &Answer) -> Response {
+    match Media::accepted(request) {
+        None => not_acceptable(),
+        Some(Media::Protobuf) => Response::message(request, answer),
+        Some(Media::Json) => {
+            let mut value = to_value(answer, Dialect::V1);
+            fill_arrays(&mut value);
+            if let Some(state) = value.get_mut("get_state") {
+                fill_arrays(state);
+            }
+            Response::bytes(StatusCode::OK, Media::Json.name(), value.to_string())
+        }
+    }
+}
+
+fn fill_arrays(value: &mut Value) {
+    for (part, arrays) in ALWAYS {
+        if let Some(Value::Object(part)) = value.get_mut(part) {
+            for array in arrays {
+                part.entry(array.to_string()).or_insert_with(|| json!([]));
+            }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Which path is what (http-endpoints.md, section 1).
+
+use std::sync::Arc;
+
+use hyper::StatusCode;
+use mesos_wire::http::{Request, Response};
+use mesos_wire::libprocess::{BoxFuture, Handler, Message};
+use mesos_wire::pid::Upid;
+use serde_json::json;
+
+use super::agent::{Agent, PROCESS_ID};
+use super::{
+    documents, executor_api, files, messages, metrics, operator, page, statistics, stats,
+};
+use crate::model::State;
+
+/// The agent's actors: itself, and the endpoints that every Mesos program has.
+const PROCESSES: [&str; 7] =
+    [PROCESS_ID, "files", "metrics", "system", "version", "logging", "help"];
+
+/// What the agent answers, for `/help`.
+const ENDPOINTS: [&str; 14] = [
+    "/slave(1)/api/v1",
+    "/slave(1)/api/v1/executor",
+    "/slave(1)/containers",
+    "/slave(1)/flags",
+    "/slave(1)/health",
+    "/slave(1)/monitor/statistics",
+    "/slave(1)/state",
+    "/slave(1)/stats.json",
+    "/files/browse",
+    "/files/download",
+    "/files/read",
+    "/metrics/snapshot",
+    "/system/stats.json",
+    "/version",
+];
+
+/// What reaches the agent's port.
+pub(crate) struct Routes(pub(crate) Arc<Agent>);
+
+impl Handler for Routes {
+    fn delegate(&self) -> &str {
+        PROCESS_ID
+    }
+
+    fn has(&self, id: &str) -> bool {
+        PROCESSES.contains(&id)
+    }
+
+    fn message(&self, message: Message) {
+        if message.to == PROCESS_ID {
+            messages::take(&self.0, message);
+        }
+    }
+
+    fn exited(&self, pid: Upid) {
+        // A master that is gone shows by its pings and by detection; an executor by its process.
+        tracing::info!("the connection to {pid} broke");
+    }
+
+    fn http(self: Arc<Self>, request: Request) -> BoxFuture<Response> {
+        let agent = self.0.clone();
+        Box::pin(async move { route(agent, request).await })
+    }
+}
+
+async fn route(agent: Arc<Agent>, request: Request) -> Response {
+    let query = &request.query;
+    match (request.process.as_str(), request.path.as_str()) {
+        (PROCESS_ID, _) => own(agent, request).await,
+        ("files", _) => files::answer(&agent, &request).await,
+        ("metrics", "snapshot") => match query.get("timeout").map(mesos_wire::duration::parse) {
+            Some(Err(error)) => Response::text(StatusCode::BAD_REQUEST, error.to_string()),
+            _ => Response::json(query, &metrics::document(&agent)),
+        },
+        ("system", "stats.json") => Response::json(query, &stats::system()),
+        ("version", "") => Response::json(query, &documents::version()),
+        ("help", _) => help(&request),
+        ("logging", "toggle") => match (query.get("level"), query.get("duration")) {
+            (None, None) => Response::text(StatusCode::OK, "0\n"),
+            (Some(_), None) => bad("Expecting 'duration=value' in query.\n"),
+            (None, Some(_)) => bad("Expecting 'level=value' in query.\n"),
+            (Some(_), Some(_)) => Response::status(StatusCode::NOT_IMPLEMENTED),
+        },
+        _ => Response::status(StatusCode::NOT_FOUND),
+    }
+}
+
+fn bad(text: &str) -> Response {
+    Response::text(StatusCode::BAD_REQUEST, text)
+}
+
+fn help(request: &Request) -> Response {
+    if request.query.get("format") == Some("json") {
+        let endpoints: Vec<_> =
+            ENDPOINTS.iter().map(|name| json!({"name": name, "text": ""})).collect();
+        let all = json!({"processes": [{"id": PROCESS_ID, "endpoints": endpoints}]});
+        return Response::json(&request.query, &all);
+    }
+    Response::text(StatusCode::OK, ENDPOINTS.join("\n") + "\n")
+}
+
+/// Requests for the agent itself. A route also answers every longer path below it.
+async fn own(agent: Arc<Agent>, request: Request) -> Response {
+    let query = &request.query;
+    let path = request.path.as_str();
+    let under = |route: &str| {
+        path.strip_prefix(route).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    if path.is_empty() {
+        return page::answer(&agent);
+    }
+    if under("api/v1/executor") {
+        return executor_api::answer(agent, request).await;
+    }
+    if under("api/v1/resource_provider") {
+        return Response::status(StatusCode::NOT_IMPLEMENTED);
+    }
+    if under("api/v1") {
+        return operator::answer(agent, request).await;
+    }
+    if under("health") {
+        return Response::text(StatusCode::OK, "");
+    }
+    if under("flags") {
+        return Response::json(query, &json!({"flags": documents::flags(&agent.flags)}));
+    }
+    if path == "stats.json" {
+        return Response::json(query, &stats::document(&agent));
+    }
+    if under("state") || path == "state.json" {
+        if agent.look(|model| model.state() == State::Recovering) {
+            let text = "Agent has not finished recovery";
+            return Response::text(StatusCode::SERVICE_UNAVAILABLE, text);
+        }
+        let state = documents::state(&agent);
+        let old = path == "state.json";
+        let state = if old { stats::old_state(&agent, state) } else { state };
+        return Response::json(query, &state);
+    }
+    if under("monitor/statistics") || matches!(path, "monitor/statistics.json" | "monitor/usage.json") {
+        return Response::json(query, &statistics::statistics(&agent));
+    }
+    if under("containers") {
+        return match statistics::containers(&agent, query) {
+            Ok(containers) => Response::json(query, &containers),
+            Err(text) => bad(text),
+        };
+    }
+    Response::status(StatusCode::NOT_FOUND)
+}

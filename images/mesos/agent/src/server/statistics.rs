@@ -1,0 +1,168 @@
+//! What containers use: `/monitor/statistics`, `/containers` and GET_CONTAINERS.
+
+use mesos_proto::mesos::{ContainerID, ContainerStatus, ResourceStatistics, Task, TaskInfo};
+use mesos_proto::v1_agent::response::get_containers::Container;
+use mesos_wire::http::Query;
+use mesos_wire::json::{Dialect, to_value};
+use serde_json::{Value, json};
+
+use super::agent::Agent;
+use crate::containerizer::usage::usage;
+use crate::model::{Executor, executor_id, framework_id};
+
+/// An executor, and what is measured of it.
+pub(crate) struct Measured {
+    framework: String,
+    executor: String,
+    name: String,
+    source: String,
+    container: String,
+    process: u32,
+    statistics: ResourceStatistics,
+}
+
+/// All executors that run. Their processes are looked at without holding the model.
+pub(crate) fn measure(agent: &Agent) -> Vec<Measured> {
+    let running: Vec<Measured> = agent.look(|model| {
+        let measured = |executor: &Executor| {
+            Some(Measured {
+                framework: executor.framework.clone(),
+                executor: executor.id().to_string(),
+                name: executor.info.name().to_string(),
+                source: executor.info.source().to_string(),
+                container: executor.container_id.clone(),
+                process: executor.process?,
+                statistics: limits(executor),
+            })
+        };
+        model.executors().filter_map(|(_, executor)| measured(executor)).collect()
+    });
+    let wall = agent.now().wall;
+    running
+        .into_iter()
+        .filter_map(|mut one| {
+            let used = usage(one.process)?;
+            let statistics = &mut one.statistics;
+            statistics.set_timestamp(wall);
+            statistics.set_cpus_user_time_secs(used.user_secs);
+            statistics.set_cpus_system_time_secs(used.system_secs);
+            statistics.set_mem_rss_bytes(used.resident_bytes);
+            statistics.set_processes(used.processes);
+            statistics.set_threads(used.threads);
+            Some(one)
+        })
+        .collect()
+}
+
+/// What an executor was given. Nothing enforces it here.
+fn limits(executor: &Executor) -> ResourceStatistics {
+    let allocated = executor.allocated();
+    let mut statistics = ResourceStatistics::new();
+    statistics.set_cpus_soft_limit(allocated.scalar("cpus"));
+    let requested = to_bytes(allocated.scalar("mem"));
+    statistics.set_mem_soft_limit_bytes(requested);
+    let limit = memory_limit(executor).unwrap_or(requested);
+    statistics.set_mem_limit_bytes(limit);
+    let cpus = cpu_limit(executor);
+    if let Some(cpus) = cpus {
+        statistics.set_cpus_limit(cpus);
+    }
+    statistics
+}
+
+/// The limits that all tasks of an executor declare, added up; `None` if one has none.
+fn declared(executor: &Executor, name: &str) -> Option<f64> {
+    let launched = executor.launched.values().map(|task: &Task| task.limits.get(name));
+    let queued = executor.queued_tasks().map(|task: &TaskInfo| task.limits.get(name));
+    let limits: Option<Vec<f64>> = launched.chain(queued).map(|l| Some(l?.value())).collect();
+    limits.filter(|all| !all.is_empty()).map(|all| all.iter().sum())
+}
+
+fn memory_limit(executor: &Executor) -> Option<u64> {
+    declared(executor, "mem").filter(|mb| mb.is_finite()).map(to_bytes)
+}
+
+fn cpu_limit(executor: &Executor) -> Option<f64> {
+    declared(executor, "cpus").filter(|cpus| cpus.is_finite())
+}
+
+fn to_bytes(megabytes: f64) -> u64 {
+    (megabytes * 1_048_576.0) as u64
+}
+
+/// `/monitor/statistics`.
+pub(crate) fn statistics(agent: &Agent) -> Value {
+    measure(agent)
+        .iter()
+        .map(|one| {
+            json!({
+                "executor_id": one.executor,
+                "executor_name": one.name,
+                "framework_id": one.framework,
+                "source": one.source,
+                "statistics": to_value(&one.statistics, Dialect::V0),
+            })
+        })
+        .collect()
+}
+
+fn status(one: &Measured) -> ContainerStatus {
+    let mut id = ContainerID::new();
+    id.set_value(one.container.clone());
+    let mut status = ContainerStatus::new();
+    status.container_id = Some(id).into();
+    status.set_executor_pid(one.process);
+    status
+}
+
+/// `/containers`; the error says which queries are taken.
+pub(crate) fn containers(agent: &Agent, query: &Query) -> Result<Value, &'static str> {
+    let (container, framework, executor) =
+        (query.get("container_id"), query.get("framework_id"), query.get("executor_id"));
+    let is_allowed = match (container, framework, executor) {
+        (None, None, None) | (Some(_), None, None) => true,
+        (None, Some(_), _) => true,
+        _ => false,
+    };
+    if !is_allowed {
+        return Err(
+            "Supported query parameters are container_id only, framework_id only, or executor_id and framework_id only",
+        );
+    }
+    let wanted = |one: &&Measured| {
+        container.is_none_or(|id| id == one.container)
+            && framework.is_none_or(|id| id == one.framework)
+            && executor.is_none_or(|id| id == one.executor)
+    };
+    let measured = measure(agent);
+    let shown = measured.iter().filter(wanted).map(|one| {
+        json!({
+            "container_id": one.container,
+            "executor_id": one.executor,
+            "executor_name": one.name,
+            "framework_id": one.framework,
+            "source": one.source,
+            "statistics": to_value(&one.statistics, Dialect::V0),
+            "status": to_value(&status(one), Dialect::V0),
+        })
+    });
+    Ok(shown.collect())
+}
+
+/// The containers of GET_CONTAINERS.
+pub(crate) fn v1_containers(agent: &Agent) -> Vec<Container> {
+    measure(agent)
+        .into_iter()
+        .map(|one| {
+            let mut container = Container::new();
+            let status = status(&one);
+            container.framework_id = framework_id(&one.framework);
+            container.executor_id = executor_id(&one.executor);
+            container.set_executor_name(one.name);
+            container.container_id = status.container_id.clone();
+            container.container_status = Some(status).into();
+            container.resource_statistics = Some(one.statistics).into();
+            container
+        })
+        .collect()
+}
