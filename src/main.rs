@@ -1,1 +1,14 @@
-fn main() {}
+//! The product: one executable that acts by the name it is called by, as its links in the images do.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let program = args.first().and_then(|name| Path::new(name).file_name()).and_then(|name| name.to_str()).unwrap_or_default();
+    match program {
+        "node-init" => node_init::main(args),
+        _ => devcluster::cli::main(args),
+    }
+}

@@ -1,0 +1,79 @@
+//! `down`: removes every container, network and volume of a cluster, and nothing else.
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+
+use super::{ClusterError, Event, Events, Launcher, labels};
+use crate::engine::{EngineError, Kind};
+use crate::profile::ClusterName;
+
+/// How much was removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// Containers.
+    pub containers: usize,
+    /// Networks.
+    pub networks: usize,
+    /// Volumes.
+    pub volumes: usize,
+}
+
+impl Removed {
+    /// Whether there was nothing to remove.
+    pub fn is_nothing(self) -> bool {
+        self == Self::default()
+    }
+}
+
+/// Removes all that carries the cluster's label. Fine with nothing there.
+///
+/// # Errors
+/// When the engine cannot be asked, or refuses to remove something; the rest is removed all the same.
+pub async fn down(launcher: &Launcher, cluster: &ClusterName, events: &dyn Events) -> Result<Removed, ClusterError> {
+    let engine = launcher.engine.as_ref();
+    let own = [(labels::CLUSTER, cluster.as_str())];
+    let (containers, networks, volumes) = tokio::try_join!(engine.containers(&own), engine.networks(), engine.volumes(&own))
+        .map_err(ClusterError::engine("ask the engine for the cluster"))?;
+    let networks: Vec<_> =
+        networks.into_iter().filter(|network| network.labels.get(labels::CLUSTER).is_some_and(|found| found == cluster.as_str())).collect();
+    let mut first = None;
+    let mut note = |kind: &'static str, name: String, result: Result<(), EngineError>| match result {
+        Ok(()) => events.emit(Event::Removed { kind, name }),
+        Err(error) => {
+            first.get_or_insert_with(|| ClusterError::engine(format!("remove {kind} `{name}`"))(error));
+        }
+    };
+    let mut removals: FuturesUnordered<_> =
+        containers.iter().map(async |found| (found.name.clone(), engine.remove_container(&found.id).await)).collect();
+    while let Some((name, result)) = removals.next().await {
+        note("container", name, result);
+    }
+    drop(removals);
+    // Networks and volumes can go only when nobody uses them any more.
+    let network_removals = networks.iter().map(async |network| ("network", network.name.clone(), remove_network(engine, &network.id).await));
+    let volume_removals = volumes.iter().map(async |(name, _)| ("volume", name.clone(), engine.remove_volume(name).await));
+    let (of_networks, of_volumes) =
+        tokio::join!(futures_util::future::join_all(network_removals), futures_util::future::join_all(volume_removals));
+    for (kind, name, result) in of_networks.into_iter().chain(of_volumes) {
+        note(kind, name, result);
+    }
+    match first {
+        Some(error) => Err(error),
+        None => Ok(Removed { containers: containers.len(), networks: networks.len(), volumes: volumes.len() }),
+    }
+}
+
+/// Removes a network; one whose last container is just leaving is tried again.
+async fn remove_network(engine: &dyn crate::engine::Engine, id: &str) -> Result<(), EngineError> {
+    let mut last = Ok(());
+    for _ in 0..40 {
+        last = engine.remove_network(id).await;
+        match &last {
+            Err(error) if matches!(error.kind, Kind::Conflict | Kind::Forbidden) || error.message.contains("active endpoints") => {
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+            _ => return last,
+        }
+    }
+    last
+}

@@ -1,0 +1,1 @@
+//! The library for other people's tests.

@@ -1,0 +1,45 @@
+//! Aurora schedulers.
+
+use super::{Context, Recipe, arguments, page, program};
+use crate::plan::check::{Check, Want};
+use crate::plan::flags::{Flags, Style};
+use crate::plan::node::OwnImage;
+use crate::plan::template::TemplateError;
+use crate::profile::{Tier, TierSettings};
+
+const PORT: u16 = 8081;
+
+pub(super) fn recipe(settings: &TierSettings, context: &Context<'_>) -> Result<Recipe, TemplateError> {
+    let flags = Flags::default()
+        .text("cluster_name", context.profile.name.as_str())
+        .text("http_port", PORT.to_string())
+        .text("hostname", context.advertised)
+        .text("zk_endpoints", "{zookeeper.connect}")
+        .text("serverset_path", "/aurora/scheduler")
+        .text("mesos_master_address", "{mesos-master.zk}")
+        .text("backup_dir", "/var/lib/aurora/backups")
+        .text("native_log_file_path", "/var/db/aurora")
+        .text("thermos_executor_path", "/usr/bin/thermos_executor");
+    let args = arguments(flags, settings, Style::Aurora, context)?;
+    let (image, entrypoint, command, _) = program(&settings.node, OwnImage::Aurora, "aurora-scheduler", args);
+    Ok(Recipe {
+        image: Some(image),
+        entrypoint,
+        command,
+        ports: vec![PORT],
+        volume: Some("/var/db/aurora"),
+        files: vec![super::devtools::clusters(context)],
+        links: vec![page(PORT, "/scheduler")],
+        ..Recipe::default()
+    })
+}
+
+/// One leads, and the master knows it.
+pub(super) fn checks() -> Vec<Check> {
+    let tier = Tier::AuroraScheduler;
+    vec![
+        Check::own_http(PORT, "/health", Want::Status(200)),
+        Check::any_http(tier.name(), PORT, "/leaderhealth", Want::Status(200)),
+        Check::any_http(tier.name(), PORT, "/vars", Want::Line("framework_registered 1".to_owned())),
+    ]
+}
