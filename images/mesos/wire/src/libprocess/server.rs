@@ -51,6 +51,8 @@ pub(super) async fn serve(
             // Idle connections are never closed: to the peer that would mean that we are gone.
             let connection = http1::Builder::new()
                 .pipeline_flush(true)
+                // As the original spells them: not every client compares names as HTTP says.
+                .title_case_headers(true)
                 .serve_connection(TokioIo::new(stream), service);
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended");
