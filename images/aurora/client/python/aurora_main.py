@@ -1,0 +1,70 @@
+"""Answers one request of the client: the job of a key, or the keys of all jobs, in a file.
+
+The answer is one line of JSON on stdout behind a mark that only this run knows; everything before
+it is what the file itself printed.
+"""
+import json
+import sys
+import traceback
+
+from pystachio import Ref
+
+import aurora_loader
+import aurora_validation as validation
+from aurora_schema import MesosJob
+
+
+def standard_bindings(job):
+    return job.bind({
+        Ref.from_address('mesos.role'): '{{role}}',
+        Ref.from_address('mesos.cluster'): '{{cluster}}',
+        Ref.from_address('thermos.user'): '{{role}}',
+    })
+
+
+def describe(job):
+    """A job as the client needs it: interpolated, checked, with the ports to allocate."""
+    validation.check_required(job)
+    job = standard_bindings(job)
+    validation.check_types(job)
+    interpolated, unbound = job.interpolate()
+    allocated = validation.ports(job, interpolated)
+    validation.check_update(interpolated)
+    validation.check_announce(interpolated, allocated)
+    validation.check_deprecated(interpolated)
+    validation.check_thrift(interpolated)
+    validation.check_bound(interpolated, unbound)
+    return {
+        'job': interpolated.get(),
+        'ports': allocated,
+        'field_order': list(MesosJob.TYPEMAP),
+    }
+
+
+def answer(request):
+    bindings = [{Ref.from_address(name): value} for name, value in request['bindings']]
+    names = aurora_loader.load(request['file'], request['json'])
+    jobs = aurora_loader.bound(names, bindings)
+    if request['key'] is None:
+        return {'keys': [aurora_loader.path_of(job) for job in jobs]}
+    return describe(aurora_loader.pick(jobs, tuple(request['key'])))
+
+
+def users_traceback(error):
+    """The error's traceback without our own frames."""
+    trace = traceback.TracebackException.from_exception(error)
+    frames = [frame for frame in trace.stack if not frame.filename.startswith('<aurora')]
+    trace.stack[:] = frames
+    return ''.join(trace.format())
+
+
+def main(mark, request):
+    try:
+        result = answer(json.loads(request))
+    except validation.Fatal as error:
+        result = {'fatal': str(error)}
+    except Exception as error:
+        result = {'error': str(error), 'traceback': users_traceback(error)}
+    sys.stdout.flush()
+    sys.stdout.write(mark + json.dumps(result) + '\n')
+    sys.stdout.flush()

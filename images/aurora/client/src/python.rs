@@ -1,0 +1,218 @@
+//! Has CPython run an `.aurora` file, which is Python with `pystachio`'s types in it.
+//!
+//! Our loader (`python/`) travels inside this program and is handed to the interpreter as an
+//! argument; nothing is written to disk.
+
+use std::ffi::OsString;
+use std::process::Stdio;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
+use thiserror::Error;
+use tokio::process::Command;
+
+use crate::console::Console;
+
+const BOOTSTRAP: &str = include_str!("../python/bootstrap.py");
+
+/// The loader's modules, each after those it imports.
+const MODULES: &[(&str, &str)] = &[
+    ("aurora_schema", include_str!("../python/aurora_schema.py")),
+    ("aurora_helpers", include_str!("../python/aurora_helpers.py")),
+    ("aurora_loader", include_str!("../python/aurora_loader.py")),
+    ("aurora_validation", include_str!("../python/aurora_validation.py")),
+    ("aurora_main", include_str!("../python/aurora_main.py")),
+];
+
+/// What is asked of a file.
+#[derive(Clone, Debug, Serialize)]
+pub struct Request<'a> {
+    pub file: &'a str,
+    /// The file is a JSON document, not Python.
+    pub json: bool,
+    /// What `--bind` gave.
+    pub bindings: Vec<(String, String)>,
+    /// Cluster, role, environment and name; `None` asks for all jobs' keys.
+    pub key: Option<[&'a str; 4]>,
+}
+
+/// One job of a file, interpolated as far as the client can.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Description {
+    pub job: Map<String, Json>,
+    /// Names of the ports that the scheduler is to allocate.
+    pub ports: Vec<String>,
+    /// All fields that a job can have, in the order they are written.
+    pub field_order: Vec<String>,
+}
+
+/// Why a file gives no job.
+#[derive(Debug, Error)]
+pub enum PythonError {
+    /// The file is wrong.
+    #[error("{message}")]
+    File { message: String, traceback: String },
+    /// The job would do harm; the client dies of it.
+    #[error("{0}")]
+    Fatal(String),
+    /// The interpreter itself failed.
+    #[error("{0}")]
+    Interpreter(String),
+    /// The file ended the interpreter with this status.
+    #[error("the configuration ended Python with status {0}")]
+    Exited(u8),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Answer {
+    Job(Description),
+    Keys { keys: Vec<String> },
+    Error { error: String, traceback: String },
+    Fatal { fatal: String },
+    NoPystachio { no_pystachio: String },
+}
+
+/// The job that the request's key names.
+pub async fn job(request: &Request<'_>, console: Console) -> Result<Description, PythonError> {
+    match ask(request, console).await? {
+        Answer::Job(job) => Ok(job),
+        other => Err(refusal(other)),
+    }
+}
+
+/// The keys of all jobs in a file.
+pub async fn keys(request: &Request<'_>, console: Console) -> Result<Vec<String>, PythonError> {
+    match ask(request, console).await? {
+        Answer::Keys { keys } => Ok(keys),
+        other => Err(refusal(other)),
+    }
+}
+
+fn refusal(answer: Answer) -> PythonError {
+    match answer {
+        Answer::Error { error, traceback } => PythonError::File { message: error, traceback },
+        Answer::Fatal { fatal } => PythonError::Fatal(fatal),
+        Answer::NoPystachio { no_pystachio } => PythonError::Interpreter(format!(
+            "`{no_pystachio}` has no module `pystachio`: run `{no_pystachio} -m pip install pystachio==0.8.10`, or name another interpreter in AURORA_PYTHON"
+        )),
+        Answer::Job(_) | Answer::Keys { .. } => {
+            PythonError::Interpreter("the loader answered another question".to_owned())
+        }
+    }
+}
+
+/// The interpreter: `$AURORA_PYTHON`, else `python3`.
+fn interpreter() -> OsString {
+    std::env::var_os("AURORA_PYTHON")
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| OsString::from("python3"))
+}
+
+async fn ask(request: &Request<'_>, console: Console) -> Result<Answer, PythonError> {
+    let broken = |text: String| PythonError::Interpreter(text);
+    let python = interpreter();
+    let name = python.to_string_lossy().into_owned();
+    let modules = serde_json::to_string(MODULES).map_err(|error| broken(error.to_string()))?;
+    let request = serde_json::to_string(request).map_err(|error| broken(error.to_string()))?;
+    // What the file prints goes to stdout too, so our answer stands behind a mark it cannot guess.
+    let mark = uuid::Uuid::new_v4().to_string();
+    let output = Command::new(&python)
+        .arg("-c")
+        .arg(BOOTSTRAP)
+        .args([&mark, &modules, &request])
+        .stdin(Stdio::inherit())
+        .stderr(Stdio::inherit())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .map_err(|error| broken(format!("cannot run `{name}`: {error}; AURORA_PYTHON names the interpreter")))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let Some((printed, answer)) = text.rsplit_once(&mark) else {
+        console.raw(&text);
+        return Err(match output.status.code().map(u8::try_from) {
+            Some(Ok(code)) => PythonError::Exited(code),
+            _ => broken(format!("`{name}` was killed: {}", output.status)),
+        });
+    };
+    console.raw(printed);
+    serde_json::from_str(answer)
+        .map_err(|error| broken(format!("`{name}` gave no usable answer: {error}")))
+}
+
+/// `name=value`, where the name is a reference such as `profile.version` or `ports[http]`.
+pub fn parse_binding(text: &str) -> Result<(String, String), String> {
+    let parts: Vec<&str> = text.split('=').collect();
+    let [name, value] = parts.as_slice() else {
+        return Err("Binding parameter must be formatted name=value".to_owned());
+    };
+    if is_reference(name) {
+        Ok(((*name).to_owned(), (*value).to_owned()))
+    } else {
+        Err(format!("Could not parse binding parameter {text}: {name}"))
+    }
+}
+
+/// An identifier, then any of `.identifier` and `[index]`.
+fn is_reference(name: &str) -> bool {
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    let identifier = |text: &str| {
+        text.starts_with(|c: char| word(c) && !c.is_numeric()) && text.chars().all(word)
+    };
+    let index = |text: &str| {
+        !text.is_empty() && text.chars().all(|c| word(c) || matches!(c, '-' | '.' | '/'))
+    };
+    let head_end = name.find(['.', '[']).unwrap_or(name.len());
+    let (head, mut rest) = name.split_at(head_end);
+    if !identifier(head) {
+        return false;
+    }
+    while !rest.is_empty() {
+        if let Some(tail) = rest.strip_prefix('.') {
+            let (part, tail) = tail.split_at(tail.find(['.', '[']).unwrap_or(tail.len()));
+            if !identifier(part) {
+                return false;
+            }
+            rest = tail;
+        } else if let Some((part, tail)) =
+            rest.strip_prefix('[').and_then(|tail| tail.split_once(']'))
+        {
+            if !index(part) {
+                return false;
+            }
+            rest = tail;
+        } else {
+            return false;
+        }
+    }
+    true
+}
+
+/// The bindings of a command line, which have been checked already.
+pub fn bindings(texts: &[String]) -> Vec<(String, String)> {
+    texts.iter().filter_map(|text| parse_binding(text).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bindings_are_a_reference_and_a_value() {
+        for (text, good) in [
+            ("a=b", true),
+            ("profile.version=v2", true),
+            ("docker.image[library/python][2.7]=x", true),
+            ("a=", true),
+            ("a", false),
+            ("a=b=c", false),
+            ("1a=b", false),
+            ("a..b=c", false),
+            ("a[=c", false),
+            ("=c", false),
+        ] {
+            assert_eq!(parse_binding(text).is_ok(), good, "{text}");
+        }
+    }
+}

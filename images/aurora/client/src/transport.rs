@@ -1,0 +1,118 @@
+//! One call over HTTP: TBINARY both ways, with the original client's headers.
+
+use std::time::Duration;
+
+use aurora_api::envelope::{BadReply, decode_reply, encode_call};
+use aurora_api::protocol::BINARY_MEDIA_TYPE;
+use aurora_api::{Call, Protocol, Response};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, USER_AGENT};
+use thiserror::Error;
+
+use crate::netrc;
+
+/// How the original client calls itself.
+const USER_AGENT_NAME: &str = "Aurora V2";
+/// How long an answer may take.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// Largest answer that is read, in bytes: ten thousands of tasks with their configurations.
+const MAX_ANSWER: u64 = 512 << 20;
+
+/// Why a call has no response.
+#[derive(Debug, Error)]
+pub enum TransportError {
+    /// The scheduler wants (other) credentials.
+    #[error("{0}")]
+    Auth(String),
+    /// It did not get there, or not back.
+    #[error("{0}")]
+    Broken(String),
+    /// The scheduler answered with Thrift's own exception, or with nonsense.
+    #[error("{0}")]
+    Protocol(String),
+}
+
+/// A scheduler's HTTP address, and the connection to it.
+#[derive(Debug)]
+pub struct Transport {
+    http: reqwest::Client,
+    endpoint: reqwest::Url,
+}
+
+impl Transport {
+    /// To the scheduler at a URL.
+    pub fn new(scheduler_url: &str) -> Result<Self, TransportError> {
+        let broken = |text: String| TransportError::Broken(text);
+        let endpoint = reqwest::Url::parse(&format!("{scheduler_url}/api"))
+            .map_err(|error| broken(format!("`{scheduler_url}` is no URL: {error}")))?;
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static(BINARY_MEDIA_TYPE));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(BINARY_MEDIA_TYPE));
+        headers.insert(USER_AGENT, HeaderValue::from_static(USER_AGENT_NAME));
+        // The original names the host without its port.
+        if let Some(host) = endpoint.host_str().and_then(|host| HeaderValue::from_str(host).ok()) {
+            headers.insert(HOST, host);
+        }
+        let http = reqwest::Client::builder()
+            .default_headers(headers)
+            .timeout(TIMEOUT)
+            .no_proxy()
+            .build()
+            .map_err(|error| broken(chain(&error)))?;
+        Ok(Self { http, endpoint })
+    }
+
+    /// Makes a call. A redirect to the leader is followed, the body sent again.
+    pub async fn call(&self, call: &Call) -> Result<Response, TransportError> {
+        let body = encode_call(Protocol::Binary, 0, call)
+            .map_err(|error| TransportError::Protocol(error.to_string()))?;
+        let mut request = self.http.post(self.endpoint.clone()).body(body);
+        if let Some(login) = self.endpoint.host_str().and_then(netrc::login) {
+            request = request.basic_auth(login.user, Some(login.password));
+        }
+        let mut answer =
+            request.send().await.map_err(|error| TransportError::Broken(chain(&error)))?;
+        let status = answer.status();
+        if matches!(status.as_u16(), 401 | 403) {
+            return Err(TransportError::Auth(reason(&answer)));
+        }
+        if !status.is_success() {
+            return Err(TransportError::Broken(reason(&answer)));
+        }
+        let mut bytes = Vec::new();
+        while let Some(chunk) =
+            answer.chunk().await.map_err(|error| TransportError::Broken(chain(&error)))?
+        {
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() as u64 > MAX_ANSWER {
+                return Err(TransportError::Protocol(format!(
+                    "the answer is longer than {MAX_ANSWER} bytes"
+                )));
+            }
+        }
+        decode_reply(Protocol::Binary, call, &bytes).map_err(|error| match error {
+            BadReply::Malformed(source) => {
+                TransportError::Protocol(format!("the answer is no thrift message: {source}"))
+            }
+            other => TransportError::Protocol(other.to_string()),
+        })
+    }
+}
+
+/// As python-requests words an answer that is an error.
+fn reason(answer: &reqwest::Response) -> String {
+    let status = answer.status();
+    let kind = if status.is_client_error() { "Client" } else { "Server" };
+    let text = status.canonical_reason().unwrap_or_default();
+    format!("{} {kind} Error: {text} for url: {}", status.as_u16(), answer.url())
+}
+
+/// An error with all its causes, which is where reqwest says what happened.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
