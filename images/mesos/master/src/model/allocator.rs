@@ -297,7 +297,7 @@ fn role_scalars(frameworks: &BTreeMap<FrameworkId, Framework>, role: &str) -> Qu
 
 fn allocated_scalars(framework: &Framework, role: &str) -> Quantities {
     let mut sum = Quantities::new();
-    for bag in [&framework.used, &framework.offered] {
+    for bag in framework.used.values().chain(framework.offered.values()) {
         add_scalars(&mut sum, &bag.filter(|r| r.allocation_info.role() == role));
     }
     sum

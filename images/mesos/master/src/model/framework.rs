@@ -10,7 +10,7 @@ use mesos_wire::resources::Resources;
 
 use super::counters::FrameworkCounters;
 use super::effect::{Moment, StreamId};
-use super::id::{FrameworkId, OfferId, TaskId};
+use super::id::{AgentId, FrameworkId, OfferId, TaskId};
 
 /// How a framework is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,10 +104,11 @@ pub struct Framework {
     pub completed: VecDeque<Task>,
     /// Its unanswered offers.
     pub offers: BTreeSet<OfferId>,
-    /// What its tasks and executors use on all agents, allocated.
-    pub used: Resources,
-    /// What its offers hold, allocated.
-    pub offered: Resources,
+    /// What its tasks and executors use on each agent, allocated. Agents are kept apart: the same port
+    /// on two of them is two resources.
+    pub used: BTreeMap<AgentId, Resources>,
+    /// What its offers hold of each agent, allocated.
+    pub offered: BTreeMap<AgentId, Resources>,
     /// Counts disconnections, so that an old timer says nothing of a new one.
     pub epoch: u64,
     /// Its own metrics.
@@ -136,8 +137,8 @@ impl Framework {
             unreachable: BTreeMap::new(),
             completed: VecDeque::new(),
             offers: BTreeSet::new(),
-            used: Resources::new(),
-            offered: Resources::new(),
+            used: BTreeMap::new(),
+            offered: BTreeMap::new(),
             epoch: 0,
             counters: FrameworkCounters::default(),
         }
@@ -166,6 +167,16 @@ impl Framework {
         std::time::Duration::try_from_secs_f64(self.info.failover_timeout()).unwrap_or_default()
     }
 
+    /// What it uses on all agents together, allocated.
+    pub fn used_total(&self) -> Resources {
+        total(&self.used)
+    }
+
+    /// What it is offered on all agents together, allocated.
+    pub fn offered_total(&self) -> Resources {
+        total(&self.offered)
+    }
+
     /// Remembers an ended task, forgetting the oldest beyond `most`.
     pub fn complete(&mut self, task: Task, most: usize) {
         self.completed.push_back(task);
@@ -173,4 +184,27 @@ impl Framework {
             self.completed.pop_front();
         }
     }
+}
+
+/// Counts an agent's resources in.
+pub(crate) fn put(bags: &mut BTreeMap<AgentId, Resources>, agent: &AgentId, resources: &Resources) {
+    bags.entry(agent.clone()).or_default().add(resources);
+}
+
+/// Counts an agent's resources out.
+pub(crate) fn take_out(bags: &mut BTreeMap<AgentId, Resources>, agent: &AgentId, resources: &Resources) {
+    if let Some(bag) = bags.get_mut(agent) {
+        bag.subtract(resources);
+        if bag.is_empty() {
+            bags.remove(agent);
+        }
+    }
+}
+
+fn total(bags: &BTreeMap<AgentId, Resources>) -> Resources {
+    let mut sum = Resources::new();
+    for bag in bags.values() {
+        sum.add(bag);
+    }
+    sum
 }

@@ -12,7 +12,7 @@ use super::allocator::Allocator;
 use super::config::Config;
 use super::counters::Counters;
 use super::effect::{Effect, Moment, Sender, StreamId, Timer, Timers};
-use super::framework::Framework;
+use super::framework::{Framework, put, take_out};
 use super::id::{AgentId, ExecutorId, FrameworkId, OfferId, TaskId};
 use super::offer::Offer;
 
@@ -202,24 +202,24 @@ impl Master {
     }
 
     /// Counts resources as used.
-    pub(crate) fn take(&mut self, framework: &FrameworkId, agent: &AgentId, resources: &Resources) {
-        if let Some(agent) = self.agents.get_mut(agent) {
+    pub(crate) fn take(&mut self, framework: &FrameworkId, agent_id: &AgentId, resources: &Resources) {
+        if let Some(agent) = self.agents.get_mut(agent_id) {
             agent.take(framework, resources);
         }
         if let Some(framework) = self.frameworks.get_mut(framework) {
-            framework.used.add(resources);
+            put(&mut framework.used, agent_id, resources);
         }
     }
 
     /// Counts resources as free again, and has them offered a moment later.
-    pub(crate) fn release(&mut self, framework: &FrameworkId, agent: &AgentId, resources: &Resources) {
-        if let Some(agent) = self.agents.get_mut(agent) {
+    pub(crate) fn release(&mut self, framework: &FrameworkId, agent_id: &AgentId, resources: &Resources) {
+        if let Some(agent) = self.agents.get_mut(agent_id) {
             agent.release(framework, resources);
         }
         if let Some(framework) = self.frameworks.get_mut(framework) {
-            framework.used.subtract(resources);
+            take_out(&mut framework.used, agent_id, resources);
         }
-        self.free(agent);
+        self.free(agent_id);
     }
 
     /// Remembers an executor on an agent, and its resources as used.

@@ -9,6 +9,7 @@ use protobuf::MessageField;
 
 use super::allocator::Grant;
 use super::effect::Timer;
+use super::framework::{put, take_out};
 use super::id::{AgentId, FrameworkId, OfferId};
 use super::master::Master;
 use super::offer::Offer;
@@ -66,7 +67,7 @@ impl Master {
             agent.offers.insert(id.clone());
         }
         if let Some(framework) = self.frameworks.get_mut(&grant.framework) {
-            framework.offered.add(&grant.resources);
+            put(&mut framework.offered, &grant.agent, &grant.resources);
             framework.offers.insert(id.clone());
             framework.counters.offers_sent += 1;
         }
@@ -110,7 +111,7 @@ impl Master {
             agent.offers.remove(id);
         }
         if let Some(framework) = self.frameworks.get_mut(&offer.framework) {
-            framework.offered.subtract(&offer.resources);
+            take_out(&mut framework.offered, &offer.agent, &offer.resources);
             framework.offers.remove(id);
         }
         Some(offer)

@@ -1,1 +1,9 @@
-//! Tests of the state machine as a whole.
+//! Tests of the state machine as a whole: what comes out for what goes in.
+
+mod agents;
+mod allocation;
+mod driver;
+mod invariants;
+mod sequences;
+mod tasks;
+pub(crate) mod world;

@@ -28,8 +28,8 @@ pub(crate) fn head(framework: &Framework) -> Map<String, Value> {
     if let Some(pid) = framework.pid() {
         object.insert("pid".into(), pid.to_string().into());
     }
-    object.insert("used_resources".into(), framework.used.unallocated().to_json());
-    object.insert("offered_resources".into(), framework.offered.unallocated().to_json());
+    object.insert("used_resources".into(), framework.used_total().unallocated().to_json());
+    object.insert("offered_resources".into(), framework.offered_total().unallocated().to_json());
     object.insert("capabilities".into(), names(info.capabilities.iter().map(|c| c.type_())));
     object.insert("hostname".into(), info.hostname().into());
     object.insert("webui_url".into(), info.webui_url().into());
@@ -54,8 +54,8 @@ pub(crate) fn framework(master: &Master, framework: &Framework) -> Value {
     if let Some(principal) = &info.principal {
         object.insert("principal".into(), principal.as_str().into());
     }
-    let mut all = framework.used.unallocated();
-    all.add(&framework.offered.unallocated());
+    let mut all = framework.used_total().unallocated();
+    all.add(&framework.offered_total().unallocated());
     object.insert("resources".into(), all.to_json());
     if framework.capabilities.multi_role {
         object.insert("roles".into(), json!(info.roles));

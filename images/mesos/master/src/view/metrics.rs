@@ -8,6 +8,7 @@ use mesos_proto::messages::{Registry, registry};
 use mesos_wire::resources::Resources;
 use protobuf::Message as _;
 
+use super::shared::sum;
 use super::{Site, System, Timings};
 use crate::model::{Framework, Master, Moment, dominant_share, label, time_info};
 
@@ -178,12 +179,10 @@ fn resources(master: &Master, metrics: &mut Metrics) {
         }
     }
     for name in ["cpus", "mem", "disk"] {
-        let total: f64 = master.agents.values().map(|a| a.total.scalar(name)).sum();
-        let taken: f64 = master
-            .agents
-            .values()
-            .map(|a| a.used_total().scalar(name) + a.offered.scalar(name))
-            .sum();
+        let total = sum(master.agents.values().map(|a| a.total.scalar(name)));
+        let taken = sum(
+            master.agents.values().map(|a| a.used_total().scalar(name) + a.offered.scalar(name)),
+        );
         metrics.insert(format!("allocator/mesos/resources/{name}/total"), total);
         metrics.insert(format!("allocator/mesos/resources/{name}/offered_or_allocated"), taken);
     }
@@ -202,7 +201,7 @@ fn roles(master: &Master, metrics: &mut Metrics) {
             master.allocator.active_filters(role) as f64,
         );
         for framework in master.frameworks.values() {
-            let used = framework.used.filter(|r| r.allocation_info.role() == role);
+            let used = framework.used_total().filter(|r| r.allocation_info.role() == role);
             for name in used.scalar_names() {
                 // The role without a name is the root of all roles.
                 for of in [role, ""] {

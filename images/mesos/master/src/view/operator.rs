@@ -193,8 +193,8 @@ fn framework(master: &Master, framework: &Framework) -> get_frameworks::Framewor
         .filter_map(|id| master.offers.get(id))
         .filter_map(|offer| Some(offer.proto(master.agents.get(&offer.agent)?, framework)))
         .collect();
-    message.allocated_resources = framework.used.to_protos(Format::Endpoint);
-    message.offered_resources = framework.offered.to_protos(Format::Endpoint);
+    message.allocated_resources = framework.used_total().to_protos(Format::Endpoint);
+    message.offered_resources = framework.offered_total().to_protos(Format::Endpoint);
     message.offer_constraints = MessageField::some(framework.offer_constraints.clone());
     message
 }

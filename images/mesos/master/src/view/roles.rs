@@ -25,8 +25,8 @@ fn holding(master: &Master, role: &str) -> Holding {
     };
     for framework in master.frameworks.values() {
         let own = |bag: &Resources| bag.filter(|r| r.allocation_info.role() == role).unallocated();
-        holding.allocated.add(&own(&framework.used));
-        holding.offered.add(&own(&framework.offered));
+        holding.allocated.add(&own(&framework.used_total()));
+        holding.offered.add(&own(&framework.offered_total()));
         if framework.roles.contains(role) {
             holding.frameworks.push(framework.id.clone());
         }

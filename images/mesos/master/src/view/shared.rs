@@ -167,3 +167,8 @@ pub(crate) fn state_counts<'a>(tasks: impl Iterator<Item = &'a Task>) -> Map<Str
         .map(|state| (label(state).to_ascii_uppercase(), count(*state).into()))
         .collect()
 }
+
+/// A sum that is 0 where there is nothing; the standard one would be -0, which JSON shows.
+pub(crate) fn sum(values: impl Iterator<Item = f64>) -> f64 {
+    values.fold(0.0, |sum, value| sum + value)
+}

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::metrics::Metrics;
+use super::shared::sum;
 use crate::model::Master;
 
 /// Tasks by what became of them since the start, under the names of then.
@@ -49,8 +50,8 @@ pub fn stats(master: &Master, metrics: &Metrics) -> Value {
         names.extend(agent.total.scalar_names());
     }
     for name in names {
-        let total: f64 = agents().map(|a| a.total.scalar(name)).sum();
-        let used: f64 = agents().map(|a| a.used_total().scalar(name)).sum();
+        let total = sum(agents().map(|a| a.total.scalar(name)));
+        let used = sum(agents().map(|a| a.used_total().scalar(name)));
         set(&format!("{name}_total"), total.into());
         set(&format!("{name}_used"), used.into());
         set(&format!("{name}_percent"), if total > 0.0 { used / total } else { 0.0 }.into());
