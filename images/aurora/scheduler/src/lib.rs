@@ -1,1 +1,22 @@
-//! To be written.
+//! The Aurora scheduler: a Mesos framework with Aurora's thrift API, its task and update state
+//! machines, and its pages.
+//!
+//! * [`model`]: every decision, pure
+//! * [`store`]: what survives a restart
+//! * [`engine`]: carries commands out: model, then store, then Mesos
+//! * [`framework`]: the model's requests and the master's events, in Mesos' terms
+//! * [`discovery`]: election and announcement in ZooKeeper
+//! * [`api`], [`http`]: the thrift calls, and how they and the pages are served
+//! * [`flags`], [`run`]: the program
+
+pub mod api;
+pub mod discovery;
+pub mod engine;
+pub mod flags;
+pub mod framework;
+pub mod http;
+pub mod model;
+pub mod run;
+pub mod store;
+
+pub use run::main;

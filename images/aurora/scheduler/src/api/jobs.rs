@@ -1,0 +1,74 @@
+//! Calls that change jobs.
+
+use aurora_api::JobKey;
+use aurora_api::calls::{
+    AddInstancesArgs, CreateJobArgs, KillTasksArgs, RestartShardsArgs,
+    TriggerExplicitTaskReconciliationArgs,
+};
+
+use super::{Answer, Api, Outcome, required};
+use crate::model::{Refusal, key};
+
+/// A job key that may be asked about at all.
+fn valid(job: Option<JobKey>) -> Result<JobKey, Refusal> {
+    let job = required(job)?;
+    match key::is_valid(&job) {
+        true => Ok(job),
+        false => Err(Refusal::error(format!(
+            "Job key {} is invalid.",
+            key::Verbose(&job)
+        ))),
+    }
+}
+
+impl Api<'_> {
+    pub(super) fn create_job(&self, args: CreateJobArgs) -> Outcome {
+        let description = required(args.description)?;
+        self.engine.command(|model| {
+            let job = model.sanitize(&description)?;
+            model.create_job(job)
+        })??;
+        Ok(Answer::ok())
+    }
+
+    pub(super) fn kill_tasks(&self, args: KillTasksArgs) -> Outcome {
+        let job = valid(args.job)?;
+        let message = args.message.as_deref();
+        let killed = self.engine.command(|model| {
+            model.kill_tasks(&job, args.instances.as_ref(), self.user, message)
+        })??;
+        Ok(match killed {
+            0 => Answer::ok().saying("No tasks to kill."),
+            _ => Answer::ok(),
+        })
+    }
+
+    pub(super) fn restart_shards(&self, args: RestartShardsArgs) -> Outcome {
+        let job = valid(args.job)?;
+        let instances = args.shard_ids.unwrap_or_default();
+        self.engine
+            .command(|model| model.restart(&job, &instances, self.user))??;
+        Ok(Answer::ok())
+    }
+
+    pub(super) fn add_instances(&self, args: AddInstancesArgs) -> Outcome {
+        let instance = required(args.key)?;
+        let job = valid(instance.job_key)?;
+        let count = args.count.unwrap_or(0);
+        self.engine
+            .command(|model| model.add_instances(&job, instance.instance_id, count))??;
+        Ok(Answer::ok())
+    }
+
+    pub(super) fn reconcile_explicitly(
+        &self,
+        args: TriggerExplicitTaskReconciliationArgs,
+    ) -> Outcome {
+        let batch = args.settings.and_then(|settings| settings.batch_size);
+        if batch.is_some_and(|batch| batch <= 0) {
+            return Err(Refusal::invalid("Batch size must be greater than zero.").into());
+        }
+        self.engine.command(|model| model.ask_about_all())?;
+        Ok(Answer::ok())
+    }
+}

@@ -1,0 +1,223 @@
+//! The model at work: one command at a time is carried out, stored, and only then acted upon.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use mesos_driver::scheduler::CallSender;
+use thiserror::Error;
+use tokio::sync::{Notify, watch};
+
+use crate::framework::Launcher;
+use crate::model::Model;
+use crate::store::Store;
+
+/// Where the process is in its life (task-lifecycle.md, section 15).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lifecycle {
+    /// Constructed.
+    Idle,
+    /// Opening the store.
+    PreparingStorage,
+    /// Waiting for the election.
+    StoragePrepared,
+    /// Elected; registering with Mesos.
+    LeaderAwaitingRegistration,
+    /// Registered and announced.
+    Active,
+    /// Shutting down.
+    Dead,
+}
+
+impl Lifecycle {
+    /// All, with the names that `/vars` shows.
+    pub const ALL: &'static [(Self, &'static str)] = &[
+        (Self::Idle, "IDLE"),
+        (Self::PreparingStorage, "PREPARING_STORAGE"),
+        (Self::StoragePrepared, "STORAGE_PREPARED"),
+        (
+            Self::LeaderAwaitingRegistration,
+            "LEADER_AWAITING_REGISTRATION",
+        ),
+        (Self::Active, "ACTIVE"),
+        (Self::Dead, "DEAD"),
+    ];
+}
+
+/// The scheduler does not lead, or no longer can.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("Storage is not READY")]
+pub struct NotReady;
+
+/// A leader's parts.
+struct Leading {
+    model: Model,
+    store: Store,
+    launcher: Launcher,
+    calls: Option<CallSender>,
+}
+
+/// Carries out commands. Everything in it happens under one lock, so that records are stored and
+/// calls are sent in the order of the commands.
+pub struct Engine {
+    leading: Mutex<Option<Leading>>,
+    lifecycle: watch::Sender<Lifecycle>,
+    timers: Notify,
+    fatal: watch::Sender<Option<String>>,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self {
+            leading: Mutex::new(None),
+            lifecycle: watch::Sender::new(Lifecycle::Idle),
+            timers: Notify::new(),
+            fatal: watch::Sender::new(None),
+        }
+    }
+}
+
+/// Milliseconds since the epoch by the host's clock.
+pub fn now_ms() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+impl Engine {
+    fn lock(&self) -> MutexGuard<'_, Option<Leading>> {
+        // A command that panicked may have left the model half changed: it is not used again.
+        self.leading
+            .lock()
+            .unwrap_or_else(|poisoned: PoisonError<_>| {
+                let mut guard = poisoned.into_inner();
+                *guard = None;
+                self.fail("a command failed unexpectedly");
+                guard
+            })
+    }
+
+    /// Begins to lead.
+    pub fn lead(&self, model: Model, store: Store, launcher: Launcher) {
+        *self.lock() = Some(Leading {
+            model,
+            store,
+            launcher,
+            calls: None,
+        });
+        self.enter(Lifecycle::LeaderAwaitingRegistration);
+        // What the restart found due is done and stored before anything else.
+        if self.command(|_| ()).is_err() {
+            tracing::debug!("lost the lead at once");
+        }
+    }
+
+    /// From now on, requests to Mesos go here.
+    pub fn connect(&self, calls: CallSender) {
+        if let Some(leading) = self.lock().as_mut() {
+            leading.calls = Some(calls);
+        }
+    }
+
+    /// Carries out a command: time passes, the model changes, the records are stored, and then the
+    /// requests are sent. If they cannot be stored the scheduler ends: its memory is ahead of what it
+    /// would find after a restart.
+    pub fn command<R>(&self, run: impl FnOnce(&mut Model) -> R) -> Result<R, NotReady> {
+        let mut guard = self.lock();
+        let leading = guard.as_mut().ok_or(NotReady)?;
+        leading.model.at(now_ms());
+        let result = run(&mut leading.model);
+        let effects = leading.model.finish();
+        if let Err(error) = leading.store.commit(&effects.records) {
+            *guard = None;
+            drop(guard);
+            self.fail(&describe(&error));
+            return Err(NotReady);
+        }
+        if let Some(calls) = &leading.calls {
+            for request in effects.requests {
+                for call in leading.launcher.calls(request) {
+                    calls.send(call);
+                }
+            }
+        }
+        drop(guard);
+        self.timers.notify_one();
+        Ok(result)
+    }
+
+    /// Looks at the model.
+    pub fn read<R>(&self, look: impl FnOnce(&Model) -> R) -> Result<R, NotReady> {
+        self.lock()
+            .as_ref()
+            .map(|leading| look(&leading.model))
+            .ok_or(NotReady)
+    }
+
+    /// Fires the model's timers as they fall due, for ever.
+    pub async fn run_timers(&self) {
+        loop {
+            let next = self.read(Model::next_timer).ok().flatten();
+            let wait =
+                next.map(|at| Duration::from_millis(u64::try_from(at - now_ms()).unwrap_or(0)));
+            let sleep = async {
+                match wait {
+                    Some(wait) => tokio::time::sleep(wait).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = sleep => {
+                    if self.command(|_| ()).is_err() {
+                        tracing::debug!("a timer fired without a leader");
+                    }
+                }
+                () = self.timers.notified() => {}
+            }
+        }
+    }
+
+    /// Notes where the process is in its life.
+    pub fn enter(&self, lifecycle: Lifecycle) {
+        self.lifecycle.send_replace(lifecycle);
+    }
+
+    /// Where the process is in its life.
+    pub fn lifecycle(&self) -> Lifecycle {
+        *self.lifecycle.borrow()
+    }
+
+    /// Notes that the process must end.
+    pub fn fail(&self, reason: &str) {
+        tracing::error!("{reason}");
+        self.enter(Lifecycle::Dead);
+        self.fatal.send_if_modified(|fatal| {
+            let first = fatal.is_none();
+            if first {
+                *fatal = Some(reason.to_string());
+            }
+            first
+        });
+    }
+
+    /// Waits until the process must end, and says why.
+    pub async fn failure(&self) -> String {
+        let mut fatal = self.fatal.subscribe();
+        match fatal.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or_default(),
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+/// An error with its causes in one line.
+pub fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

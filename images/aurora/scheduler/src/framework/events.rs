@@ -1,0 +1,140 @@
+//! The master's events, in batches: many status updates that come at once are stored at once, and
+//! acknowledged only then.
+
+use mesos_driver::scheduler::{Driver, DriverEvent};
+use mesos_proto::mesos::TaskStatus;
+use mesos_proto::scheduler::{Event, call, event};
+use mesos_proto::v1_scheduler::Call;
+use protobuf::MessageField;
+
+use super::agent;
+use crate::engine::Engine;
+use crate::model::{Model, StatusReport};
+
+/// So many events are carried out in one command.
+const BATCH: usize = 1000;
+
+/// What the master says that ends the framework.
+const REMOVED: &[&str] = &[
+    "Framework has been removed",
+    "Completed framework attempted to re-register",
+];
+
+/// Serves a driver until it ends. `registered` is called at each subscription.
+pub async fn serve(engine: &Engine, mut driver: Driver, registered: impl Fn()) {
+    let mut batch = Vec::new();
+    while driver.events.recv_many(&mut batch, BATCH).await > 0 {
+        let subscribed = batch.iter().any(is_subscribed);
+        let mut acknowledgements = Vec::new();
+        let mut fatal = None;
+        let done = engine.command(|model| {
+            for event in batch.drain(..) {
+                apply(model, event, &mut acknowledgements, &mut fatal);
+            }
+        });
+        batch.clear();
+        if let Some(reason) = fatal {
+            engine.fail(&reason);
+        }
+        if done.is_err() {
+            return;
+        }
+        for call in acknowledgements {
+            driver.calls.send(call);
+        }
+        if subscribed {
+            registered();
+        }
+    }
+}
+
+fn is_subscribed(event: &DriverEvent) -> bool {
+    matches!(event, DriverEvent::Api(event) if event.type_() == event::Type::SUBSCRIBED)
+}
+
+fn apply(
+    model: &mut Model,
+    event: DriverEvent,
+    acknowledgements: &mut Vec<Call>,
+    fatal: &mut Option<String>,
+) {
+    match event {
+        DriverEvent::Api(event) => {
+            model_event(model, *event, acknowledgements, fatal);
+        }
+        DriverEvent::Disconnected { reason } => {
+            tracing::warn!("disconnected from Mesos: {reason}");
+            model.disconnected();
+        }
+        DriverEvent::CallFailed { call, reason } => {
+            tracing::warn!(
+                "the master did not take a call {:?}: {reason}",
+                call.type_()
+            );
+            if call.type_() == call::Type::ACCEPT {
+                let operations = call.accept.operations.iter();
+                let tasks: Vec<String> = operations
+                    .flat_map(|operation| &operation.launch.task_infos)
+                    .map(|task| task.task_id.value().to_string())
+                    .collect();
+                model.launch_failed(&tasks);
+            }
+        }
+    }
+}
+
+fn model_event(
+    model: &mut Model,
+    event: Event,
+    acknowledgements: &mut Vec<Call>,
+    fatal: &mut Option<String>,
+) {
+    let kind = event.type_();
+    match kind {
+        event::Type::SUBSCRIBED => {
+            let id = event.subscribed.framework_id.value();
+            tracing::info!("registered with Mesos as framework {id}");
+            model.registered(id);
+        }
+        event::Type::OFFERS => {
+            model.offered(event.offers.into_option().unwrap_or_default().offers);
+        }
+        event::Type::RESCIND => model.rescinded(event.rescind.offer_id.value()),
+        event::Type::UPDATE => {
+            let status = &event.update.status;
+            model.reported(&StatusReport::of(status));
+            acknowledgements.extend(acknowledge(status));
+        }
+        event::Type::MESSAGE => model.framework_message(),
+        event::Type::FAILURE if event.failure.executor_id.is_some() => model.executor_ended(),
+        event::Type::FAILURE => model.agent_lost(),
+        event::Type::ERROR => {
+            let message = event.error.message();
+            tracing::error!("Mesos says: {message}");
+            if REMOVED.iter().any(|text| message.contains(text)) {
+                // Under its old name it would be turned away for ever.
+                model.forget_framework();
+                *fatal = Some(format!(
+                    "the master will not have this framework: {message}"
+                ));
+            }
+        }
+        event::Type::UNKNOWN
+        | event::Type::HEARTBEAT
+        | event::Type::INVERSE_OFFERS
+        | event::Type::RESCIND_INVERSE_OFFER
+        | event::Type::UPDATE_OPERATION_STATUS => {}
+    }
+}
+
+/// The acknowledgement of a status; one without a uuid wants none.
+fn acknowledge(status: &TaskStatus) -> Option<Call> {
+    let uuid = status.uuid.as_ref().filter(|uuid| !uuid.is_empty())?;
+    let mut call = Call::new();
+    call.set_type(call::Type::ACKNOWLEDGE);
+    let acknowledge = call.acknowledge.mut_or_insert_default();
+    acknowledge.slave_id = agent(status.slave_id.value());
+    acknowledge.task_id = MessageField::some(status.task_id.clone().unwrap_or_default());
+    acknowledge.set_uuid(uuid.clone());
+    Some(call)
+}

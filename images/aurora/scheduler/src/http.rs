@@ -1,0 +1,160 @@
+//! The scheduler's HTTP server: the thrift API, the pages, and what operators and monitoring read.
+
+mod admin;
+mod documents;
+mod pages;
+mod redirect;
+mod stats;
+mod thrift;
+mod time;
+mod vars;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use aurora_api::ServerInfo;
+use axum::Router;
+use axum::http::StatusCode;
+use axum::middleware;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
+use tokio::sync::{Notify, watch};
+
+use crate::discovery::{Endpoint, Group};
+use crate::engine::Engine;
+pub use stats::HttpStats;
+
+/// What every handler can reach.
+pub struct App {
+    /// Carries commands out.
+    pub engine: Arc<Engine>,
+    /// In every answer of the API.
+    pub server_info: ServerInfo,
+    /// Our own address, as others see it.
+    pub endpoint: Endpoint,
+    /// Who leads.
+    pub group: watch::Receiver<Group>,
+    /// `-enable_cors_for`
+    pub cors: Option<String>,
+    /// Counters of requests.
+    pub stats: HttpStats,
+    /// When the process began.
+    pub started: Instant,
+    /// Tells the process to end.
+    pub quit: Notify,
+    /// The pages' templates.
+    pub templates: pages::Templates,
+}
+
+impl App {
+    /// An application that has not served anything yet.
+    pub fn new(
+        engine: Arc<Engine>,
+        server_info: ServerInfo,
+        endpoint: Endpoint,
+        group: watch::Receiver<Group>,
+        cors: Option<String>,
+    ) -> Self {
+        Self {
+            engine,
+            server_info,
+            endpoint,
+            group,
+            cors,
+            stats: HttpStats::default(),
+            started: Instant::now(),
+            quit: Notify::new(),
+            templates: pages::Templates::new(),
+        }
+    }
+}
+
+type Shared = Arc<App>;
+
+/// Every path the scheduler answers.
+pub fn router(app: Shared) -> Router {
+    Router::new()
+        .route("/", get(admin::index))
+        .route("/index.html", get(admin::index))
+        .route("/api", any(thrift::api))
+        .route("/api/", any(thrift::api))
+        .route(
+            "/apibeta",
+            get(thrift::beta_index).post(thrift::beta_unnamed),
+        )
+        .route("/apibeta/{method}", post(thrift::beta))
+        .route("/health", get(admin::health))
+        .route("/leaderhealth", get(admin::leader_health))
+        .route("/vars", get(vars::text))
+        .route("/vars.json", get(vars::json))
+        .route("/quitquitquit", post(admin::quit))
+        .route("/abortabortabort", post(admin::abort))
+        .route("/services", get(admin::services))
+        .route("/agents", get(documents::agents))
+        .route("/slaves", get(documents::agents))
+        .route("/cron", get(documents::cron))
+        .route("/maintenance", get(documents::maintenance))
+        .route("/offers", get(documents::offers))
+        .route("/pendingtasks", get(documents::pending_tasks))
+        .route("/quotas", get(documents::quotas))
+        .route("/state", get(documents::state))
+        .route("/tiers", get(documents::tiers))
+        .route("/utilization", get(documents::utilization))
+        .route(
+            "/utilization/{metric}",
+            get(documents::utilization_of_metric),
+        )
+        .route(
+            "/utilization/{metric}/{role}",
+            get(documents::utilization_of_role),
+        )
+        .route("/structdump", get(documents::struct_dump_usage))
+        .route("/structdump/task/{id}", get(documents::struct_dump_task))
+        .route("/mname", any(admin::mname_usage))
+        .route(
+            "/mname/{role}/{environment}/{job}/{instance}",
+            any(admin::mname),
+        )
+        .route(
+            "/mname/{role}/{environment}/{job}/{instance}/{*path}",
+            any(admin::mname_path),
+        )
+        .route("/scheduler", get(pages::roles))
+        .route("/scheduler/", get(pages::roles))
+        .route("/scheduler/{role}", get(pages::role))
+        .route("/scheduler/{role}/{environment}", get(pages::environment))
+        .route("/scheduler/{role}/{environment}/{job}", get(pages::job))
+        .route(
+            "/scheduler/{role}/{environment}/{job}/{instance}",
+            get(pages::instance),
+        )
+        .route(
+            "/scheduler/{role}/{environment}/{job}/task/{id}",
+            get(pages::task),
+        )
+        .route(
+            "/scheduler/{role}/{environment}/{job}/update/{id}",
+            get(pages::update),
+        )
+        .route("/updates", get(pages::updates))
+        .fallback(|| async { not_found("Not found.") })
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app),
+            redirect::to_leader,
+        ))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app),
+            stats::count,
+        ))
+        .with_state(app)
+}
+
+/// 404 with a sentence.
+fn not_found(text: impl Into<String>) -> Response {
+    (StatusCode::NOT_FOUND, text.into()).into_response()
+}
+
+/// What is said while there is nothing to look at: no storage is ready.
+fn not_ready(error: crate::engine::NotReady) -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response()
+}

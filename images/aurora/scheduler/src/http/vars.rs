@@ -1,0 +1,161 @@
+//! `/vars`: every statistic, computed when asked.
+
+use std::collections::BTreeMap;
+
+use aurora_api::ScheduleStatus;
+use axum::extract::{RawQuery, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value as Json};
+
+use super::Shared;
+use crate::engine::Lifecycle;
+use crate::model::Model;
+use crate::model::summary::Consumption;
+
+/// Names may have letters, digits and `_ / . -`; all else becomes `_`.
+fn clean(name: &str) -> String {
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '/' | '.' | '-');
+    name.chars()
+        .map(|c| if good(c) { c } else { '_' })
+        .collect()
+}
+
+fn collect(app: &Shared) -> BTreeMap<String, Json> {
+    let mut vars: BTreeMap<String, Json> = BTreeMap::new();
+    let mut set = |name: &str, value: Json| {
+        vars.insert(clean(name), value);
+    };
+    let lifecycle = app.engine.lifecycle();
+    for (state, name) in Lifecycle::ALL {
+        set(
+            &format!("scheduler_lifecycle_{name}"),
+            i32::from(*state == lifecycle).into(),
+        );
+    }
+    let registered = app.engine.read(Model::is_connected).unwrap_or(false);
+    let leads = lifecycle == Lifecycle::Active;
+    set(
+        "framework_registered",
+        i32::from(registered && leads).into(),
+    );
+    let uptime = app.started.elapsed();
+    set("jvm_uptime_secs", uptime.as_secs().into());
+    set("build.version", env!("CARGO_PKG_VERSION").into());
+    process(&mut set);
+    for (name, timing) in app.stats.timings() {
+        let nanos = u64::try_from(timing.total.as_nanos()).unwrap_or(u64::MAX);
+        set(&format!("{name}_events"), timing.events.into());
+        set(&format!("{name}_nanos_total"), nanos.into());
+        let each = nanos as f64 / timing.events.max(1) as f64;
+        set(&format!("{name}_nanos_per_event"), each.into());
+        let per_second = timing.events as f64 / uptime.as_secs_f64().max(1.0);
+        set(&format!("{name}_events_per_sec"), per_second.into());
+    }
+    for (name, count) in app.stats.counters() {
+        set(&name, count.into());
+    }
+    // A scheduler that does not lead has no model to tell of.
+    let _ = app.engine.read(|model| model_vars(model, &mut set));
+    vars
+}
+
+fn model_vars(model: &Model, set: &mut impl FnMut(&str, Json)) {
+    for (name, count) in model.stats().iter() {
+        set(name, count.into());
+    }
+    for status in ScheduleStatus::ALL {
+        set(
+            &format!("task_store_{status}"),
+            model.tasks().count(*status).into(),
+        );
+    }
+    set("outstanding_offers", model.offers().len().into());
+    set("mem_storage_attribute_size", model.hosts().len().into());
+    set("mem_storage_quota_size", model.quotas().len().into());
+    set("mem_storage_update_size", model.updates().count().into());
+    consumption(set, "resources_total_consumed", model.consumption(|_| true));
+    let production = |task: &crate::model::task::Task| task.config.production.unwrap_or(false);
+    let dedicated = |task: &crate::model::task::Task| {
+        task.config
+            .constraints
+            .iter()
+            .any(|c| c.name == crate::model::constraints::DEDICATED)
+    };
+    consumption(
+        set,
+        "resources_dedicated_consumed",
+        model.consumption(dedicated),
+    );
+    let quota = model.consumption(|task| production(task) && !dedicated(task));
+    consumption(set, "resources_quota_consumed", quota);
+    let free = model.consumption(|task| !production(task) && !dedicated(task));
+    consumption(set, "resources_free_pool_consumed", free);
+}
+
+fn consumption(set: &mut impl FnMut(&str, Json), name: &str, sum: Consumption) {
+    set(&format!("{name}_cpu_cores"), sum.cpus.into());
+    set(&format!("{name}_ram_mb"), sum.ram_mb.into());
+    set(&format!("{name}_disk_mb"), sum.disk_mb.into());
+}
+
+/// What the kernel says of this process and the machine.
+fn process(set: &mut impl FnMut(&str, Json)) {
+    let field = |path: &str, name: &str| -> Option<u64> {
+        let text = std::fs::read_to_string(path).ok()?;
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+        line.split_whitespace().next()?.parse().ok()
+    };
+    if let Ok(files) = std::fs::read_dir("/proc/self/fd") {
+        set("process_open_fd_count", files.count().into());
+    }
+    if let Some(kb) = field("/proc/self/status", "VmRSS") {
+        set("jvm_memory_mb_total", (kb / 1024).into());
+    }
+    if let Some(threads) = field("/proc/self/status", "Threads") {
+        set("jvm_threads_active", threads.into());
+    }
+    if let Some(kb) = field("/proc/meminfo", "MemFree") {
+        set("system_free_physical_memory_mb", (kb / 1024).into());
+    }
+    if let Ok(count) = std::thread::available_parallelism() {
+        set("jvm_available_processors", count.get().into());
+    }
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    if let Some(load) = load
+        .split_whitespace()
+        .next()
+        .and_then(|text| text.parse::<f64>().ok())
+    {
+        set("system_load_avg", load.into());
+    }
+}
+
+/// `/vars`: a line a statistic.
+pub(super) async fn text(State(app): State<Shared>) -> Response {
+    let mut text = String::new();
+    for (name, value) in collect(&app) {
+        let shown = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_string);
+        text.push_str(&format!("{name} {shown}\n"));
+    }
+    ([(header::CONTENT_TYPE, "text/plain")], text).into_response()
+}
+
+/// `/vars.json`: an object; indented with `?pretty`.
+pub(super) async fn json(State(app): State<Shared>, RawQuery(query): RawQuery) -> Response {
+    let object = Json::Object(collect(&app).into_iter().collect::<Map<String, Json>>());
+    let pretty = query
+        .unwrap_or_default()
+        .split('&')
+        .any(|part| part.starts_with("pretty"));
+    let text = if pretty {
+        format!("{object:#}")
+    } else {
+        object.to_string()
+    };
+    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+}

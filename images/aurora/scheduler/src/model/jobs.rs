@@ -1,0 +1,134 @@
+//! What callers do to jobs: create, kill, restart, add.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use aurora_api::{JobKey, ScheduleStatus};
+
+use super::lifecycle::Outcome;
+use super::state::Target;
+use super::validate::Sanitized;
+use super::{Model, Refusal};
+
+/// The message of an event that a caller caused.
+pub fn audit(what: &str, user: &str, message: Option<&str>) -> String {
+    match message.filter(|message| !message.is_empty()) {
+        Some(message) => format!("{what} by {user}.\n{message}"),
+        None => format!("{what} by {user}"),
+    }
+}
+
+impl Model {
+    /// `createJob`, for a job that passed validation.
+    pub fn create_job(&mut self, job: Sanitized) -> Result<(), Refusal> {
+        if job.cron_schedule.is_some() {
+            return Err(Refusal::invalid(super::validate::NOT_FOR_CRON));
+        }
+        self.check_not_updating(&job.key)?;
+        if self.tasks.active(&job.key).next().is_some() {
+            return Err(Refusal::invalid(format!("Job {} already exists", job.key)));
+        }
+        self.check_instance_count(job.instance_count)?;
+        let config = self.intern(job.config);
+        self.add_instances_of(&job.key, &config, 0..job.instance_count);
+        Ok(())
+    }
+
+    /// `killTasks`: of these instances, or of all. Gives the number of tasks affected.
+    pub fn kill_tasks(
+        &mut self,
+        job: &JobKey,
+        instances: Option<&BTreeSet<i32>>,
+        user: &str,
+        message: Option<&str>,
+    ) -> Result<usize, Refusal> {
+        self.check_not_updating(job)?;
+        let all = instances.is_none_or(BTreeSet::is_empty);
+        let wanted = |instance: i32| all || instances.is_some_and(|set| set.contains(&instance));
+        let ids: Vec<String> = self
+            .tasks
+            .active(job)
+            .filter(|task| wanted(task.instance))
+            .map(|task| task.id.clone())
+            .collect();
+        let text = audit("Killed", user, message);
+        let mut killed = 0;
+        for id in ids {
+            let killing = Target::Status(ScheduleStatus::Killing);
+            if self.change(&id, None, killing, Some(text.clone())) == Outcome::Changed {
+                killed += 1;
+            }
+        }
+        Ok(killed)
+    }
+
+    /// `restartShards`
+    pub fn restart(
+        &mut self,
+        job: &JobKey,
+        instances: &BTreeSet<i32>,
+        user: &str,
+    ) -> Result<(), Refusal> {
+        if instances.is_empty() {
+            return Err(Refusal::error("At least one shard must be specified."));
+        }
+        self.check_not_updating(job)?;
+        let ids: Vec<String> = instances
+            .iter()
+            .filter_map(|instance| self.tasks.active_instance(job, *instance))
+            .map(|task| task.id.clone())
+            .collect();
+        if ids.len() != instances.len() {
+            return Err(Refusal::invalid("Not all requested shards are active."));
+        }
+        for id in ids {
+            let restarting = Target::Status(ScheduleStatus::Restarting);
+            self.change(&id, None, restarting, Some(audit("Restarted", user, None)));
+        }
+        Ok(())
+    }
+
+    /// `addInstances`: `count` more like `instance`.
+    pub fn add_instances(
+        &mut self,
+        job: &JobKey,
+        instance: i32,
+        count: i32,
+    ) -> Result<(), Refusal> {
+        if count <= 0 {
+            return Err(Refusal::invalid("Instance count must be positive."));
+        }
+        self.check_not_updating(job)?;
+        let Some(model) = self.tasks.active_instance(job, instance) else {
+            return Err(Refusal::invalid(
+                "No active task found for a given instance ID.",
+            ));
+        };
+        let config = Arc::clone(&model.config);
+        let active = self.tasks.active(job);
+        let (have, last) = active.fold((0, -1), |(n, last), task| (n + 1, task.instance.max(last)));
+        let total = count.checked_add(have).unwrap_or(i32::MAX);
+        self.check_instance_count(total)?;
+        let first = last.saturating_add(1);
+        self.add_instances_of(job, &config, first..first.saturating_add(count));
+        Ok(())
+    }
+
+    /// Refuses if the job has an update in progress.
+    pub(super) fn check_not_updating(&self, job: &JobKey) -> Result<(), Refusal> {
+        match self.updating.contains_key(job) {
+            true => Err(Refusal::updating()),
+            false => Ok(()),
+        }
+    }
+
+    /// Refuses more instances than a job may have.
+    pub(super) fn check_instance_count(&self, count: i32) -> Result<(), Refusal> {
+        let max = self.settings.max_tasks_per_job;
+        if (1..=max).contains(&count) {
+            return Ok(());
+        }
+        let message = format!("Instance count must be between 1 and {max} inclusive.");
+        Err(Refusal::invalid(message))
+    }
+}

@@ -1,0 +1,169 @@
+//! Pending tasks meet offers. First fit, the least used agent first; several tasks may go into the
+//! same offer, which the original does not do, but Mesos allows.
+
+use std::sync::Arc;
+
+use aurora_api::{ScheduleStatus, TaskConfig};
+
+use super::Model;
+use super::constraints;
+use super::effect::{Launch, Request};
+use super::groups::NearestFit;
+use super::state::Target;
+
+impl Model {
+    /// Places what can be placed. Says whether anything was.
+    pub(super) fn place(&mut self) -> bool {
+        let generation = self.offers.generation();
+        if self.offers.is_empty() {
+            return false;
+        }
+        for config in self.groups.take_turns(generation) {
+            self.place_group(&config);
+        }
+        self.launch_used()
+    }
+
+    fn place_group(&mut self, config: &Arc<TaskConfig>) {
+        let waiting = self.groups.get(config).map_or(0, |group| group.tasks.len());
+        for _ in 0..waiting {
+            let Some(group) = self.groups.get(config) else {
+                return;
+            };
+            let Some((_, task)) = group.tasks.first().cloned() else {
+                return;
+            };
+            self.stats.count("schedule_attempts_fired");
+            match self.choose_agent(config) {
+                Ok(agent) => self.assign(&task, &agent),
+                Err(nearest) => {
+                    self.stats.count("schedule_attempts_no_match");
+                    let generation = self.offers.generation();
+                    if let Some(group) = self.groups.get_mut(config) {
+                        group.seen = generation;
+                        if let Some(nearest) = nearest {
+                            group.nearest = Some(nearest);
+                        }
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The agent for a task of this configuration, or what stands against the nearest.
+    fn choose_agent(&mut self, config: &TaskConfig) -> Result<String, Option<NearestFit>> {
+        let mut best: Option<(usize, u64, &str)> = None;
+        let mut nearest: Option<NearestFit> = None;
+        let mut vetoes = Vec::new();
+        let demand = super::resources::Demand::of(config);
+        let nowhere = aurora_api::HostAttributes::default();
+        for held in self.offers.iter() {
+            let host = self.hosts.get(&held.host).unwrap_or(&nowhere);
+            let against = match constraints::check(config, host, |name, value| {
+                self.tasks_with(config, name, value)
+            }) {
+                Some(veto) => {
+                    vetoes.push(veto.statistic());
+                    Some((veto.score(), vec![veto.reason()]))
+                }
+                None => {
+                    let missing = held.pool.shortages(&demand, &self.settings);
+                    if missing.is_empty() {
+                        None
+                    } else {
+                        vetoes.push("scheduling_veto_insufficient_resources");
+                        let score = missing.iter().map(|(kind, by)| kind.score(*by)).sum();
+                        let reasons = missing.iter().map(|(kind, _)| kind.reason().to_string());
+                        Some((score, reasons.collect()))
+                    }
+                }
+            };
+            match against {
+                None => {
+                    let candidate = (held.launches.len(), held.rank, held.agent_id.as_str());
+                    if best.is_none_or(|best| candidate < best) {
+                        best = Some(candidate);
+                    }
+                }
+                Some((score, reasons)) => {
+                    if nearest.as_ref().is_none_or(|nearest| score < nearest.score) {
+                        nearest = Some(NearestFit { score, reasons });
+                    }
+                }
+            }
+        }
+        let chosen = best.map(|(_, _, agent)| agent.to_string());
+        for veto in vetoes {
+            self.stats.count(veto);
+        }
+        chosen.ok_or(nearest)
+    }
+
+    /// How many of a job's tasks are on hosts whose attribute has this value.
+    fn tasks_with(&self, config: &TaskConfig, name: &str, value: &str) -> usize {
+        let Some(job) = &config.job else { return 0 };
+        self.tasks
+            .active(job)
+            .filter(|task| task.status.is_agent_assigned())
+            .filter_map(|task| self.hosts.get(task.host.as_ref()?))
+            .filter(|host| {
+                host.attributes
+                    .iter()
+                    .any(|a| a.name == name && a.values.contains(value))
+            })
+            .count()
+    }
+
+    fn assign(&mut self, id: &str, agent: &str) {
+        let Some(task) = self.tasks.get(id) else {
+            return;
+        };
+        let demand = super::resources::Demand::of(&task.config);
+        let Some(held) = self.offers.get_mut(agent) else {
+            return;
+        };
+        let taken = held.pool.take(&demand, &self.settings, &mut self.chance);
+        let (agent_id, host) = (held.agent_id.clone(), held.host.clone());
+        self.tasks.update(id, |task| {
+            task.agent_id = Some(agent_id);
+            task.host = Some(host);
+            task.ports = demand
+                .ports
+                .iter()
+                .cloned()
+                .zip(taken.ports.iter().copied())
+                .collect();
+        });
+        let pending = Some(ScheduleStatus::Pending);
+        self.change(id, pending, Target::Status(ScheduleStatus::Assigned), None);
+        let Some(task) = self.tasks.get(id) else {
+            return;
+        };
+        let launch = Launch {
+            task: Box::new(task.clone()),
+            resources: taken.task,
+            executor_resources: taken.executor,
+        };
+        if let Some(held) = self.offers.get_mut(agent) {
+            held.launches.push(launch);
+        }
+    }
+
+    fn launch_used(&mut self) -> bool {
+        let used = self.offers.take_used();
+        let any = !used.is_empty();
+        for held in used {
+            let offers = held
+                .offers
+                .iter()
+                .map(|offer| offer.id.value().to_string())
+                .collect();
+            self.request(Request::Accept {
+                offers,
+                launches: held.launches,
+            });
+        }
+        any
+    }
+}

@@ -1,0 +1,374 @@
+//! What tasks need and what offers have.
+
+use aurora_api::{Resource as Wanted, TaskConfig};
+use mesos_proto::mesos::Resource;
+use mesos_proto::mesos::value::{Range, Type};
+
+use super::chance::Chance;
+use super::settings::Settings;
+
+/// Amounts below this are nothing: Mesos counts thousandths.
+const EPSILON: f64 = 0.0005;
+
+/// What a configuration asks for.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Demand {
+    /// Cores.
+    pub cpus: f64,
+    /// RAM in MB.
+    pub ram_mb: i64,
+    /// Disk in MB.
+    pub disk_mb: i64,
+    /// Whole GPUs.
+    pub gpus: i64,
+    /// Names of ports.
+    pub ports: Vec<String>,
+}
+
+impl Demand {
+    /// What one instance of this configuration asks for, its executor not counted.
+    pub fn of(config: &TaskConfig) -> Self {
+        let mut demand = Self::default();
+        for resource in &config.resources {
+            match resource {
+                Wanted::NumCpus(cpus) => demand.cpus += cpus.0,
+                Wanted::RamMb(mb) => demand.ram_mb = demand.ram_mb.saturating_add(*mb),
+                Wanted::DiskMb(mb) => demand.disk_mb = demand.disk_mb.saturating_add(*mb),
+                Wanted::NumGpus(gpus) => demand.gpus = demand.gpus.saturating_add(*gpus),
+                Wanted::NamedPort(name) => demand.ports.push(name.clone()),
+                Wanted::Unset => {}
+            }
+        }
+        demand
+    }
+}
+
+/// What an agent offers and has not yet been taken in this round.
+#[derive(Debug, Clone, Default)]
+pub struct Pool {
+    items: Vec<Resource>,
+}
+
+/// What was taken for one task.
+#[derive(Debug, Clone, Default)]
+pub struct Taken {
+    /// For the task.
+    pub task: Vec<Resource>,
+    /// For its executor.
+    pub executor: Vec<Resource>,
+    /// The task's ports, in the order of the names it asked for.
+    pub ports: Vec<i32>,
+}
+
+/// A resource that does not suffice, by the name users see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Shortage {
+    Cpu,
+    Ram,
+    Disk,
+    Ports,
+    Gpu,
+}
+
+impl Shortage {
+    /// As it stands in pending reasons.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Cpu => "Insufficient: CPU",
+            Self::Ram => "Insufficient: RAM",
+            Self::Disk => "Insufficient: disk",
+            Self::Ports => "Insufficient: ports",
+            Self::Gpu => "Insufficient: GPU",
+        }
+    }
+
+    /// How far from fitting, as the original scores it: 1000 for a whole large machine.
+    pub fn score(self, missing: f64) -> i64 {
+        let range = match self {
+            Self::Cpu => 16.0,
+            Self::Ram => 24_576.0,
+            Self::Disk => 460_800.0,
+            Self::Ports => 1000.0,
+            Self::Gpu => 4.0,
+        };
+        // Saturates, so an absurd demand is no trouble.
+        ((1000.0 * missing / range) as i64).clamp(0, 1000)
+    }
+}
+
+impl Pool {
+    /// Everything in some offers that a task may use: nothing revocable, shared or bound to a volume.
+    pub fn new<'a>(resources: impl IntoIterator<Item = &'a Resource>) -> Self {
+        let usable = |resource: &&Resource| {
+            resource.revocable.is_none()
+                && resource.shared.is_none()
+                && resource.provider_id.is_none()
+                && resource.disk.as_ref().is_none_or(|disk| {
+                    disk.persistence.is_none() && disk.volume.is_none() && disk.source.is_none()
+                })
+        };
+        Self {
+            items: resources.into_iter().filter(usable).cloned().collect(),
+        }
+    }
+
+    /// The sum of a scalar.
+    pub fn scalar(&self, name: &str) -> f64 {
+        let of_name = self.items.iter().filter(|item| item.name() == name);
+        of_name.map(|item| item.scalar.value()).sum()
+    }
+
+    /// How many ports there are.
+    pub fn port_count(&self) -> u64 {
+        self.port_ranges()
+            .map(|(_, _, range)| (range.end() - range.begin()).saturating_add(1))
+            .fold(0, u64::saturating_add)
+    }
+
+    fn port_ranges(&self) -> impl Iterator<Item = (usize, usize, &Range)> {
+        let ports = self
+            .items
+            .iter()
+            .enumerate()
+            .filter(|(_, item)| item.name() == "ports");
+        ports.flat_map(|(i, item)| {
+            let ranges = item.ranges.range.iter().enumerate();
+            ranges
+                .filter(|(_, range)| range.end() >= range.begin())
+                .map(move |(j, range)| (i, j, range))
+        })
+    }
+
+    /// What is missing for a task and its executor, with how much.
+    pub fn shortages(&self, demand: &Demand, settings: &Settings) -> Vec<(Shortage, f64)> {
+        let mut missing = Vec::new();
+        let mut check = |kind, wanted: f64, have: f64| {
+            if wanted > have + EPSILON {
+                missing.push((kind, wanted - have));
+            }
+        };
+        check(
+            Shortage::Cpu,
+            demand.cpus + settings.executor_cpus,
+            self.scalar("cpus"),
+        );
+        check(
+            Shortage::Ram,
+            demand.ram_mb as f64 + settings.executor_ram_mb,
+            self.scalar("mem"),
+        );
+        check(Shortage::Disk, demand.disk_mb as f64, self.scalar("disk"));
+        check(
+            Shortage::Ports,
+            demand.ports.len() as f64,
+            self.port_count() as f64,
+        );
+        check(Shortage::Gpu, demand.gpus as f64, self.scalar("gpus"));
+        missing
+    }
+
+    /// Takes what a task and its executor need. Only after [`Pool::shortages`] found none missing.
+    pub fn take(&mut self, demand: &Demand, settings: &Settings, chance: &mut Chance) -> Taken {
+        let mut taken = Taken::default();
+        self.take_scalar("cpus", demand.cpus, &mut taken.task);
+        self.take_scalar("mem", demand.ram_mb as f64, &mut taken.task);
+        self.take_scalar("disk", demand.disk_mb as f64, &mut taken.task);
+        self.take_scalar("gpus", demand.gpus as f64, &mut taken.task);
+        for _ in &demand.ports {
+            if let Some((port, resource)) = self.take_port(chance) {
+                taken.ports.push(port);
+                merge_port(&mut taken.task, resource);
+            }
+        }
+        self.take_scalar("cpus", settings.executor_cpus, &mut taken.executor);
+        self.take_scalar("mem", settings.executor_ram_mb, &mut taken.executor);
+        taken
+    }
+
+    /// Takes an amount, from reserved resources before others.
+    fn take_scalar(&mut self, name: &str, amount: f64, taken: &mut Vec<Resource>) {
+        let mut rest = amount;
+        let mut order: Vec<usize> = (0..self.items.len()).collect();
+        order.sort_by_key(|i| self.items.get(*i).is_none_or(|item| !is_reserved(item)));
+        for index in order {
+            let Some(item) = self.items.get_mut(index) else {
+                continue;
+            };
+            if rest < EPSILON || item.name() != name || item.type_() != Type::SCALAR {
+                continue;
+            }
+            let part = rest.min(item.scalar.value());
+            if part < EPSILON {
+                continue;
+            }
+            let mut piece = item.clone();
+            piece.scalar.mut_or_insert_default().set_value(round(part));
+            let left = item.scalar.value() - part;
+            item.scalar.mut_or_insert_default().set_value(round(left));
+            rest -= part;
+            taken.push(piece);
+        }
+    }
+
+    /// Takes a random port of all there are.
+    fn take_port(&mut self, chance: &mut Chance) -> Option<(i32, Resource)> {
+        let mut nth = chance.below(self.port_count());
+        let found = self.port_ranges().find_map(|(i, j, range)| {
+            let size = (range.end() - range.begin()).saturating_add(1);
+            if nth < size {
+                Some((i, j, range.begin() + nth))
+            } else {
+                nth -= size;
+                None
+            }
+        });
+        let (i, j, port) = found?;
+        let item = self.items.get_mut(i)?;
+        let mut piece = item.clone();
+        let ranges = &mut item.ranges.mut_or_insert_default().range;
+        let (begin, end) = (ranges.get(j)?.begin(), ranges.get(j)?.end());
+        ranges.remove(j);
+        if port > begin {
+            ranges.push(range(begin, port - 1));
+        }
+        if port < end {
+            ranges.push(range(port + 1, end));
+        }
+        piece.ranges.mut_or_insert_default().range = vec![range(port, port)];
+        Some((i32::try_from(port).ok()?, piece))
+    }
+}
+
+fn is_reserved(item: &Resource) -> bool {
+    !item.reservations.is_empty() || item.role.as_deref().is_some_and(|role| role != "*")
+}
+
+/// To thousandths, as Mesos counts.
+fn round(amount: f64) -> f64 {
+    (amount * 1000.0).round() / 1000.0
+}
+
+fn range(begin: u64, end: u64) -> Range {
+    let mut range = Range::new();
+    range.set_begin(begin);
+    range.set_end(end);
+    range
+}
+
+/// Joins a port with ports of the same kind: Mesos takes one resource a kind.
+fn merge_port(taken: &mut Vec<Resource>, piece: Resource) {
+    let kind = |item: &Resource| {
+        let mut kind = item.clone();
+        kind.ranges.clear();
+        kind
+    };
+    let same = taken
+        .iter_mut()
+        .find(|item| item.name() == "ports" && kind(item) == kind(&piece));
+    match same {
+        Some(item) => {
+            let mut pieces = piece;
+            let more = &mut pieces.ranges.mut_or_insert_default().range;
+            let ranges = &mut item.ranges.mut_or_insert_default().range;
+            ranges.append(more);
+            ranges.sort_by_key(Range::begin);
+        }
+        None => taken.push(piece),
+    }
+}
+
+/// A host attribute's values as text, for those types the scheduler matches on.
+pub fn attribute_text(
+    kind: Type,
+    scalar: &mesos_proto::mesos::value::Scalar,
+    text: &str,
+) -> Option<String> {
+    match kind {
+        Type::TEXT => Some(text.to_string()),
+        Type::SCALAR => Some(format!("{:?}", scalar.value())),
+        Type::RANGES | Type::SET => None,
+    }
+}
+
+/// A scalar resource, for tests and for those that make offers.
+pub fn scalar(name: &str, amount: f64) -> Resource {
+    let mut resource = Resource::new();
+    resource.set_name(name.to_string());
+    resource.set_type(Type::SCALAR);
+    resource.scalar.mut_or_insert_default().set_value(amount);
+    resource
+}
+
+/// Ports from `begin` to `end`, both included.
+pub fn ports(begin: u64, end: u64) -> Resource {
+    let mut resource = Resource::new();
+    resource.set_name("ports".to_string());
+    resource.set_type(Type::RANGES);
+    resource.ranges.mut_or_insert_default().range = vec![range(begin, end)];
+    resource
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings::default()
+    }
+
+    fn demand() -> Demand {
+        Demand {
+            cpus: 1.0,
+            ram_mb: 1,
+            disk_mb: 8,
+            gpus: 0,
+            ports: vec!["http".into(), "admin".into()],
+        }
+    }
+
+    #[test]
+    fn what_is_missing_includes_the_executor() {
+        let pool = Pool::new(&[
+            scalar("cpus", 1.0),
+            scalar("mem", 64.0),
+            scalar("disk", 8.0),
+            ports(1, 1),
+        ]);
+        let missing: Vec<_> = pool
+            .shortages(&demand(), &settings())
+            .into_iter()
+            .map(|(k, _)| k)
+            .collect();
+        assert_eq!(missing, [Shortage::Cpu, Shortage::Ram, Shortage::Ports]);
+    }
+
+    #[test]
+    fn taking_leaves_the_rest_and_uses_reserved_resources_first() {
+        let mut reserved = scalar("cpus", 0.5);
+        reserved.set_role("www".to_string());
+        let all = [
+            scalar("cpus", 3.5),
+            reserved,
+            scalar("mem", 512.0),
+            scalar("disk", 100.0),
+            ports(31000, 31001),
+        ];
+        let mut pool = Pool::new(&all);
+        assert!(pool.shortages(&demand(), &settings()).is_empty());
+        let taken = pool.take(&demand(), &settings(), &mut Chance::new(1));
+        let cpus: Vec<_> = taken
+            .task
+            .iter()
+            .filter(|r| r.name() == "cpus")
+            .map(|r| (r.role().to_string(), r.scalar.value()))
+            .collect();
+        assert_eq!(cpus, [("www".to_string(), 0.5), ("*".to_string(), 0.5)]);
+        assert_eq!(pool.scalar("cpus"), 2.75);
+        assert_eq!(pool.scalar("mem"), 383.0);
+        assert_eq!(pool.port_count(), 0);
+        let mut ports = taken.ports.clone();
+        ports.sort_unstable();
+        assert_eq!(ports, [31000, 31001]);
+        assert_eq!(taken.task.iter().filter(|r| r.name() == "ports").count(), 1);
+    }
+}

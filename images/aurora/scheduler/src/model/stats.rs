@@ -1,0 +1,64 @@
+//! Counters of what happened since the start, by the names that `/vars` shows.
+
+use std::collections::BTreeMap;
+
+/// Named counters; one that was never counted is absent.
+#[derive(Debug, Default)]
+pub struct Stats {
+    counters: BTreeMap<String, i64>,
+}
+
+/// Those that are shown from the start, with 0.
+const ALWAYS: &[&str] = &[
+    "assigner_launch_failures",
+    "job_updates_pruned",
+    "offers_rescinded",
+    "reconciliation_explicit_runs",
+    "reconciliation_implicit_runs",
+    "schedule_attempts_failed",
+    "schedule_attempts_fired",
+    "schedule_attempts_no_match",
+    "scheduler_framework_disconnects",
+    "scheduler_framework_message",
+    "scheduler_framework_reregisters",
+    "scheduler_illegal_task_state_transitions",
+    "scheduler_lost_executors",
+    "scheduler_resource_offers",
+    "scheduler_status_update",
+    "slaves_lost",
+    "task_kill_retries",
+    "tasks_pruned",
+    "timed_out_tasks",
+];
+
+impl Stats {
+    /// No counts.
+    pub fn new() -> Self {
+        Self {
+            counters: ALWAYS.iter().map(|name| (name.to_string(), 0)).collect(),
+        }
+    }
+
+    /// Counts one.
+    pub fn count(&mut self, name: &str) {
+        self.add(name, 1);
+    }
+
+    /// Counts several.
+    pub fn add(&mut self, name: &str, amount: usize) {
+        let amount = i64::try_from(amount).unwrap_or(i64::MAX);
+        match self.counters.get_mut(name) {
+            Some(counter) => *counter = counter.saturating_add(amount),
+            None => {
+                self.counters.insert(name.to_string(), amount);
+            }
+        }
+    }
+
+    /// The counters by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, i64)> {
+        self.counters
+            .iter()
+            .map(|(name, count)| (name.as_str(), *count))
+    }
+}

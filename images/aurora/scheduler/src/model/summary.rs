@@ -1,0 +1,223 @@
+//! What callers read: jobs and roles summed up, pending reasons, consumption.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aurora_api::{
+    ConfigGroup, ConfigSummary, GetQuotaResult, JobConfiguration, JobKey, JobStats, JobSummary,
+    PendingReason, Resource, ResourceAggregate, RoleSummary, ScheduleStatus, TaskConfig, TaskQuery,
+};
+
+use super::constraints::DEDICATED;
+use super::query;
+use super::resources::Demand;
+use super::task::Task;
+use super::update::diff::config_groups;
+use super::{Model, Refusal};
+
+/// Amounts of the three resources that quotas are about.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Consumption {
+    /// Cores.
+    pub cpus: f64,
+    /// RAM in MB.
+    pub ram_mb: i64,
+    /// Disk in MB.
+    pub disk_mb: i64,
+}
+
+impl Consumption {
+    fn add(&mut self, demand: &Demand) {
+        self.cpus += demand.cpus;
+        self.ram_mb = self.ram_mb.saturating_add(demand.ram_mb);
+        self.disk_mb = self.disk_mb.saturating_add(demand.disk_mb);
+    }
+
+    /// As the API shows it: all three, zeros too.
+    pub fn to_aggregate(self) -> ResourceAggregate {
+        ResourceAggregate {
+            resources: BTreeSet::from([
+                Resource::NumCpus(self.cpus.into()),
+                Resource::RamMb(self.ram_mb),
+                Resource::DiskMb(self.disk_mb),
+            ]),
+        }
+    }
+
+    /// From the API.
+    pub fn of_aggregate(aggregate: &ResourceAggregate) -> Self {
+        let mut sum = Self::default();
+        for resource in &aggregate.resources {
+            match resource {
+                Resource::NumCpus(cpus) => sum.cpus += cpus.0,
+                Resource::RamMb(mb) => sum.ram_mb = sum.ram_mb.saturating_add(*mb),
+                Resource::DiskMb(mb) => sum.disk_mb = sum.disk_mb.saturating_add(*mb),
+                Resource::NamedPort(_) | Resource::NumGpus(_) | Resource::Unset => {}
+            }
+        }
+        sum
+    }
+}
+
+/// What a configuration counts as for quotas.
+fn is_production(config: &TaskConfig) -> bool {
+    config.production.unwrap_or(false)
+}
+
+fn is_dedicated(config: &TaskConfig) -> bool {
+    config
+        .constraints
+        .iter()
+        .any(|constraint| constraint.name == DEDICATED)
+}
+
+/// Counts tasks by kind of state.
+pub fn job_stats<'a>(tasks: impl IntoIterator<Item = &'a Task>) -> JobStats {
+    use ScheduleStatus as S;
+    let mut stats = JobStats::default();
+    for task in tasks {
+        match task.status {
+            S::Init | S::Pending | S::Throttled => stats.pending_task_count += 1,
+            S::Killed | S::Finished => stats.finished_task_count += 1,
+            S::Lost | S::Failed => stats.failed_task_count += 1,
+            S::Assigned
+            | S::Starting
+            | S::Restarting
+            | S::Running
+            | S::Killing
+            | S::Draining
+            | S::Partitioned
+            | S::Preempting => stats.active_task_count += 1,
+        }
+    }
+    stats
+}
+
+/// A job as its tasks tell of it: the configuration is that of the latest.
+fn synthesize<'a>(tasks: impl IntoIterator<Item = &'a Task>) -> Option<JobConfiguration> {
+    let tasks: Vec<&Task> = tasks.into_iter().collect();
+    let latest = tasks
+        .iter()
+        .max_by_key(|task| (!task.status.is_terminal(), task.since(), task.instance))?;
+    Some(JobConfiguration {
+        key: Some(latest.job.clone()),
+        owner: latest.config.owner.clone(),
+        task_config: Some(TaskConfig::clone(&latest.config)),
+        instance_count: i32::try_from(tasks.len()).unwrap_or(i32::MAX),
+        ..JobConfiguration::default()
+    })
+}
+
+impl Model {
+    /// The jobs of a role, or all, that have any task.
+    pub fn job_keys(&self, role: Option<&str>) -> Vec<&JobKey> {
+        let of_role = |key: &&JobKey| role.is_none_or(|role| key.role == role);
+        self.tasks.jobs().filter(of_role).collect()
+    }
+
+    /// `getJobs`: jobs with active tasks.
+    pub fn jobs(&self, role: Option<&str>) -> BTreeSet<JobConfiguration> {
+        let keys = self.job_keys(role).into_iter();
+        keys.filter_map(|key| synthesize(self.tasks.active(key)))
+            .collect()
+    }
+
+    /// `getJobSummary`
+    pub fn job_summaries(&self, role: Option<&str>) -> BTreeSet<JobSummary> {
+        self.job_keys(role)
+            .into_iter()
+            .filter_map(|key| {
+                Some(JobSummary {
+                    job: synthesize(self.tasks.of_job(key))?,
+                    stats: job_stats(self.tasks.of_job(key)),
+                    next_cron_run_ms: None,
+                })
+            })
+            .collect()
+    }
+
+    /// `getRoleSummary`
+    pub fn role_summaries(&self) -> BTreeSet<RoleSummary> {
+        let mut roles: BTreeMap<&str, i32> = BTreeMap::new();
+        for key in self.tasks.jobs() {
+            *roles.entry(&key.role).or_default() += 1;
+        }
+        roles
+            .into_iter()
+            .map(|(role, job_count)| RoleSummary {
+                role: role.to_string(),
+                job_count,
+                cron_job_count: 0,
+            })
+            .collect()
+    }
+
+    /// `getConfigSummary`
+    pub fn config_summary(&self, job: &JobKey) -> ConfigSummary {
+        let groups: BTreeSet<ConfigGroup> = config_groups(
+            self.tasks
+                .active(job)
+                .map(|task| (task.instance, &task.config)),
+        );
+        ConfigSummary {
+            key: job.clone(),
+            groups,
+        }
+    }
+
+    /// Why a pending task is not placed; empty if nothing is known.
+    pub fn pending_reason(&self, task: &Task) -> String {
+        self.groups
+            .get(&task.config)
+            .and_then(|group| group.nearest.as_ref())
+            .map(|nearest| nearest.reasons.join(","))
+            .unwrap_or_default()
+    }
+
+    /// `getPendingReason`
+    pub fn pending_reasons(&self, asked: &TaskQuery) -> BTreeSet<PendingReason> {
+        query::select(&self.tasks, asked)
+            .into_iter()
+            .filter(|task| task.status == ScheduleStatus::Pending)
+            .map(|task| PendingReason {
+                task_id: task.id.clone(),
+                reason: self.pending_reason(task),
+            })
+            .collect()
+    }
+
+    /// The sum over active tasks for which `counts` holds.
+    pub fn consumption(&self, counts: impl Fn(&Task) -> bool) -> Consumption {
+        let mut sum = Consumption::default();
+        for task in self
+            .tasks
+            .iter()
+            .filter(|task| task.status.is_active() && counts(task))
+        {
+            sum.add(&Demand::of(&task.config));
+        }
+        sum
+    }
+
+    /// `getQuota`
+    pub fn quota(&self, role: &str) -> Result<GetQuotaResult, Refusal> {
+        if role.trim().is_empty() {
+            return Err(Refusal::error("Owner role must not be blank."));
+        }
+        let consumed = |production, dedicated| {
+            let sum = self.consumption(|task| {
+                task.job.role == role
+                    && is_production(&task.config) == production
+                    && is_dedicated(&task.config) == dedicated
+            });
+            Some(sum.to_aggregate())
+        };
+        let nothing = || Consumption::default().to_aggregate();
+        Ok(GetQuotaResult {
+            quota: self.quotas.get(role).cloned().unwrap_or_else(nothing),
+            prod_shared_consumption: consumed(true, false),
+            non_prod_shared_consumption: consumed(false, false),
+            prod_dedicated_consumption: consumed(true, true),
+            non_prod_dedicated_consumption: consumed(false, true),
+        })
+    }
+}

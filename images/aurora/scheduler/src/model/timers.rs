@@ -1,0 +1,65 @@
+//! What the model wants to be woken for. A timer is never cancelled: when it fires, what it was for
+//! is looked at again.
+
+use std::collections::BTreeMap;
+
+use aurora_api::{JobUpdateKey, ScheduleStatus};
+
+/// Why the model is woken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Timer {
+    /// A throttled task's penalty is over.
+    Unthrottle { task: String },
+    /// A task has been in a transient state for too long, if it still is in that state since `since`.
+    Transient {
+        task: String,
+        status: ScheduleStatus,
+        since: i64,
+    },
+    /// A kill may have gone astray; `delay` was the wait before this.
+    KillAgain { task: String, delay: i64 },
+    /// A partitioned task's grace is over, if it is still partitioned since `since`.
+    PartitionOver { task: String, since: i64 },
+    /// A finished task's record may be too old, or its job have too many.
+    PruneTask { task: String },
+    /// Terminated updates may be too many or too old.
+    PruneUpdates,
+    /// An updated instance has run for long enough.
+    InstanceStable { update: JobUpdateKey, instance: i32 },
+    /// An update that waits for pulses may have waited too long.
+    PulseDue { update: JobUpdateKey },
+    /// An offer has been held for long enough.
+    OfferHeld { offer: String },
+    /// Mesos is asked about the tasks we think it has.
+    ReconcileExplicit,
+    /// Mesos is asked about all it has.
+    ReconcileImplicit,
+}
+
+/// Timers by time.
+#[derive(Debug, Default)]
+pub struct Timers {
+    queue: BTreeMap<(i64, u64), Timer>,
+    sequence: u64,
+}
+
+impl Timers {
+    /// Sets a timer for `at`, in milliseconds.
+    pub fn set(&mut self, at: i64, timer: Timer) {
+        self.sequence += 1;
+        self.queue.insert((at, self.sequence), timer);
+    }
+
+    /// When the next one is due.
+    pub fn next(&self) -> Option<i64> {
+        self.queue.keys().next().map(|(at, _)| *at)
+    }
+
+    /// Takes one that is due.
+    pub fn take_due(&mut self, now: i64) -> Option<Timer> {
+        if self.next()? > now {
+            return None;
+        }
+        self.queue.pop_first().map(|(_, timer)| timer)
+    }
+}

@@ -1,0 +1,546 @@
+//! Validation of job and task configurations, and the values filled in ("sanitizing"). The order of
+//! the checks and the messages are the original's (api.md, section 9).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aurora_api::{
+    AURORA_EXECUTOR_NAME, Container, JobConfiguration, JobKey, JobUpdateRequest, Resource,
+    SlaPolicy, TaskConfig, TaskConstraint,
+};
+
+use super::constraints::DEDICATED;
+use super::key::{self, Verbose};
+use super::settings::{Settings, Tier};
+use super::{Model, Refusal};
+
+/// What a cron job is told by the calls for other jobs.
+pub const NOT_FOR_CRON: &str = "Cron jobs may only be created/updated by calling scheduleCronJob.";
+
+/// A job that passed, with its defaults filled in.
+#[derive(Debug, Clone)]
+pub struct Sanitized {
+    /// Its key, valid.
+    pub key: JobKey,
+    /// What its instances run.
+    pub config: TaskConfig,
+    /// How many there are, at least one.
+    pub instance_count: i32,
+    /// Not empty.
+    pub cron_schedule: Option<String>,
+}
+
+fn refuse<T>(message: impl Into<String>) -> Result<T, Refusal> {
+    Err(Refusal::invalid(message))
+}
+
+/// Validates a job.
+pub fn job(settings: &Settings, job: &JobConfiguration) -> Result<Sanitized, Refusal> {
+    let Some(config) = &job.task_config else {
+        return refuse("Job configuration must have taskConfig set.");
+    };
+    if job.instance_count <= 0 {
+        return refuse("Instance count must be positive.");
+    }
+    let job_key = job.key.clone().unwrap_or_default();
+    check_key(&job_key, "Job key ")?;
+    if let Some(user) = job.owner.as_ref().and_then(|owner| owner.user.as_ref())
+        && !key::is_valid_identifier(user)
+    {
+        return refuse(format!("Job user contains illegal characters: {user}"));
+    }
+    let config = task(settings, config, job.instance_count)?;
+    check_environment(settings, &job_key.environment)?;
+    let cron_schedule = job
+        .cron_schedule
+        .clone()
+        .filter(|schedule| !schedule.is_empty());
+    if cron_schedule.is_some() && config.is_service {
+        return refuse(format!(
+            "A service task may not be run on a cron schedule: {job:?}"
+        ));
+    }
+    Ok(Sanitized {
+        key: job_key,
+        config,
+        instance_count: job.instance_count,
+        cron_schedule,
+    })
+}
+
+/// Validates what `startJobUpdate` and `getJobUpdateDiff` are given, as the job it describes.
+pub fn update_request(
+    settings: &Settings,
+    request: &JobUpdateRequest,
+) -> Result<Sanitized, Refusal> {
+    let config = request.task_config.clone();
+    job(
+        settings,
+        &JobConfiguration {
+            key: config.as_ref().and_then(|config| config.job.clone()),
+            owner: config.as_ref().and_then(|config| config.owner.clone()),
+            task_config: config,
+            instance_count: request.instance_count,
+            ..JobConfiguration::default()
+        },
+    )
+}
+
+fn check_key(job: &JobKey, what: &str) -> Result<(), Refusal> {
+    match key::is_valid(job) {
+        true => Ok(()),
+        false => refuse(format!("{what}{} is invalid.", Verbose(job))),
+    }
+}
+
+fn check_environment(settings: &Settings, environment: &str) -> Result<(), Refusal> {
+    let pattern = &settings.allowed_job_environments;
+    // A pattern that does not compile is refused with the flags, so this one does.
+    let allowed = environment_pattern(pattern).is_ok_and(|regex| regex.is_match(environment));
+    match allowed {
+        true => Ok(()),
+        false => refuse(format!(
+            "Job environment {environment} doesn't match: {pattern}"
+        )),
+    }
+}
+
+/// The pattern for environments, which must match as a whole.
+pub fn environment_pattern(pattern: &str) -> Result<regex::Regex, regex::Error> {
+    regex::RegexBuilder::new(&format!("^(?:{pattern})$"))
+        .unicode(false)
+        .build()
+}
+
+/// Validates what a job's instances run.
+pub fn task(
+    settings: &Settings,
+    config: &TaskConfig,
+    instance_count: i32,
+) -> Result<TaskConfig, Refusal> {
+    let mut config = config.clone();
+    let tier = fill_in_tier(settings, &mut config)?;
+    check_key(&config.job.clone().unwrap_or_default(), "Job key ")?;
+    check_executor(&config)?;
+    check_constraints(&config)?;
+    check_container(settings, &config)?;
+    check_resources(settings, &config)?;
+    if config
+        .mesos_fetcher_uris
+        .as_ref()
+        .is_some_and(|uris| !uris.is_empty())
+        && !settings.enable_mesos_fetcher
+    {
+        return refuse("Mesos Fetcher for individual jobs is disabled in this cluster.");
+    }
+    if let Some(Container::Mesos(mesos)) = &config.container
+        && mesos
+            .volumes
+            .as_ref()
+            .is_some_and(|volumes| !volumes.is_empty())
+        && !settings.allow_container_volumes
+    {
+        return refuse("This scheduler is configured to disallow container volumes.");
+    }
+    check_sla(settings, &config, tier, instance_count)?;
+    fill_in_links(&mut config);
+    Ok(config)
+}
+
+fn fill_in_tier(settings: &Settings, config: &mut TaskConfig) -> Result<Tier, Refusal> {
+    if let Some(tier) = &config.tier
+        && !key::is_valid_identifier(tier)
+    {
+        return refuse(format!("Tier contains illegal characters: {tier}"));
+    }
+    let name = config
+        .tier
+        .clone()
+        .unwrap_or_else(|| settings.default_tier.clone());
+    let Some(tier) = settings.tiers.get(&name).copied() else {
+        return refuse(format!("Invalid tier '{name}' in TaskConfig."));
+    };
+    config.tier = Some(name);
+    config.production = Some(tier.is_production());
+    Ok(tier)
+}
+
+fn check_executor(config: &TaskConfig) -> Result<(), Refusal> {
+    let Some(executor) = &config.executor_config else {
+        return match &config.container {
+            Some(Container::Docker(_)) => Ok(()),
+            _ => refuse("Configuration may not be null."),
+        };
+    };
+    match executor.name.as_deref() {
+        None | Some("") => refuse("Executor name may not be left unset."),
+        Some(AURORA_EXECUTOR_NAME) => Ok(()),
+        Some(name) => refuse(format!(
+            "Configuration for executor '{name}' doesn't exist."
+        )),
+    }
+}
+
+fn check_constraints(config: &TaskConfig) -> Result<(), Refusal> {
+    for constraint in config.constraints.iter().filter(|c| c.name == DEDICATED) {
+        let TaskConstraint::Value(value) = &constraint.constraint else {
+            return refuse("A dedicated constraint must be of value type.");
+        };
+        let mut values = value.values.iter();
+        let (Some(only), None) = (values.next(), values.next()) else {
+            return refuse("A dedicated constraint must have exactly one value");
+        };
+        let role = only.split('/').next().unwrap_or_default();
+        let own = config.job.as_ref().is_some_and(|job| job.role == role);
+        if role != "*" && !own {
+            return refuse(format!(
+                "Only {role} may use hosts dedicated for that role."
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn check_container(settings: &Settings, config: &TaskConfig) -> Result<(), Refusal> {
+    let (allowed, name) = match &config.container {
+        Some(Container::Docker(docker)) => {
+            if docker.image.as_ref().is_none_or(String::is_empty) {
+                return refuse("A container must specify an image.");
+            }
+            if docker
+                .parameters
+                .as_ref()
+                .is_some_and(|parameters| !parameters.is_empty())
+                && !settings.allow_docker_parameters
+            {
+                return refuse("This scheduler is configured to disallow Docker parameters.");
+            }
+            if config.executor_config.is_none() && settings.require_docker_use_executor {
+                return refuse(
+                    "This scheduler is configured to require an executor for Docker-based tasks.",
+                );
+            }
+            (settings.allow_docker_containers, "DOCKER")
+        }
+        Some(Container::Mesos(_)) => (settings.allow_mesos_containers, "MESOS"),
+        Some(Container::Unset) | None => return refuse("A job must have a container type."),
+    };
+    match allowed {
+        true => Ok(()),
+        false => refuse(format!(
+            "This scheduler is not configured to allow the container type {name}"
+        )),
+    }
+}
+
+fn check_resources(settings: &Settings, config: &TaskConfig) -> Result<(), Refusal> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let (mut cpus, mut ram, mut disk) = (0.0, 0, 0);
+    let mut has_gpus = false;
+    for resource in &config.resources {
+        let name = match resource {
+            Resource::NumCpus(value) => {
+                cpus = value.0;
+                "CPU"
+            }
+            Resource::RamMb(value) => {
+                ram = *value;
+                "RAM"
+            }
+            Resource::DiskMb(value) => {
+                disk = *value;
+                "disk"
+            }
+            Resource::NumGpus(_) => {
+                has_gpus = true;
+                "GPU"
+            }
+            Resource::NamedPort(_) | Resource::Unset => continue,
+        };
+        *counts.entry(name).or_default() += 1;
+    }
+    let several: Vec<&str> = counts
+        .iter()
+        .filter(|(_, count)| **count > 1)
+        .map(|(name, _)| *name)
+        .collect();
+    if !several.is_empty() {
+        let names = several.join(", ");
+        return refuse(format!(
+            "Multiple resource values are not supported for {names}"
+        ));
+    }
+    // Not `<=`: that would let NaN pass.
+    if !(cpus > 0.0 && f64::is_finite(cpus)) {
+        return refuse("num_cpus must be greater than 0.0");
+    }
+    if ram <= 0 {
+        return refuse("ram_mb must be greater than 0.0");
+    }
+    if disk <= 0 {
+        return refuse("disk_mb must be greater than 0.0");
+    }
+    if has_gpus && !settings.allow_gpu_resource {
+        return refuse("GPU resource support is disabled in this cluster.");
+    }
+    Ok(())
+}
+
+fn check_sla(
+    settings: &Settings,
+    config: &TaskConfig,
+    tier: Tier,
+    instance_count: i32,
+) -> Result<(), Refusal> {
+    let Some(policy) = &config.sla_policy else {
+        return Ok(());
+    };
+    if !tier.is_production() && !settings.sla_aware_kill_non_prod {
+        let name = config.tier.as_deref().unwrap_or_default();
+        return refuse(format!("Tier '{name}' does not support SlaPolicy."));
+    }
+    let least = settings.min_required_instances_for_sla_check;
+    let max_secs = settings.max_sla_duration_secs;
+    let too_few = || {
+        refuse(format!(
+            "Job with fewer than {least} instances cannot have Percentage/Count SlaPolicy."
+        ))
+    };
+    let too_long = |name: &str, secs: i64| {
+        refuse(format!(
+            "{name}: durationSecs={secs} must be less than cluster-wide maximum of {max_secs} secs."
+        ))
+    };
+    match policy {
+        SlaPolicy::Count(count) => {
+            if instance_count < least {
+                return too_few();
+            }
+            if count.count >= i64::from(instance_count) {
+                return refuse(format!(
+                    "Current CountSlaPolicy: count={} will not allow any instances to be killed. \
+                     Must be less than instanceCount={instance_count}.",
+                    count.count
+                ));
+            }
+            if count.duration_secs > max_secs {
+                return too_long("CountSlaPolicy", count.duration_secs);
+            }
+        }
+        SlaPolicy::Percentage(share) => {
+            if instance_count < least {
+                return too_few();
+            }
+            let total = f64::from(instance_count);
+            if total - total * share.percentage.0 / 100.0 < 1.0 {
+                return refuse(format!(
+                    "Current PercentageSlaPolicy: percentage={:.6} will not allow any instances \
+                     to be killed. Must be less than {:.6}.",
+                    share.percentage.0,
+                    (total - 1.0) / total * 100.0
+                ));
+            }
+            if share.duration_secs > max_secs {
+                return too_long("PercentageSlaPolicy", share.duration_secs);
+            }
+        }
+        SlaPolicy::Coordinator(_) | SlaPolicy::Unset => {}
+    }
+    Ok(())
+}
+
+/// Links for the ports that have well-known names, if none are given.
+fn fill_in_links(config: &mut TaskConfig) {
+    if config
+        .task_links
+        .as_ref()
+        .is_some_and(|links| !links.is_empty())
+    {
+        return;
+    }
+    let ports: BTreeSet<&str> = config
+        .resources
+        .iter()
+        .filter_map(|resource| match resource {
+            Resource::NamedPort(name) => Some(name.as_str()),
+            _ => None,
+        })
+        .collect();
+    let links: BTreeMap<String, String> = ["health", "http"]
+        .into_iter()
+        .filter(|name| ports.contains(name))
+        .map(|name| (name.to_string(), format!("http://%host%:%port:{name}%")))
+        .collect();
+    config.task_links = Some(links);
+}
+
+impl Model {
+    /// Validates a job against this scheduler's settings.
+    pub fn sanitize(&self, description: &JobConfiguration) -> Result<Sanitized, Refusal> {
+        job(&self.settings, description)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aurora_api::{Constraint, ExecutorConfig, Identity, LimitConstraint, ValueConstraint};
+
+    use super::*;
+
+    fn good() -> JobConfiguration {
+        let key = JobKey::new("www-data", "devel", "hello");
+        JobConfiguration {
+            key: Some(key.clone()),
+            owner: Some(Identity {
+                user: Some("www-data".to_string()),
+            }),
+            instance_count: 1,
+            task_config: Some(TaskConfig {
+                job: Some(key),
+                is_service: true,
+                executor_config: Some(ExecutorConfig {
+                    name: Some(AURORA_EXECUTOR_NAME.to_string()),
+                    data: Some("{}".to_string()),
+                }),
+                resources: BTreeSet::from([
+                    Resource::NumCpus(1.0.into()),
+                    Resource::RamMb(1),
+                    Resource::DiskMb(8),
+                    Resource::NamedPort("http".to_string()),
+                ]),
+                ..TaskConfig::default()
+            }),
+            ..JobConfiguration::default()
+        }
+    }
+
+    #[test]
+    fn defaults_are_filled_in() {
+        let config = job(&Settings::default(), &good()).unwrap().config;
+        assert_eq!(config.tier.as_deref(), Some("preemptible"));
+        assert_eq!(config.production, Some(false));
+        let links = config.task_links.unwrap();
+        assert_eq!(
+            links.get("http").map(String::as_str),
+            Some("http://%host%:%port:http%")
+        );
+    }
+
+    #[test]
+    fn bad_jobs_are_refused_in_the_original_words() {
+        type Spoil = fn(&mut JobConfiguration);
+        fn task(job: &mut JobConfiguration) -> &mut TaskConfig {
+            job.task_config.as_mut().unwrap()
+        }
+        fn dedicated(job: &mut JobConfiguration, constraint: TaskConstraint) {
+            let name = DEDICATED.to_string();
+            task(job).constraints = BTreeSet::from([Constraint { name, constraint }]);
+        }
+        fn without(job: &mut JobConfiguration, drop: fn(&Resource) -> bool) {
+            task(job).resources.retain(|resource| !drop(resource));
+        }
+        let cases: Vec<(Spoil, &str)> = vec![
+            (
+                |j| j.task_config = None,
+                "Job configuration must have taskConfig set.",
+            ),
+            (|j| j.instance_count = 0, "Instance count must be positive."),
+            (
+                |j| j.key.as_mut().unwrap().name = "a/b".into(),
+                "Job key IJobKey{role=www-data, environment=devel, name=a/b} is invalid.",
+            ),
+            (
+                |j| j.key.as_mut().unwrap().environment = "qa".into(),
+                r"Job environment qa doesn't match: ^(prod|devel|test|staging\d*)$",
+            ),
+            (
+                |j| {
+                    j.owner = Some(Identity {
+                        user: Some("a b".into()),
+                    })
+                },
+                "Job user contains illegal characters: a b",
+            ),
+            (
+                |j| task(j).tier = Some("gold".into()),
+                "Invalid tier 'gold' in TaskConfig.",
+            ),
+            (
+                |j| task(j).tier = Some("a b".into()),
+                "Tier contains illegal characters: a b",
+            ),
+            (
+                |j| task(j).executor_config = None,
+                "Configuration may not be null.",
+            ),
+            (
+                |j| task(j).executor_config.as_mut().unwrap().name = None,
+                "Executor name may not be left unset.",
+            ),
+            (
+                |j| task(j).executor_config.as_mut().unwrap().name = Some("x".into()),
+                "Configuration for executor 'x' doesn't exist.",
+            ),
+            (
+                |j| dedicated(j, TaskConstraint::Limit(LimitConstraint { limit: 1 })),
+                "A dedicated constraint must be of value type.",
+            ),
+            (
+                |j| dedicated(j, TaskConstraint::Value(ValueConstraint::default())),
+                "A dedicated constraint must have exactly one value",
+            ),
+            (
+                |j| {
+                    dedicated(
+                        j,
+                        TaskConstraint::Value(ValueConstraint {
+                            negated: false,
+                            values: BTreeSet::from(["other/x".to_string()]),
+                        }),
+                    )
+                },
+                "Only other may use hosts dedicated for that role.",
+            ),
+            (
+                |j| task(j).container = Some(Container::Unset),
+                "A job must have a container type.",
+            ),
+            (
+                |j| task(j).container = Some(Container::Docker(Default::default())),
+                "A container must specify an image.",
+            ),
+            (
+                |j| {
+                    task(j).resources.insert(Resource::RamMb(2));
+                },
+                "Multiple resource values are not supported for RAM",
+            ),
+            (
+                |j| without(j, |r| matches!(r, Resource::NumCpus(_))),
+                "num_cpus must be greater than 0.0",
+            ),
+            (
+                |j| without(j, |r| matches!(r, Resource::RamMb(_))),
+                "ram_mb must be greater than 0.0",
+            ),
+            (
+                |j| without(j, |r| matches!(r, Resource::DiskMb(_))),
+                "disk_mb must be greater than 0.0",
+            ),
+            (
+                |j| {
+                    task(j).resources.insert(Resource::NumGpus(1));
+                },
+                "GPU resource support is disabled in this cluster.",
+            ),
+            (
+                |j| task(j).sla_policy = Some(SlaPolicy::Unset),
+                "Tier 'preemptible' does not support SlaPolicy.",
+            ),
+        ];
+        for (spoil, want) in cases {
+            let mut bad = good();
+            spoil(&mut bad);
+            assert_eq!(job(&Settings::default(), &bad).unwrap_err().message, want);
+        }
+    }
+}
