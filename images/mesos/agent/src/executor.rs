@@ -27,15 +27,45 @@ const OWN_GRACE: Duration = Duration::from_secs(2);
 
 /// The flags that agents give to it; what is not used here is for containers with images.
 const FLAGS: [Flag; 9] = [
-    flag("launcher_dir", Kind::Text, None, "Where Mesos' programs are"),
+    flag(
+        "launcher_dir",
+        Kind::Text,
+        None,
+        "Where Mesos' programs are",
+    ),
     flag("user", Kind::Text, None, "The user that the task runs as"),
-    flag("sandbox_directory", Kind::Text, None, "The sandbox, inside of an image"),
-    flag("working_directory", Kind::Text, None, "Where the task starts"),
+    flag(
+        "sandbox_directory",
+        Kind::Text,
+        None,
+        "The sandbox, inside of an image",
+    ),
+    flag(
+        "working_directory",
+        Kind::Text,
+        None,
+        "Where the task starts",
+    ),
     flag("rootfs", Kind::Text, None, "The root of an image"),
-    flag("task_launch_info", Kind::Text, None, "How a container is entered"),
+    flag(
+        "task_launch_info",
+        Kind::Text,
+        None,
+        "How a container is entered",
+    ),
     flag("tty_slave_path", Kind::Text, None, "A terminal"),
-    flag("effective_capabilities", Kind::Text, None, "Capabilities of the task"),
-    flag("bounding_capabilities", Kind::Text, None, "The most capabilities of the task"),
+    flag(
+        "effective_capabilities",
+        Kind::Text,
+        None,
+        "Capabilities of the task",
+    ),
+    flag(
+        "bounding_capabilities",
+        Kind::Text,
+        None,
+        "The most capabilities of the task",
+    ),
 ];
 
 /// Runs `mesos-executor`; `args` begins with the program's name.
@@ -66,7 +96,10 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             tracing::error!("cannot start: {error}");
@@ -76,7 +109,17 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     let code = runtime.block_on(async {
         let (driver, events) = start(environment.clone());
         let user = flags.text("user").map(ToString::to_string);
-        Executor { driver, environment, user, framework: None, task: None, child: None, over: false }.run(events).await
+        Executor {
+            driver,
+            environment,
+            user,
+            framework: None,
+            task: None,
+            child: None,
+            over: false,
+        }
+        .run(events)
+        .await
     });
     runtime.shutdown_background();
     code
@@ -137,12 +180,18 @@ impl Executor {
                     self.report(&task.task_id, TaskState::TASK_FAILED, text);
                 }
             }
-            Event::Kill { task_id, kill_policy } => {
+            Event::Kill {
+                task_id,
+                kill_policy,
+            } => {
                 let now = Instant::now();
                 let order = match self.task.as_mut().filter(|task| *task.id() == task_id) {
                     Some(task) => task.kill(now, kill_policy.as_ref()),
                     None => {
-                        tracing::warn!("ignoring the kill of task {}, which is not here", task_id.value());
+                        tracing::warn!(
+                            "ignoring the kill of task {}, which is not here",
+                            task_id.value()
+                        );
                         Order::Nothing
                     }
                 };
@@ -196,7 +245,10 @@ impl Executor {
     /// The agent wants no more of this executor. Whether there is nothing to wait for.
     async fn shut_down(&mut self) -> bool {
         tracing::info!("shutting down");
-        let grace = self.environment.shutdown_grace_period.saturating_sub(OWN_GRACE);
+        let grace = self
+            .environment
+            .shutdown_grace_period
+            .saturating_sub(OWN_GRACE);
         let Some(task) = self.task.as_mut().filter(|_| self.child.is_some()) else {
             return true;
         };
@@ -210,8 +262,14 @@ impl Executor {
             return ExitCode::SUCCESS;
         };
         let (end, text) = match status {
-            Ok(status) => (task.end(status == 0), format!("Command {}", wait_status(status))),
-            Err(error) => (task.end(false), format!("Failed to get exit status for Command: {error}")),
+            Ok(status) => (
+                task.end(status == 0),
+                format!("Command {}", wait_status(status)),
+            ),
+            Err(error) => (
+                task.end(false),
+                format!("Failed to get exit status for Command: {error}"),
+            ),
         };
         tracing::info!("task {}: {text}", task.id().value());
         let mut update = status_of(task.id(), end.state, &text);

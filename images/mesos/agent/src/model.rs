@@ -26,8 +26,8 @@ use mesos_proto::mesos::{Resource, SlaveInfo, UUID, slave_info};
 use mesos_wire::pid::Upid;
 
 pub use counters::Counters;
-pub(crate) use exits::wait_status;
 pub use effect::{Checkpoint, Effect, Launch, Place};
+pub(crate) use exits::wait_status;
 pub use framework::{Executor, ExecutorState, Framework, Link, Queued};
 pub use ids::{executor_id, framework_id, slave_id, task_id};
 pub use record::is_terminal;

@@ -29,6 +29,7 @@ pub fn members(root: &Root) -> Vec<Process> {
     let all = proc::all();
     // A process of that id that started at another time is a stranger, as is its session.
     let is_stranger = |p: &Process| p.pid == root.pid && root.start.is_some_and(|s| s != p.start);
+    let reapers = ancestors(&all);
     let mut ids: HashSet<i32> = HashSet::new();
     if !all.iter().any(is_stranger) {
         ids.insert(root.pid);
@@ -44,10 +45,12 @@ pub fn members(root: &Root) -> Vec<Process> {
             }
         }
         if let (Some(mark), true) = (&root.mark, before == ids.len()) {
+            // What has left its tree was given to one of this process's own ancestors: only their
+            // children need to be looked into.
             let marked = all
                 .iter()
-                .filter(|p| !ids.contains(&p.pid) && p.pid > 1 && p.state != 'Z')
-                .filter(|p| proc::has_environment(p.pid, mark));
+                .filter(|p| reapers.contains(&p.parent) && !ids.contains(&p.pid))
+                .filter(|p| p.pid > 1 && p.state != 'Z' && proc::has_environment(p.pid, mark));
             let marked: Vec<i32> = marked.map(|p| p.pid).collect();
             ids.extend(marked);
         }
@@ -59,6 +62,19 @@ pub fn members(root: &Root) -> Vec<Process> {
     all.into_iter()
         .filter(|p| ids.contains(&p.pid) && p.state != 'Z' && p.pid != own && p.pid > 1)
         .collect()
+}
+
+/// This process's ancestors, and PID 1.
+fn ancestors(all: &[Process]) -> HashSet<i32> {
+    let mut found = HashSet::from([1]);
+    let mut pid = i32::try_from(std::process::id()).unwrap_or_default();
+    while let Some(process) = all.iter().find(|process| process.pid == pid) {
+        if !found.insert(process.parent) {
+            break;
+        }
+        pid = process.parent;
+    }
+    found
 }
 
 /// Sends a signal to the whole tree. How many processes got it.

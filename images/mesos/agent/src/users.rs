@@ -22,9 +22,10 @@ pub fn user(name: &str) -> Option<User> {
 }
 
 fn find(name: &str, passwd: &str, group: &str) -> Option<User> {
-    let mut fields = passwd.lines().map(|line| line.split(':')).find_map(|mut fields| {
-        (fields.next() == Some(name)).then_some(fields)
-    })?;
+    let mut fields = passwd
+        .lines()
+        .map(|line| line.split(':'))
+        .find_map(|mut fields| (fields.next() == Some(name)).then_some(fields))?;
     let uid = fields.nth(1)?.parse().ok()?;
     let gid = fields.next()?.parse().ok()?;
     let mut groups = vec![gid];
@@ -55,17 +56,26 @@ impl Names {
             let text = fs::read_to_string(path).unwrap_or_default();
             text.lines().filter_map(named).collect()
         };
-        Self { users: names("/etc/passwd"), groups: names("/etc/group") }
+        Self {
+            users: names("/etc/passwd"),
+            groups: names("/etc/group"),
+        }
     }
 
     /// A user's name, or its number if it has none.
     pub fn user(&self, id: u32) -> String {
-        self.users.get(&id).cloned().unwrap_or_else(|| id.to_string())
+        self.users
+            .get(&id)
+            .cloned()
+            .unwrap_or_else(|| id.to_string())
     }
 
     /// A group's name, or its number if it has none.
     pub fn group(&self, id: u32) -> String {
-        self.groups.get(&id).cloned().unwrap_or_else(|| id.to_string())
+        self.groups
+            .get(&id)
+            .cloned()
+            .unwrap_or_else(|| id.to_string())
     }
 }
 
@@ -81,11 +91,16 @@ mod tests {
     use super::*;
 
     const PASSWD: &str = "root:x:0:0:root:/root:/bin/bash\n\nbroken\nwww-data:x:33:33::/var/www:/bin/sh\nbad:x:y:1:::\n";
-    const GROUP: &str = "root:x:0:\nwww-data:x:33:www-data\naudio:x:29:alice,www-data\nweb:x:44:www\n";
+    const GROUP: &str =
+        "root:x:0:\nwww-data:x:33:www-data\naudio:x:29:alice,www-data\nweb:x:44:www\n";
 
     #[test]
     fn users_are_found_with_their_groups() {
-        let want = User { uid: 33, gid: 33, groups: vec![33, 29] };
+        let want = User {
+            uid: 33,
+            gid: 33,
+            groups: vec![33, 29],
+        };
         assert_eq!(find("www-data", PASSWD, GROUP), Some(want));
         for unknown in ["nobody", "", "broken", "bad"] {
             assert_eq!(find(unknown, PASSWD, GROUP), None, "case `{unknown}`");

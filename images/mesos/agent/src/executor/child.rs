@@ -30,7 +30,10 @@ impl Child {
         let command = task.command.as_ref().ok_or("Command is not specified")?;
         let (program, name, arguments) = program(command)?;
         let shown = program.display().to_string();
-        let identity = user.map(Identity::of).transpose().map_err(|error| error.to_string())?;
+        let identity = user
+            .map(Identity::of)
+            .transpose()
+            .map_err(|error| error.to_string())?;
         let mut variables: Vec<(String, String)> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
@@ -48,8 +51,13 @@ impl Child {
             output: None,
         };
         let failed = |error: io::Error| format!("Failed to execute '{shown}': {error}");
-        let child = Command::from(command.into_command().map_err(failed)?).spawn().map_err(failed)?;
-        let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).unwrap_or_default();
+        let child = Command::from(command.into_command().map_err(failed)?)
+            .spawn()
+            .map_err(failed)?;
+        let pid = child
+            .id()
+            .and_then(|pid| i32::try_from(pid).ok())
+            .unwrap_or_default();
         let root = Root {
             pid,
             start: proc::process(pid).map(|process| process.start),

@@ -54,7 +54,11 @@ impl Task {
             id: info.task_id.clone().unwrap_or_default(),
             policy: info.kill_policy.as_ref().and_then(grace),
             hears_killing: false,
-            must_end_by: info.max_completion_time.as_ref().and_then(duration).map(|most| now + most),
+            must_end_by: info
+                .max_completion_time
+                .as_ref()
+                .and_then(duration)
+                .map(|most| now + most),
             kill_at: None,
             killing: false,
             overdue: false,
@@ -82,7 +86,10 @@ impl Task {
 
     /// The task is to be killed. A second kill may shorten the time that it has left.
     pub(super) fn kill(&mut self, now: Instant, policy: Option<&KillPolicy>) -> Order {
-        let grace = policy.and_then(grace).or(self.policy).unwrap_or(DEFAULT_GRACE);
+        let grace = policy
+            .and_then(grace)
+            .or(self.policy)
+            .unwrap_or(DEFAULT_GRACE);
         self.kill_within(now, grace)
     }
 
@@ -138,7 +145,9 @@ fn grace(policy: &KillPolicy) -> Option<Duration> {
 }
 
 fn duration(info: &DurationInfo) -> Option<Duration> {
-    u64::try_from(info.nanoseconds()).ok().map(Duration::from_nanos)
+    u64::try_from(info.nanoseconds())
+        .ok()
+        .map(Duration::from_nanos)
 }
 
 #[cfg(test)]
@@ -147,7 +156,10 @@ mod tests {
 
     fn policy(seconds: i64) -> KillPolicy {
         let mut policy = KillPolicy::new();
-        policy.grace_period.mut_or_insert_default().set_nanoseconds(seconds * 1_000_000_000);
+        policy
+            .grace_period
+            .mut_or_insert_default()
+            .set_nanoseconds(seconds * 1_000_000_000);
         policy
     }
 
@@ -168,7 +180,10 @@ mod tests {
         for (own, given, want) in [(None, None, 3), (Some(7), None, 7), (Some(7), Some(5), 5)] {
             let mut task = task(now, |info| info.kill_policy = own.map(policy).into());
             let given = given.map(policy);
-            assert_eq!(task.kill(now, given.as_ref()), Order::Terminate { report: true });
+            assert_eq!(
+                task.kill(now, given.as_ref()),
+                Order::Terminate { report: true }
+            );
             assert_eq!(task.deadline(), Some(now + secs(want)));
             assert_eq!(task.tick(now), Order::Nothing);
             assert_eq!(task.tick(now + secs(want)), Order::Kill { report: false });
@@ -185,19 +200,33 @@ mod tests {
         assert_eq!(task.deadline(), Some(now + Duration::from_secs(30)));
         assert_eq!(task.kill(now, Some(&policy(2))), Order::Nothing);
         assert_eq!(task.deadline(), Some(now + Duration::from_secs(2)));
-        assert_eq!(task.kill(now, Some(&policy(0))), Order::Kill { report: false });
+        assert_eq!(
+            task.kill(now, Some(&policy(0))),
+            Order::Kill { report: false }
+        );
     }
 
     #[test]
     fn a_task_that_takes_too_long_fails_at_once() {
         let now = Instant::now();
         let most = |info: &mut TaskInfo| {
-            info.max_completion_time.mut_or_insert_default().set_nanoseconds(1_000_000_000);
+            info.max_completion_time
+                .mut_or_insert_default()
+                .set_nanoseconds(1_000_000_000);
         };
         let mut task = task(now, most);
-        assert_eq!(task.tick(now + Duration::from_secs(1)), Order::Kill { report: true });
+        assert_eq!(
+            task.tick(now + Duration::from_secs(1)),
+            Order::Kill { report: true }
+        );
         let reason = Some(task_status::Reason::REASON_MAX_COMPLETION_TIME_REACHED);
-        assert_eq!(task.end(false), End { state: TaskState::TASK_FAILED, reason });
+        assert_eq!(
+            task.end(false),
+            End {
+                state: TaskState::TASK_FAILED,
+                reason
+            }
+        );
     }
 
     #[test]

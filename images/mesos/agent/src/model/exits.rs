@@ -51,7 +51,10 @@ impl Model {
         let Some((framework, id)) = self.find_container(container) else {
             return;
         };
-        let state = self.frameworks.get(&framework).map(|f| f.lost_state(TaskState::TASK_GONE));
+        let state = self
+            .frameworks
+            .get(&framework)
+            .map(|f| f.lost_state(TaskState::TASK_GONE));
         if let (Some(executor), Some(state), false) =
             (self.executor_mut(&framework, &id), state, is_same_boot)
         {

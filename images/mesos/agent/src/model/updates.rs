@@ -109,6 +109,13 @@ impl Model {
                 self.effects.push(Effect::Checkpoint(checkpoint));
             }
         }
+        if ended && !is_new {
+            // The framework was told an end of this id before, and is told no other.
+            if let Some(executor) = self.executor_mut(&framework, &executor) {
+                executor.complete(&task);
+            }
+            self.forget_if_done(&framework, &executor);
+        }
         // The executor is told that the update is safe, also when it tells it a second time.
         if let (true, Some(place), Some(link)) = (from_executor, place, link) {
             self.acknowledge_executor(place, link, &task, uuid);

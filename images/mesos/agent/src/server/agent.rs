@@ -96,7 +96,9 @@ impl Agent {
     }
 
     fn subscribers(&self) -> MutexGuard<'_, HashMap<u64, Subscriber>> {
-        self.subscribers.lock().unwrap_or_else(PoisonError::into_inner)
+        self.subscribers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Remembers an event stream, under a number that no other has had.
@@ -139,17 +141,20 @@ pub(crate) struct ContainerEvents(pub(crate) Arc<Agent>);
 impl Watcher for ContainerEvents {
     fn started(&self, container: &str, process: u32, _start: Option<u64>) {
         tracing::info!("container {container} runs as process {process}");
-        self.0.act(|model, _| model.container_started(container, process));
+        self.0
+            .act(|model, _| model.container_started(container, process));
     }
 
     fn failed(&self, container: &str, text: &str) {
         tracing::warn!("container {container}: {text}");
-        self.0.act(|model, now| model.container_failed(now, container, text));
+        self.0
+            .act(|model, now| model.container_failed(now, container, text));
     }
 
     fn exited(&self, container: &str, status: Option<i32>) {
         tracing::info!("container {container} has ended");
-        self.0.act(|model, now| model.container_exited(now, container, status));
+        self.0
+            .act(|model, now| model.container_exited(now, container, status));
     }
 
     fn fetched(&self, all: bool) {
@@ -165,6 +170,7 @@ impl Watcher for ContainerEvents {
 
     fn stuck(&self, container: &str) {
         tracing::error!("processes of container {container} cannot be killed");
-        self.0.act(|model, _| model.counters_mut().container_destroy_errors += 1);
+        self.0
+            .act(|model, _| model.counters_mut().container_destroy_errors += 1);
     }
 }

@@ -24,7 +24,12 @@ pub(crate) fn version() -> Value {
 
 /// The object of `/flags`.
 pub(crate) fn flags(flags: &Flags) -> Value {
-    Value::Object(flags.iter().map(|(name, value)| (name.to_string(), value.into())).collect())
+    Value::Object(
+        flags
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.into()))
+            .collect(),
+    )
 }
 
 /// `/state`.
@@ -51,14 +56,20 @@ fn own(model: &Model, agent: &Agent) -> Map<String, Value> {
     set("id", model.id().unwrap_or_default().into());
     set("pid", config.pid.to_string().into());
     set("hostname", config.info.hostname().into());
-    let names = config.capabilities.iter().map(|kind| Value::from(format!("{kind:?}")));
+    let names = config
+        .capabilities
+        .iter()
+        .map(|kind| Value::from(format!("{kind:?}")));
     set("capabilities", names.collect());
     set("resources", total.to_json());
     set("unreserved_resources", unreserved.to_json());
     let free = allocated.filter(|r| reservation_role(r).is_none());
     set("unreserved_resources_allocated", free.to_json());
     set("reserved_resources", by_role(&total, |part| part.to_json()));
-    set("reserved_resources_allocated", by_role(&allocated, |part| part.to_json()));
+    set(
+        "reserved_resources_allocated",
+        by_role(&allocated, |part| part.to_json()),
+    );
     set("reserved_resources_full", by_role(&total, full));
     set("unreserved_resources_full", full(&unreserved));
     set("resource_providers", json!([]));
@@ -71,7 +82,10 @@ fn own(model: &Model, agent: &Agent) -> Map<String, Value> {
     }
     set("flags", flags(&agent.flags));
     set("frameworks", model.frameworks().map(framework).collect());
-    set("completed_frameworks", model.completed_frameworks().map(framework).collect());
+    set(
+        "completed_frameworks",
+        model.completed_frameworks().map(framework).collect(),
+    );
     state
 }
 
@@ -109,12 +123,20 @@ fn by_role(resources: &Resources, show: impl Fn(&Resources) -> Value) -> Value {
             .entry(role.to_string())
             .or_insert_with(|| resources.filter(|r| reservation_role(r) == Some(role)));
     }
-    Value::Object(roles.iter().map(|(role, part)| (role.clone(), show(part))).collect())
+    Value::Object(
+        roles
+            .iter()
+            .map(|(role, part)| (role.clone(), show(part)))
+            .collect(),
+    )
 }
 
 fn full(resources: &Resources) -> Value {
     let protos = resources.to_protos(Format::Endpoint);
-    protos.iter().map(|resource| to_value(resource, Dialect::V0)).collect()
+    protos
+        .iter()
+        .map(|resource| to_value(resource, Dialect::V0))
+        .collect()
 }
 
 fn framework(framework: &Framework) -> Value {
@@ -153,7 +175,11 @@ fn executor(executor: &Executor) -> Value {
         "queued_tasks": executor.queued_tasks().map(|queued| queued_task(executor, queued)).collect::<Value>(),
         "completed_tasks": executor.completed.iter().map(task).collect::<Value>(),
     });
-    let first = executor.allocated().iter().next().map(|r| r.allocation_info.role().to_string());
+    let first = executor
+        .allocated()
+        .iter()
+        .next()
+        .map(|r| r.allocation_info.role().to_string());
     if let Some(role) = first {
         value["role"] = role.into();
     }
@@ -171,7 +197,9 @@ fn resources_of(protos: &[Resource]) -> Value {
 }
 
 fn role_of(protos: &[Resource]) -> &str {
-    protos.first().map_or("*", |resource| resource.allocation_info.role())
+    protos
+        .first()
+        .map_or("*", |resource| resource.allocation_info.role())
 }
 
 fn queued_task(executor: &Executor, task: &TaskInfo) -> Value {
@@ -209,7 +237,10 @@ pub(crate) fn task(task: &Task) -> Value {
         "statuses": task.statuses.iter().map(status).collect::<Value>(),
     });
     if !task.limits.is_empty() {
-        let limits = task.limits.iter().map(|(name, limit)| (name.clone(), limit.value().into()));
+        let limits = task
+            .limits
+            .iter()
+            .map(|(name, limit)| (name.clone(), limit.value().into()));
         value["limits"] = Value::Object(limits.collect());
     }
     if task.has_user() {
@@ -219,9 +250,18 @@ pub(crate) fn task(task: &Task) -> Value {
         value["labels"] = to_value(labels, Dialect::V0)["labels"].take();
     }
     for (name, part) in [
-        ("discovery", task.discovery.as_ref().map(|m| to_value(m, Dialect::V0))),
-        ("container", task.container.as_ref().map(|m| to_value(m, Dialect::V0))),
-        ("health_check", task.health_check.as_ref().map(|m| to_value(m, Dialect::V0))),
+        (
+            "discovery",
+            task.discovery.as_ref().map(|m| to_value(m, Dialect::V0)),
+        ),
+        (
+            "container",
+            task.container.as_ref().map(|m| to_value(m, Dialect::V0)),
+        ),
+        (
+            "health_check",
+            task.health_check.as_ref().map(|m| to_value(m, Dialect::V0)),
+        ),
     ] {
         if let Some(part) = part {
             value[name] = part;

@@ -31,8 +31,16 @@ pub(crate) async fn carry_out(
                 containers.launch(id, *launch);
             }
             Effect::Destroy(container) => containers.destroy(&container),
-            Effect::Tell { link: Link::Http(link), event, .. } => agent.tell(link, &*event),
-            Effect::Tell { link: Link::Libprocess(pid), place, event } => {
+            Effect::Tell {
+                link: Link::Http(link),
+                event,
+                ..
+            } => agent.tell(link, &*event),
+            Effect::Tell {
+                link: Link::Libprocess(pid),
+                place,
+                event,
+            } => {
                 if let Some(message) = v0::message(*event, &place) {
                     send(&agent, &pid, &*message);
                 }
@@ -55,7 +63,9 @@ pub(crate) fn send(agent: &Agent, to: &mesos_wire::pid::Upid, message: &dyn Mess
     let descriptor = message.descriptor_dyn();
     let name = descriptor.full_name();
     match message.write_to_bytes_dyn() {
-        Ok(body) => agent.process.post(&agent.process.pid(PROCESS_ID), to, name, &body),
+        Ok(body) => agent
+            .process
+            .post(&agent.process.pid(PROCESS_ID), to, name, &body),
         Err(error) => tracing::error!("{name} for {to} could not be encoded: {error}"),
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use hyper::{Method, StatusCode};
 use mesos_proto::executor::{Call, call};
-use mesos_proto::messages::StatusUpdate;
 use mesos_proto::mesos::{TaskState, TaskStatus, task_status};
+use mesos_proto::messages::StatusUpdate;
 use mesos_wire::http::{Media, Request, Response, not_acceptable};
 use mesos_wire::json::{self, Dialect};
 use protobuf::MessageFull;
@@ -81,7 +81,10 @@ pub(crate) async fn answer(agent: Arc<Agent>, mut request: Request) -> Response 
     match kind {
         call::Type::SUBSCRIBE => subscribe(agent, &request, call),
         call::Type::UPDATE => {
-            let status = call.update.as_ref().and_then(|update| update.status.as_ref());
+            let status = call
+                .update
+                .as_ref()
+                .and_then(|update| update.status.as_ref());
             if let Some(status) = status {
                 let update = update_of(status, ids);
                 agent.act(|model, now| model.executor_update(now, update));
@@ -112,7 +115,11 @@ fn subscribe(agent: Arc<Agent>, request: &Request, mut call: Call) -> Response {
         .collect();
     let (sender, response) = Response::stream(media.name(), QUEUED_EVENTS);
     let end = Arc::new(Notify::new());
-    let subscriber = Subscriber { sender: sender.clone(), media, end: end.clone() };
+    let subscriber = Subscriber {
+        sender: sender.clone(),
+        media,
+        end: end.clone(),
+    };
     let number = agent.add_subscriber(subscriber);
     let link = Link::Http(number);
     let tasks = &subscribe.unacknowledged_tasks;

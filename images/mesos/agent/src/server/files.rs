@@ -68,10 +68,16 @@ fn attach(all: &mut Attached, executor: &Executor) {
     let real = &executor.directory;
     all.insert(real.to_string_lossy().into_owned(), real.clone());
     if let Some(runs) = real.parent() {
-        all.insert(runs.join("latest").to_string_lossy().into_owned(), real.clone());
+        all.insert(
+            runs.join("latest").to_string_lossy().into_owned(),
+            real.clone(),
+        );
     }
     let (framework, id) = (&executor.framework, executor.id());
-    all.insert(format!("/frameworks/{framework}/executors/{id}/runs/latest"), real.clone());
+    all.insert(
+        format!("/frameworks/{framework}/executors/{id}/runs/latest"),
+        real.clone(),
+    );
 }
 
 /// The real path of a virtual one. Neither `..` nor a link leads out of what is attached.
@@ -85,15 +91,30 @@ fn resolve(attached: &Attached, work_dir: &Path, path: &str) -> Result<PathBuf, 
     }
     let found = path.ancestors().find_map(|ancestor| {
         let root = attached.get(ancestor.to_str()?)?;
-        Some((root.clone(), path.strip_prefix(ancestor).ok()?.to_path_buf()))
+        Some((
+            root.clone(),
+            path.strip_prefix(ancestor).ok()?.to_path_buf(),
+        ))
     });
     // Sandboxes of executors that are forgotten are still there by their real path.
     let slaves = work_dir.join("slaves");
-    let old = || Some((slaves.clone(), path.strip_prefix(&slaves).ok()?.to_path_buf()));
+    let old = || {
+        Some((
+            slaves.clone(),
+            path.strip_prefix(&slaves).ok()?.to_path_buf(),
+        ))
+    };
     let (root, rest) = found.or_else(old).ok_or(FileError::NotFound)?;
     let root = root.canonicalize().map_err(|_| FileError::NotFound)?;
-    let real = root.join(rest).canonicalize().map_err(|_| FileError::NotFound)?;
-    if real.starts_with(&root) { Ok(real) } else { Err(FileError::NotFound) }
+    let real = root
+        .join(rest)
+        .canonicalize()
+        .map_err(|_| FileError::NotFound)?;
+    if real.starts_with(&root) {
+        Ok(real)
+    } else {
+        Err(FileError::NotFound)
+    }
 }
 
 /// The real path of what an agent shows as `path`.
@@ -115,7 +136,11 @@ pub(crate) fn list(real: &Path, shown: &str) -> Result<Vec<FileInfo>, FileError>
         .filter_map(|entry| {
             let metadata = entry.metadata().ok()?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            Some(info(format!("{}/{name}", shown.trim_end_matches('/')), &metadata, &names))
+            Some(info(
+                format!("{}/{name}", shown.trim_end_matches('/')),
+                &metadata,
+                &names,
+            ))
         })
         .collect();
     infos.sort_by(|a, b| a.path().cmp(b.path()));
@@ -128,7 +153,9 @@ fn info(path: String, metadata: &fs::Metadata, names: &Names) -> FileInfo {
     info.set_nlink(i32::try_from(metadata.nlink()).unwrap_or(i32::MAX));
     info.set_size(metadata.len());
     let seconds = metadata.mtime();
-    info.mtime.mut_or_insert_default().set_nanoseconds(seconds.saturating_mul(1_000_000_000));
+    info.mtime
+        .mut_or_insert_default()
+        .set_nanoseconds(seconds.saturating_mul(1_000_000_000));
     info.set_mode(metadata.permissions().mode());
     info.set_uid(names.user(metadata.uid()));
     info.set_gid(names.group(metadata.gid()));
@@ -152,7 +179,11 @@ fn mode_text(mode: u32) -> String {
 }
 
 /// A part of a file: its size, and at most [`MAX_READ`] bytes from `offset`.
-pub(crate) fn read(real: &Path, offset: u64, length: Option<u64>) -> Result<(u64, Vec<u8>), FileError> {
+pub(crate) fn read(
+    real: &Path,
+    offset: u64,
+    length: Option<u64>,
+) -> Result<(u64, Vec<u8>), FileError> {
     if real.is_dir() {
         return Err(FileError::Bad("Cannot read a directory."));
     }
@@ -174,7 +205,9 @@ pub(crate) async fn answer(agent: &Agent, request: &Request) -> Response {
     let query = &request.query;
     if name == "debug" {
         let all = attached(agent);
-        let pairs = all.iter().map(|(path, real)| (path.clone(), real.to_string_lossy().into()));
+        let pairs = all
+            .iter()
+            .map(|(path, real)| (path.clone(), real.to_string_lossy().into()));
         return Response::json(query, &Value::Object(pairs.collect()));
     }
     if !matches!(name, "browse" | "read" | "download") {
@@ -249,8 +282,15 @@ async fn download(real: &Path) -> Result<Response, FileError> {
         _ => "application/octet-stream",
     };
     let (sender, mut response) = Response::stream(kind, 4);
-    let name = real.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    response.set(header::CONTENT_DISPOSITION, &format!("attachment; filename={name}"));
+    let name = real
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    response.set(
+        header::CONTENT_DISPOSITION,
+        &format!("attachment; filename={name}"),
+    );
     tokio::spawn(async move {
         loop {
             let mut piece = vec![0; PIECE];
@@ -275,7 +315,11 @@ mod tests {
 
     #[test]
     fn modes_look_as_ls_shows_them() {
-        for (mode, want) in [(0o100_644, "-rw-r--r--"), (0o040_755, "drwxr-xr-x"), (0o120_777, "lrwxrwxrwx")] {
+        for (mode, want) in [
+            (0o100_644, "-rw-r--r--"),
+            (0o040_755, "drwxr-xr-x"),
+            (0o120_777, "lrwxrwxrwx"),
+        ] {
             assert_eq!(mode_text(mode), want);
         }
     }
@@ -292,8 +336,20 @@ mod tests {
         let find = |path: &str| resolve(&attached, work.path(), path);
         let real = sandbox.canonicalize().expect("there").join("stdout");
         assert_eq!(find("/v/stdout"), Ok(real.clone()));
-        assert_eq!(find(sandbox.join("stdout").to_str().expect("UTF-8")), Ok(real));
-        for bad in ["", "/", "/etc/passwd", "/v/../../secret", "/v/link", "/v/none", "v", "/vv"] {
+        assert_eq!(
+            find(sandbox.join("stdout").to_str().expect("UTF-8")),
+            Ok(real)
+        );
+        for bad in [
+            "",
+            "/",
+            "/etc/passwd",
+            "/v/../../secret",
+            "/v/link",
+            "/v/none",
+            "v",
+            "/vv",
+        ] {
             assert_eq!(find(bad), Err(FileError::NotFound), "case `{bad}`");
         }
     }
@@ -312,8 +368,15 @@ mod tests {
             (size + 5, Some(1), 0),
         ] {
             let (total, data) = read(&path, offset, length).expect("read");
-            assert_eq!((total, data.len()), (size, want), "case {offset} {length:?}");
+            assert_eq!(
+                (total, data.len()),
+                (size, want),
+                "case {offset} {length:?}"
+            );
         }
-        assert_eq!(read(dir.path(), 0, None), Err(FileError::Bad("Cannot read a directory.")));
+        assert_eq!(
+            read(dir.path(), 0, None),
+            Err(FileError::Bad("Cannot read a directory."))
+        );
     }
 }

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use mesos_proto::messages::ReconnectExecutorMessage;
 use mesos_proto::mesos::{MasterInfo, SlaveInfo, slave_info};
+use mesos_proto::messages::ReconnectExecutorMessage;
 use mesos_wire::flags::{Flags, Request, usage};
 use mesos_wire::libprocess::{Listener, Process};
 use mesos_wire::zk::detect;
@@ -59,12 +59,19 @@ enum RunError {
 
 /// Runs `mesos-agent`; `args` begins with the program's name.
 pub fn main(args: Vec<OsString>) -> ExitCode {
-    let program = args.first().cloned().unwrap_or_else(|| "mesos-agent".into());
+    let program = args
+        .first()
+        .cloned()
+        .unwrap_or_else(|| "mesos-agent".into());
     let program = program.to_string_lossy();
-    let program = program.rsplit('/').next().unwrap_or("mesos-agent").to_string();
+    let program = program
+        .rsplit('/')
+        .next()
+        .unwrap_or("mesos-agent")
+        .to_string();
     let specs = flags::all();
-    let environment =
-        std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+    let environment = std::env::vars_os()
+        .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
     let settings = match Flags::parse(&specs, args.into_iter().skip(1), environment) {
         Ok(Request::Help) => return say(&usage(&program, &specs)),
         Ok(Request::Version) => return say(&format!("mesos {VERSION}\n")),
@@ -78,9 +85,19 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let level = settings.flags.text("log_level").or(settings.flags.text("logging_level"));
-    log::init(if settings.flags.is_on("quiet") { "error" } else { level.unwrap_or("info") });
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let level = settings
+        .flags
+        .text("log_level")
+        .or(settings.flags.text("logging_level"));
+    log::init(if settings.flags.is_on("quiet") {
+        "error"
+    } else {
+        level.unwrap_or("info")
+    });
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             tracing::error!("cannot start: {error}");
@@ -158,7 +175,11 @@ async fn run(mut settings: Settings) -> Result<u8, RunError> {
         return Err(RunError::Recovery(error.clone()));
     }
     let keeps_id = judge(&settings, &model, &recovered)?;
-    let id = recovered.agent.as_ref().filter(|_| keeps_id).map(|info| info.id.value().to_string());
+    let id = recovered
+        .agent
+        .as_ref()
+        .filter(|_| keeps_id)
+        .map(|info| info.id.value().to_string());
     let store = Store::open(&settings.work_dir, id.clone()).map_err(work_dir)?;
     if !keeps_id {
         store.forget_agent().map_err(work_dir)?;
@@ -191,7 +212,11 @@ async fn run(mut settings: Settings) -> Result<u8, RunError> {
             model.leave(now, "`--recover=cleanup` is given");
         }
     });
-    tracing::info!("agent at {} works in {}", process.address(), settings.work_dir.display());
+    tracing::info!(
+        "agent at {} works in {}",
+        process.address(),
+        settings.work_dir.display()
+    );
     let timeout = settings.duration("zk_session_timeout");
     let leader = detect(&settings.master, timeout)?;
     tokio::spawn(follow(agent.clone(), leader));
@@ -251,7 +276,10 @@ fn config(settings: &Settings, process: &Process, hostname: String) -> Config {
     info.resources.clone_from(&settings.resources);
     info.attributes.clone_from(&settings.attributes);
     info.set_checkpoint(true);
-    let most = settings.flags.integer("max_completed_executors_per_framework").unwrap_or(150);
+    let most = settings
+        .flags
+        .integer("max_completed_executors_per_framework")
+        .unwrap_or(150);
     use slave_info::capability::Type;
     Config {
         info,
@@ -265,7 +293,11 @@ fn config(settings: &Settings, process: &Process, hostname: String) -> Config {
             Type::TASK_RESOURCE_LIMITS,
         ],
         work_dir: settings.work_dir.clone(),
-        launcher_dir: settings.flags.text("launcher_dir").unwrap_or_default().to_string(),
+        launcher_dir: settings
+            .flags
+            .text("launcher_dir")
+            .unwrap_or_default()
+            .to_string(),
         switch_user: settings.flags.is_on("switch_user"),
         registration_backoff_factor: settings.duration("registration_backoff_factor"),
         executor_registration_timeout: settings.duration("executor_registration_timeout"),
@@ -306,7 +338,11 @@ fn judge(settings: &Settings, model: &Model, recovered: &Recovered) -> Result<bo
         return Ok(true);
     };
     if recovered.is_same_boot {
-        let link = settings.work_dir.join("meta/slaves/latest").display().to_string();
+        let link = settings
+            .work_dir
+            .join("meta/slaves/latest")
+            .display()
+            .to_string();
         return Err(RunError::Incompatible { what, link });
     }
     tracing::warn!("starting as a new agent: {what}");
@@ -316,7 +352,11 @@ fn judge(settings: &Settings, model: &Model, recovered: &Recovered) -> Result<bo
 /// What differs more than the policy allows.
 fn difference(policy: Reconfiguration, before: &SlaveInfo, now: &SlaveInfo) -> Option<String> {
     if before.hostname() != now.hostname() {
-        return Some(format!("host name `{}` is now `{}`", before.hostname(), now.hostname()));
+        return Some(format!(
+            "host name `{}` is now `{}`",
+            before.hostname(),
+            now.hostname()
+        ));
     }
     if before.port() != now.port() {
         return Some(format!("port {} is now {}", before.port(), now.port()));
@@ -327,7 +367,10 @@ fn difference(policy: Reconfiguration, before: &SlaveInfo, now: &SlaveInfo) -> O
     if !(new.contains(&old) && (grows || old.contains(&new))) {
         return Some("its resources are others".to_string());
     }
-    let kept = before.attributes.iter().all(|attribute| now.attributes.contains(attribute));
+    let kept = before
+        .attributes
+        .iter()
+        .all(|attribute| now.attributes.contains(attribute));
     if !(kept && (grows || before.attributes.len() == now.attributes.len())) {
         return Some("its attributes are others".to_string());
     }
@@ -360,7 +403,8 @@ fn restore(agent: &Arc<Agent>, containers: &Arc<Containers>, recovered: Recovere
                 containers.adopt(&place, &directory, pid, start);
                 if let Some(driver) = &executor.libprocess {
                     let mut message = ReconnectExecutorMessage::new();
-                    message.slave_id = slave_id(&agent.look(|m| m.id().unwrap_or_default().to_string()));
+                    message.slave_id =
+                        slave_id(&agent.look(|m| m.id().unwrap_or_default().to_string()));
                     agent.process.link(driver);
                     send(agent, driver, &message);
                 }

@@ -17,8 +17,13 @@ use crate::model::{Link, Model, Now, Registered};
 
 /// Takes one message in. One that does not parse, or that the sender may not send, is dropped.
 pub(crate) fn take(agent: &Agent, message: Message) {
-    let Message { from, name, body, .. } = message;
-    let known = name.strip_prefix("mesos.internal.").unwrap_or(&name).to_string();
+    let Message {
+        from, name, body, ..
+    } = message;
+    let known = name
+        .strip_prefix("mesos.internal.")
+        .unwrap_or(&name)
+        .to_string();
     let result = match from_master(agent, &from, &known, &body) {
         Some(result) => result,
         None => match from_others(agent, &from, &known, &body) {
@@ -59,43 +64,78 @@ fn from_master(agent: &Agent, from: &Upid, name: &str, body: &[u8]) -> Outcome {
         "PingSlaveMessage" => Some(PingSlaveMessage::parse_from_bytes(body).map(|ping| {
             agent.act(|model, now| model.pinged(now, from.clone(), ping.connected()));
         })),
-        "SlaveRegisteredMessage" => act(agent, from, body, |model, now, m: SlaveRegisteredMessage| {
-            model.registered(now, from, m.slave_id.value(), m.connection.as_ref(), Registered::New);
-        }),
-        "SlaveReregisteredMessage" => {
-            act(agent, from, body, |model, now, mut m: SlaveReregisteredMessage| {
+        "SlaveRegisteredMessage" => act(
+            agent,
+            from,
+            body,
+            |model, now, m: SlaveRegisteredMessage| {
+                model.registered(
+                    now,
+                    from,
+                    m.slave_id.value(),
+                    m.connection.as_ref(),
+                    Registered::New,
+                );
+            },
+        ),
+        "SlaveReregisteredMessage" => act(
+            agent,
+            from,
+            body,
+            |model, now, mut m: SlaveReregisteredMessage| {
                 let again = Registered::Again(std::mem::take(&mut m.reconciliations));
                 model.registered(now, from, m.slave_id.value(), m.connection.as_ref(), again);
-            })
-        }
-        "RunTaskMessage" => act(agent, from, body, |model, now, m: RunTaskMessage| model.run_task(now, m)),
-        "RunTaskGroupMessage" => {
-            act(agent, from, body, |model, now, m: RunTaskGroupMessage| model.run_group(now, m))
-        }
-        "KillTaskMessage" => {
-            act(agent, from, body, |model, now, m: KillTaskMessage| model.kill_task(now, m))
-        }
-        "ShutdownFrameworkMessage" => {
-            act(agent, from, body, |model, now, m: ShutdownFrameworkMessage| {
+            },
+        ),
+        "RunTaskMessage" => act(agent, from, body, |model, now, m: RunTaskMessage| {
+            model.run_task(now, m)
+        }),
+        "RunTaskGroupMessage" => act(agent, from, body, |model, now, m: RunTaskGroupMessage| {
+            model.run_group(now, m)
+        }),
+        "KillTaskMessage" => act(agent, from, body, |model, now, m: KillTaskMessage| {
+            model.kill_task(now, m)
+        }),
+        "ShutdownFrameworkMessage" => act(
+            agent,
+            from,
+            body,
+            |model, now, m: ShutdownFrameworkMessage| {
                 model.shutdown_framework(now, m.framework_id.value());
-            })
-        }
-        "ShutdownExecutorMessage" => act(agent, from, body, |model, now, m: ShutdownExecutorMessage| {
-            model.shutdown_executor(now, m.framework_id.value(), m.executor_id.value());
-        }),
-        "UpdateFrameworkMessage" => act(agent, from, body, |model, now, m: UpdateFrameworkMessage| {
-            model.update_framework(now, m);
-        }),
-        "StatusUpdateAcknowledgementMessage" => {
-            act(agent, from, body, |model, now, m: StatusUpdateAcknowledgementMessage| {
+            },
+        ),
+        "ShutdownExecutorMessage" => act(
+            agent,
+            from,
+            body,
+            |model, now, m: ShutdownExecutorMessage| {
+                model.shutdown_executor(now, m.framework_id.value(), m.executor_id.value());
+            },
+        ),
+        "UpdateFrameworkMessage" => act(
+            agent,
+            from,
+            body,
+            |model, now, m: UpdateFrameworkMessage| {
+                model.update_framework(now, m);
+            },
+        ),
+        "StatusUpdateAcknowledgementMessage" => act(
+            agent,
+            from,
+            body,
+            |model, now, m: StatusUpdateAcknowledgementMessage| {
                 model.acknowledged(now, &m);
-            })
-        }
-        "CheckpointResourcesMessage" => {
-            act(agent, from, body, |model, _, m: CheckpointResourcesMessage| {
+            },
+        ),
+        "CheckpointResourcesMessage" => act(
+            agent,
+            from,
+            body,
+            |model, _, m: CheckpointResourcesMessage| {
                 model.checkpoint_resources(m.resources);
-            })
-        }
+            },
+        ),
         "ShutdownMessage" => act(agent, from, body, |model, now, m: ShutdownMessage| {
             model.leave(now, &format!("the master says: {}", m.message()));
         }),
@@ -110,17 +150,19 @@ fn from_others(agent: &Agent, from: &Upid, name: &str, body: &[u8]) -> Outcome {
             FrameworkToExecutorMessage::parse_from_bytes(body)
                 .map(|message| agent.act(|model, _| model.framework_message(message))),
         ),
-        "RegisterExecutorMessage" => Some(RegisterExecutorMessage::parse_from_bytes(body).map(|m| {
-            let ids = (m.framework_id.value(), m.executor_id.value());
-            subscribe(agent, from, ids, &[], Vec::new());
-        })),
-        "ReregisterExecutorMessage" => {
-            Some(ReregisterExecutorMessage::parse_from_bytes(body).map(|mut m| {
+        "RegisterExecutorMessage" => {
+            Some(RegisterExecutorMessage::parse_from_bytes(body).map(|m| {
+                let ids = (m.framework_id.value(), m.executor_id.value());
+                subscribe(agent, from, ids, &[], Vec::new());
+            }))
+        }
+        "ReregisterExecutorMessage" => Some(ReregisterExecutorMessage::parse_from_bytes(body).map(
+            |mut m| {
                 let updates = std::mem::take(&mut m.updates);
                 let ids = (m.framework_id.value(), m.executor_id.value());
                 subscribe(agent, from, ids, &m.tasks, updates);
-            }))
-        }
+            },
+        )),
         "StatusUpdateMessage" => Some(StatusUpdateMessage::parse_from_bytes(body).map(|mut m| {
             if let Some(mut update) = m.update.take() {
                 if update.uuid().is_empty() {
@@ -129,14 +171,14 @@ fn from_others(agent: &Agent, from: &Upid, name: &str, body: &[u8]) -> Outcome {
                 agent.act(|model, now| model.executor_update(now, update));
             }
         })),
-        "ExecutorToFrameworkMessage" => {
-            Some(ExecutorToFrameworkMessage::parse_from_bytes(body).map(|mut m| {
+        "ExecutorToFrameworkMessage" => Some(
+            ExecutorToFrameworkMessage::parse_from_bytes(body).map(|mut m| {
                 let data = m.take_data();
                 agent.act(|model, _| {
                     model.executor_message(m.framework_id.value(), m.executor_id.value(), data);
                 });
-            }))
-        }
+            }),
+        ),
         _ => None,
     }
 }

@@ -71,13 +71,23 @@ fn of_model(model: &Model, flags: &Flags, uptime: f64) -> BTreeMap<String, f64> 
     let tasks = gauges(model);
     let executors = |state| model.executors().filter(|(_, e)| e.state == state).count() as f64;
     let age = flags.duration("gc_delay").unwrap_or_default().as_secs_f64();
-    let cache = flags.text("fetcher_cache_size").and_then(bytes).unwrap_or_default();
-    let registered = if model.state() == State::Running { 1.0 } else { 0.0 };
+    let cache = flags
+        .text("fetcher_cache_size")
+        .and_then(bytes)
+        .unwrap_or_default();
+    let registered = if model.state() == State::Running {
+        1.0
+    } else {
+        0.0
+    };
     let mut all: BTreeMap<String, f64> = [
         ("slave/uptime_secs", uptime),
         ("slave/registered", registered),
         ("slave/recovery_errors", counters.recovery_errors as f64),
-        ("slave/recovery_time_secs", counters.recovery_micros as f64 / 1e6),
+        (
+            "slave/recovery_time_secs",
+            counters.recovery_micros as f64 / 1e6,
+        ),
         ("slave/frameworks_active", model.frameworks().count() as f64),
         ("slave/tasks_staging", tasks.staging as f64),
         ("slave/tasks_starting", tasks.starting as f64),
@@ -88,30 +98,69 @@ fn of_model(model: &Model, flags: &Flags, uptime: f64) -> BTreeMap<String, f64> 
         ("slave/tasks_killed", counters.tasks_killed as f64),
         ("slave/tasks_lost", counters.tasks_lost as f64),
         ("slave/tasks_gone", counters.tasks_gone as f64),
-        ("slave/executors_registering", executors(ExecutorState::Registering)),
+        (
+            "slave/executors_registering",
+            executors(ExecutorState::Registering),
+        ),
         ("slave/executors_running", executors(ExecutorState::Running)),
-        ("slave/executors_terminating", executors(ExecutorState::Terminating)),
-        ("slave/executors_terminated", counters.executors_terminated as f64),
+        (
+            "slave/executors_terminating",
+            executors(ExecutorState::Terminating),
+        ),
+        (
+            "slave/executors_terminated",
+            counters.executors_terminated as f64,
+        ),
         ("slave/executors_preempted", 0.0),
-        ("slave/valid_status_updates", counters.valid_status_updates as f64),
-        ("slave/invalid_status_updates", counters.invalid_status_updates as f64),
-        ("slave/valid_framework_messages", counters.valid_framework_messages as f64),
-        ("slave/invalid_framework_messages", counters.invalid_framework_messages as f64),
+        (
+            "slave/valid_status_updates",
+            counters.valid_status_updates as f64,
+        ),
+        (
+            "slave/invalid_status_updates",
+            counters.invalid_status_updates as f64,
+        ),
+        (
+            "slave/valid_framework_messages",
+            counters.valid_framework_messages as f64,
+        ),
+        (
+            "slave/invalid_framework_messages",
+            counters.invalid_framework_messages as f64,
+        ),
         ("slave/executor_directory_max_allowed_age_secs", age),
-        ("slave/container_launch_errors", counters.container_launch_errors as f64),
+        (
+            "slave/container_launch_errors",
+            counters.container_launch_errors as f64,
+        ),
         ("gc/path_removals_pending", 0.0),
         ("gc/path_removals_succeeded", 0.0),
         ("gc/path_removals_failed", 0.0),
         ("resource_provider_manager/subscribed", 0.0),
         ("resource_provider_manager/events/subscribe", 0.0),
         ("resource_provider_manager/events/disconnect", 0.0),
-        ("containerizer/fetcher/task_fetches_succeeded", counters.fetches_succeeded as f64),
-        ("containerizer/fetcher/task_fetches_failed", counters.fetches_failed as f64),
+        (
+            "containerizer/fetcher/task_fetches_succeeded",
+            counters.fetches_succeeded as f64,
+        ),
+        (
+            "containerizer/fetcher/task_fetches_failed",
+            counters.fetches_failed as f64,
+        ),
         ("containerizer/fetcher/cache_size_total_bytes", cache),
         ("containerizer/fetcher/cache_size_used_bytes", 0.0),
-        ("containerizer/mesos/container_destroy_errors", counters.container_destroy_errors as f64),
-        ("containerizer/mesos/provisioner/remove_container_errors", 0.0),
-        ("containerizer/mesos/provisioner/bind/remove_rootfs_errors", 0.0),
+        (
+            "containerizer/mesos/container_destroy_errors",
+            counters.container_destroy_errors as f64,
+        ),
+        (
+            "containerizer/mesos/provisioner/remove_container_errors",
+            0.0,
+        ),
+        (
+            "containerizer/mesos/provisioner/bind/remove_rootfs_errors",
+            0.0,
+        ),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_string(), value))
@@ -120,8 +169,16 @@ fn of_model(model: &Model, flags: &Flags, uptime: f64) -> BTreeMap<String, f64> 
     for name in RESOURCES {
         let revocable = |r: &mesos_proto::mesos::Resource| r.revocable.is_some();
         for (suffix, of_total, of_used) in [
-            ("", total.filter(|r| !revocable(r)), used.filter(|r| !revocable(r))),
-            ("revocable_", total.filter(revocable), used.filter(revocable)),
+            (
+                "",
+                total.filter(|r| !revocable(r)),
+                used.filter(|r| !revocable(r)),
+            ),
+            (
+                "revocable_",
+                total.filter(revocable),
+                used.filter(revocable),
+            ),
         ] {
             let (total, used) = (of_total.scalar(name), of_used.scalar(name));
             let percent = if total > 0.0 { used / total } else { 0.0 };
@@ -144,7 +201,12 @@ fn bytes(text: &str) -> Option<f64> {
 
 /// `/metrics/snapshot`.
 pub(crate) fn document(agent: &Agent) -> Value {
-    Value::Object(snapshot(agent).into_iter().map(|(name, value)| (name, value.into())).collect())
+    Value::Object(
+        snapshot(agent)
+            .into_iter()
+            .map(|(name, value)| (name, value.into()))
+            .collect(),
+    )
 }
 
 #[cfg(test)]
@@ -153,7 +215,12 @@ mod tests {
 
     #[test]
     fn sizes_are_read() {
-        for (text, want) in [("2GB", Some(2_147_483_648.0)), ("10B", Some(10.0)), ("x", None), ("GB", None)] {
+        for (text, want) in [
+            ("2GB", Some(2_147_483_648.0)),
+            ("10B", Some(10.0)),
+            ("x", None),
+            ("GB", None),
+        ] {
             assert_eq!(bytes(text), want, "case `{text}`");
         }
     }

@@ -80,11 +80,16 @@ fn read(agent: &Agent, call: &Call) -> Result<Option<Answer>, Response> {
         }
         Asked::GET_LOGGING_LEVEL => {
             answer.set_type(Type::GET_LOGGING_LEVEL);
-            answer.get_logging_level.mut_or_insert_default().set_level(0);
+            answer
+                .get_logging_level
+                .mut_or_insert_default()
+                .set_level(0);
         }
         Asked::LIST_FILES => {
             let path = call.list_files.as_ref();
-            let path = path.ok_or_else(|| invalid("Expecting 'list_files' to be present"))?.path();
+            let path = path
+                .ok_or_else(|| invalid("Expecting 'list_files' to be present"))?
+                .path();
             let found = files::find(agent, path).and_then(|real| files::list(&real, path));
             answer.set_type(Type::LIST_FILES);
             answer.list_files.mut_or_insert_default().file_infos =
@@ -180,14 +185,22 @@ fn tasks(model: &Model) -> response::GetTasks {
     let mut answer = response::GetTasks::new();
     for (_, executor) in model.executors() {
         let queued = executor.queued_tasks().map(|info| executor.as_task(info));
-        answer.queued_tasks.extend(refined(queued.collect::<Vec<_>>().iter()));
-        answer.launched_tasks.extend(refined(executor.launched.values()));
-        answer.terminated_tasks.extend(refined(executor.terminated.values()));
+        answer
+            .queued_tasks
+            .extend(refined(queued.collect::<Vec<_>>().iter()));
+        answer
+            .launched_tasks
+            .extend(refined(executor.launched.values()));
+        answer
+            .terminated_tasks
+            .extend(refined(executor.terminated.values()));
     }
     for framework in model.frameworks().chain(model.completed_frameworks()) {
         let alive = framework.executors.values();
         for executor in alive.chain(&framework.completed) {
-            answer.completed_tasks.extend(refined(executor.completed.iter()));
+            answer
+                .completed_tasks
+                .extend(refined(executor.completed.iter()));
         }
     }
     answer
@@ -202,7 +215,10 @@ fn executors(model: &Model) -> response::GetExecutors {
         shown
     };
     let mut answer = response::GetExecutors::new();
-    answer.executors = model.executors().map(|(_, executor)| shown(executor)).collect();
+    answer.executors = model
+        .executors()
+        .map(|(_, executor)| shown(executor))
+        .collect();
     let frameworks = model.frameworks().chain(model.completed_frameworks());
     answer.completed_executors = frameworks.flat_map(|f| &f.completed).map(shown).collect();
     answer
@@ -224,7 +240,13 @@ fn frameworks(model: &Model) -> response::GetFrameworks {
 const ALWAYS: [(&str, &[&str]); 3] = [
     (
         "get_tasks",
-        &["pending_tasks", "queued_tasks", "launched_tasks", "terminated_tasks", "completed_tasks"],
+        &[
+            "pending_tasks",
+            "queued_tasks",
+            "launched_tasks",
+            "terminated_tasks",
+            "completed_tasks",
+        ],
     ),
     ("get_executors", &["executors", "completed_executors"]),
     ("get_frameworks", &["frameworks", "completed_frameworks"]),

@@ -29,13 +29,19 @@ fn page(model: &Model) -> String {
         host = escape(config.info.hostname()),
         state = model.state(),
         id = escape(model.id().unwrap_or("none yet")),
-        master = escape(&model.master().map_or("none".to_string(), |m| m.pid.to_string())),
+        master = escape(
+            &model
+                .master()
+                .map_or("none".to_string(), |m| m.pid.to_string())
+        ),
     );
     html.push_str("<h2>Tasks</h2><table><tr><th>Task<th>Framework<th>State<th>Sandbox</tr>");
     for (framework, executor) in model.executors() {
         rows(&mut html, framework.info.name(), executor);
     }
-    html.push_str("</table><h2>Completed tasks</h2><table><tr><th>Task<th>Framework<th>State<th>Sandbox</tr>");
+    html.push_str(
+        "</table><h2>Completed tasks</h2><table><tr><th>Task<th>Framework<th>State<th>Sandbox</tr>",
+    );
     for framework in model.frameworks().chain(model.completed_frameworks()) {
         for executor in &framework.completed {
             rows(&mut html, framework.info.name(), executor);
@@ -46,10 +52,16 @@ fn page(model: &Model) -> String {
 }
 
 fn rows(html: &mut String, framework: &str, executor: &Executor) {
-    let queued: Vec<_> = executor.queued_tasks().map(|info| executor.as_task(info)).collect();
+    let queued: Vec<_> = executor
+        .queued_tasks()
+        .map(|info| executor.as_task(info))
+        .collect();
     let tasks = queued.iter().chain(executor.launched.values());
     let directory = executor.directory.to_string_lossy();
-    for task in tasks.chain(executor.terminated.values()).chain(&executor.completed) {
+    for task in tasks
+        .chain(executor.terminated.values())
+        .chain(&executor.completed)
+    {
         // Writing to a String cannot fail.
         let _ = write!(
             html,
@@ -67,7 +79,10 @@ fn rows(html: &mut String, framework: &str, executor: &Executor) {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 /// Encodes what has a meaning in queries.

@@ -9,14 +9,13 @@ use mesos_wire::pid::Upid;
 use serde_json::json;
 
 use super::agent::{Agent, PROCESS_ID};
-use super::{
-    documents, executor_api, files, messages, metrics, operator, page, statistics, stats,
-};
+use super::{documents, executor_api, files, messages, metrics, operator, page, statistics, stats};
 use crate::model::State;
 
 /// The agent's actors: itself, and the endpoints that every Mesos program has.
-const PROCESSES: [&str; 7] =
-    [PROCESS_ID, "files", "metrics", "system", "version", "logging", "help"];
+const PROCESSES: [&str; 7] = [
+    PROCESS_ID, "files", "metrics", "system", "version", "logging", "help",
+];
 
 /// What the agent answers, for `/help`.
 const ENDPOINTS: [&str; 14] = [
@@ -93,8 +92,10 @@ fn bad(text: &str) -> Response {
 
 fn help(request: &Request) -> Response {
     if request.query.get("format") == Some("json") {
-        let endpoints: Vec<_> =
-            ENDPOINTS.iter().map(|name| json!({"name": name, "text": ""})).collect();
+        let endpoints: Vec<_> = ENDPOINTS
+            .iter()
+            .map(|name| json!({"name": name, "text": ""}))
+            .collect();
         let all = json!({"processes": [{"id": PROCESS_ID, "endpoints": endpoints}]});
         return Response::json(&request.query, &all);
     }
@@ -106,7 +107,8 @@ async fn own(agent: Arc<Agent>, request: Request) -> Response {
     let query = &request.query;
     let path = request.path.as_str();
     let under = |route: &str| {
-        path.strip_prefix(route).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        path.strip_prefix(route)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     if path.is_empty() {
         return page::answer(&agent);
@@ -136,10 +138,16 @@ async fn own(agent: Arc<Agent>, request: Request) -> Response {
         }
         let state = documents::state(&agent);
         let old = path == "state.json";
-        let state = if old { stats::old_state(&agent, state) } else { state };
+        let state = if old {
+            stats::old_state(&agent, state)
+        } else {
+            state
+        };
         return Response::json(query, &state);
     }
-    if under("monitor/statistics") || matches!(path, "monitor/statistics.json" | "monitor/usage.json") {
+    if under("monitor/statistics")
+        || matches!(path, "monitor/statistics.json" | "monitor/usage.json")
+    {
         return Response::json(query, &statistics::statistics(&agent));
     }
     if under("containers") {

@@ -35,7 +35,10 @@ pub(crate) fn measure(agent: &Agent) -> Vec<Measured> {
                 statistics: limits(executor),
             })
         };
-        model.executors().filter_map(|(_, executor)| measured(executor)).collect()
+        model
+            .executors()
+            .filter_map(|(_, executor)| measured(executor))
+            .collect()
     });
     let wall = agent.now().wall;
     running
@@ -72,14 +75,23 @@ fn limits(executor: &Executor) -> ResourceStatistics {
 
 /// The limits that all tasks of an executor declare, added up; `None` if one has none.
 fn declared(executor: &Executor, name: &str) -> Option<f64> {
-    let launched = executor.launched.values().map(|task: &Task| task.limits.get(name));
-    let queued = executor.queued_tasks().map(|task: &TaskInfo| task.limits.get(name));
+    let launched = executor
+        .launched
+        .values()
+        .map(|task: &Task| task.limits.get(name));
+    let queued = executor
+        .queued_tasks()
+        .map(|task: &TaskInfo| task.limits.get(name));
     let limits: Option<Vec<f64>> = launched.chain(queued).map(|l| Some(l?.value())).collect();
-    limits.filter(|all| !all.is_empty()).map(|all| all.iter().sum())
+    limits
+        .filter(|all| !all.is_empty())
+        .map(|all| all.iter().sum())
 }
 
 fn memory_limit(executor: &Executor) -> Option<u64> {
-    declared(executor, "mem").filter(|mb| mb.is_finite()).map(to_bytes)
+    declared(executor, "mem")
+        .filter(|mb| mb.is_finite())
+        .map(to_bytes)
 }
 
 fn cpu_limit(executor: &Executor) -> Option<f64> {
@@ -117,8 +129,11 @@ fn status(one: &Measured) -> ContainerStatus {
 
 /// `/containers`; the error says which queries are taken.
 pub(crate) fn containers(agent: &Agent, query: &Query) -> Result<Value, &'static str> {
-    let (container, framework, executor) =
-        (query.get("container_id"), query.get("framework_id"), query.get("executor_id"));
+    let (container, framework, executor) = (
+        query.get("container_id"),
+        query.get("framework_id"),
+        query.get("executor_id"),
+    );
     let is_allowed = match (container, framework, executor) {
         (None, None, None) | (Some(_), None, None) => true,
         (None, Some(_), _) => true,

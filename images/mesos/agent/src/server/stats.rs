@@ -18,7 +18,15 @@ pub(crate) fn document(agent: &Agent) -> Value {
         set("uptime", agent.uptime().into());
         set("total_frameworks", model.frameworks().count().into());
         // That version printed this one as a text.
-        set("registered", if model.state() == State::Running { "1" } else { "0" }.into());
+        set(
+            "registered",
+            if model.state() == State::Running {
+                "1"
+            } else {
+                "0"
+            }
+            .into(),
+        );
         for (name, count) in [
             ("recovery_errors", counters.recovery_errors),
             ("staged_tasks", counters.tasks_staged),
@@ -35,15 +43,30 @@ pub(crate) fn document(agent: &Agent) -> Value {
             set(name, count.into());
         }
     });
-    all.extend(snapshot(agent).into_iter().map(|(name, value)| (name, value.into())));
+    all.extend(
+        snapshot(agent)
+            .into_iter()
+            .map(|(name, value)| (name, value.into())),
+    );
     Value::Object(all)
 }
 
 /// `/state.json` of that time: today's, and these counters.
 pub(crate) fn old_state(agent: &Agent, mut state: Value) -> Value {
     if let (Value::Object(state), Value::Object(stats)) = (&mut state, document(agent)) {
-        let names = ["staged_tasks", "started_tasks", "finished_tasks", "killed_tasks", "failed_tasks", "lost_tasks"];
-        state.extend(stats.into_iter().filter(|(name, _)| names.contains(&name.as_str())));
+        let names = [
+            "staged_tasks",
+            "started_tasks",
+            "finished_tasks",
+            "killed_tasks",
+            "failed_tasks",
+            "lost_tasks",
+        ];
+        state.extend(
+            stats
+                .into_iter()
+                .filter(|(name, _)| names.contains(&name.as_str())),
+        );
     }
     state
 }

@@ -1,11 +1,11 @@
 //! Executors of the v0 API: the same events, in libprocess messages (messages.md, section 1.3).
 
 use mesos_proto::executor::{Event, event};
+use mesos_proto::mesos::FrameworkInfo;
 use mesos_proto::messages::{
     ExecutorRegisteredMessage, FrameworkToExecutorMessage, KillTaskMessage, RunTaskMessage,
     ShutdownExecutorMessage, StatusUpdateAcknowledgementMessage,
 };
-use mesos_proto::mesos::FrameworkInfo;
 use mesos_wire::pid::Upid;
 use protobuf::MessageDyn;
 

@@ -1,0 +1,5 @@
+//! The agent and the command executor as programs, over real sockets.
+
+mod documents;
+mod support;
+mod tasks;

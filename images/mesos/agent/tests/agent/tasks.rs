@@ -1,0 +1,172 @@
+//! The agent as a program, over real sockets, with a master that the test plays.
+
+use crate::support::{self, *};
+use mesos_proto::mesos::TaskState;
+use mesos_proto::messages::{PongSlaveMessage, ShutdownFrameworkMessage};
+
+#[tokio::test]
+async fn a_command_task_runs_to_its_acknowledged_end() {
+    let work = tempfile::tempdir().expect("a folder");
+    let mut master = Master::start().await;
+    let _agent = support::agent(&master.address(), work.path());
+    let agent = master.register("M-S0").await;
+    let (observer, _) = master.hear::<PongSlaveMessage>().await;
+    assert_eq!(observer, agent);
+
+    let command = "echo out; echo err >&2; echo $A \"$MESOS_ALLOCATION_ROLE\"; exit 3";
+    let mut info = task("M-S0", "t1", command);
+    let mut variable = mesos_proto::mesos::environment::Variable::new();
+    variable.set_name("A".to_string());
+    variable.set_value("b".to_string());
+    info.command
+        .mut_or_insert_default()
+        .environment
+        .mut_or_insert_default()
+        .variables
+        .push(variable);
+    master.send(&agent, &run(info, false));
+    let starting = master.update(&agent).await;
+    assert_eq!(starting.status.state(), TaskState::TASK_STARTING);
+    assert_eq!(starting.executor_id.value(), "t1");
+    assert_eq!(starting.uuid(), starting.status.uuid());
+    let container = &starting.status.container_status;
+    assert_eq!(
+        container.network_infos[0].ip_addresses[0].ip_address(),
+        "127.0.0.1"
+    );
+    assert!(container.executor_pid() > 1);
+    assert_eq!(master.state(&agent).await.0, TaskState::TASK_RUNNING);
+    let failed = (
+        TaskState::TASK_FAILED,
+        "Command exited with status 3".to_string(),
+    );
+    assert_eq!(master.state(&agent).await, failed);
+
+    let sandbox = format!(
+        "{}/slaves/M-S0/frameworks/M-0000/executors/t1/runs/latest",
+        work.path().display()
+    );
+    assert_eq!(
+        std::fs::read_to_string(format!("{sandbox}/stdout")).expect("there"),
+        "out\nb *\n"
+    );
+    let (status, body) = get(
+        &agent,
+        &format!("/files/read?path={sandbox}/stdout&offset=4"),
+    )
+    .await;
+    assert_eq!(
+        (status, body.as_str()),
+        (200, r#"{"data":"b *\n","offset":4}"#)
+    );
+    let (status, _) = get(&agent, "/files/read?path=/etc/passwd&offset=0").await;
+    assert_eq!(status, 404);
+    let (status, body) = get(&agent, "/slave(1)/stats.json").await;
+    assert_eq!(status, 200);
+    assert!(
+        body.contains(r#""registered":"1""#) && body.contains(r#""failed_tasks":1"#),
+        "{body}"
+    );
+}
+
+#[tokio::test]
+async fn a_kill_ends_every_process_of_a_task() {
+    let work = tempfile::tempdir().expect("a folder");
+    let mut master = Master::start().await;
+    let _agent = support::agent(&master.address(), work.path());
+    let agent = master.register("M-S0").await;
+    let command = "trap 'echo got term; exit 0' TERM; sleep 300 & echo $! > pid; wait";
+    master.send(&agent, &run(task("M-S0", "t1", command), false));
+    assert_eq!(master.state(&agent).await.0, TaskState::TASK_STARTING);
+    assert_eq!(master.state(&agent).await.0, TaskState::TASK_RUNNING);
+    let file = work
+        .path()
+        .join("slaves/M-S0/frameworks/M-0000/executors/t1/runs/latest/pid");
+    let pid = loop {
+        match std::fs::read_to_string(&file) {
+            Ok(text) if text.ends_with('\n') => break text.trim().to_string(),
+            _ => tokio::task::yield_now().await,
+        }
+    };
+    master.kill(&agent, "t1");
+    assert_eq!(master.state(&agent).await.0, TaskState::TASK_KILLING);
+    let killed = (
+        TaskState::TASK_KILLED,
+        "Command exited with status 0".to_string(),
+    );
+    assert_eq!(master.state(&agent).await, killed);
+    ended(&pid).await;
+}
+
+#[tokio::test]
+async fn a_framework_that_is_shut_down_leaves_nothing_running() {
+    let work = tempfile::tempdir().expect("a folder");
+    let mut master = Master::start().await;
+    let _agent = support::agent(&master.address(), work.path());
+    let agent = master.register("M-S0").await;
+    master.send(
+        &agent,
+        &run(task("M-S0", "t1", "trap '' TERM; sleep 300"), false),
+    );
+    assert_eq!(master.state(&agent).await.0, TaskState::TASK_STARTING);
+    let running = master.update(&agent).await;
+    let executor = running.status.container_status.executor_pid();
+    let mut shutdown = ShutdownFrameworkMessage::new();
+    shutdown.framework_id = framework_id();
+    master.send(&agent, &shutdown);
+    ended(&executor.to_string()).await;
+}
+
+#[tokio::test]
+async fn executors_of_a_checkpointing_framework_survive_the_agent() {
+    let work = tempfile::tempdir().expect("a folder");
+    let mut master = Master::start().await;
+    let mut first = support::agent(&master.address(), work.path());
+    let agent = master.register("M-S0").await;
+    let command = "while [ ! -e go ]; do sleep 0.05; done";
+    master.send(&agent, &run(task("M-S0", "t1", command), true));
+    assert_eq!(master.state(&agent).await.0, TaskState::TASK_STARTING);
+    // The agent dies before this update is acknowledged.
+    let (_, unacknowledged): (_, mesos_proto::messages::StatusUpdateMessage) = master.hear().await;
+    assert_eq!(
+        unacknowledged.update.status.state(),
+        TaskState::TASK_RUNNING
+    );
+    first.kill().await.expect("killed");
+
+    // On another port the agent is not the same: its old one is given.
+    let port = agent.address.port();
+    let programs = std::path::Path::new(env!("CARGO_BIN_EXE_mesos-executor"))
+        .parent()
+        .expect("there");
+    let _second = tokio::process::Command::new(env!("CARGO_BIN_EXE_mesos-agent"))
+        .arg(format!("--master={}", master.address()))
+        .arg(format!("--work_dir={}", work.path().display()))
+        .arg(format!("--launcher_dir={}", programs.display()))
+        .args(["--ip=127.0.0.1", "--no-switch_user", "--hostname=localhost"])
+        .args([
+            "--registration_backoff_factor=10ms",
+            "--attributes=rack:a;level:3",
+        ])
+        .arg("--resources=cpus:4;mem:4096;disk:20480;ports:[31000-32000]")
+        .arg(format!("--port={port}"))
+        .kill_on_drop(true)
+        .spawn()
+        .expect("it starts");
+    let (agent, reported) = master.reregister("M-S0").await;
+    assert_eq!(reported.tasks.len(), 1);
+    assert_eq!(reported.tasks[0].state(), TaskState::TASK_RUNNING);
+    assert_eq!(reported.frameworks.len(), 1);
+    assert!(reported.executor_infos.is_empty());
+    let again = master.update(&agent).await;
+    assert_eq!(again.uuid(), unacknowledged.update.uuid());
+    let run = work
+        .path()
+        .join("slaves/M-S0/frameworks/M-0000/executors/t1/runs/latest");
+    std::fs::write(run.join("go"), "").expect("written");
+    let done = (
+        TaskState::TASK_FINISHED,
+        "Command exited with status 0".to_string(),
+    );
+    assert_eq!(master.state(&agent).await, done);
+}
