@@ -8,8 +8,11 @@ mod clock;
 pub mod executor;
 mod flags;
 pub mod model;
+pub mod observer;
 mod proc;
 pub mod runner;
 pub mod task;
+mod users;
 
 pub use executor::main as executor_main;
+pub use observer::main as observer_main;

@@ -11,13 +11,11 @@ mod logs;
 mod options;
 mod program;
 mod supervise;
-mod user;
 
 pub use launch::{COORDINATOR, PROGRAM, RUNNER};
 pub use program::{ExitStatus, main};
 
 pub(crate) use coordinator::main as coordinator_main;
-pub(crate) use kill::seize;
+pub(crate) use kill::{is_ours, seize};
 pub(crate) use launch::this_program;
 pub(crate) use options::logger;
-pub(crate) use user::User;

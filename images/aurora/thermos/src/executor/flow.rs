@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::runner::User;
+use crate::users::User;
 
 use super::assigned::Assigned;
 use super::config::Config;

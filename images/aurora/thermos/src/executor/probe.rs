@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use reqwest::Client;
 use tokio::io::AsyncReadExt;
 
-use crate::runner::User;
+use crate::users::User;
 use crate::task::{HealthCheckConfig, HealthChecker, HttpHealthChecker};
 
 /// The name of the port that is asked for health.

@@ -13,8 +13,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::checkpoint::{self, TaskHistory, TaskPaths};
 use crate::model::Request;
-use crate::runner::{self, User};
+use crate::runner;
 use crate::task::{Logger, to_python_json};
+use crate::users::User;
 
 use super::assigned::Assigned;
 use super::config::Config;

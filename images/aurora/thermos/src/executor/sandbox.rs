@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::Uid;
 
-use crate::runner::User;
+use crate::users::User;
 
 /// Why there is no sandbox.
 #[derive(Debug, thiserror::Error)]

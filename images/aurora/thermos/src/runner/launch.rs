@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::checkpoint::{ProcessState, ProcessStatus, Record, StreamError, Writer};
 use crate::clock;
 
-use super::user::User;
+use crate::users::User;
 
 /// The first argument that makes this executable a coordinator.
 pub const COORDINATOR: &str = "__coordinator";

@@ -17,7 +17,7 @@ use crate::task::{TaskSpec, fragments, Fragment, to_python_json};
 use super::kill;
 use super::options::Options;
 use super::supervise::{RunError, Signals, Supervisor};
-use super::user::User;
+use crate::users::User;
 
 /// How a runner ends (`apache/thermos/common/statuses.py`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,7 +19,7 @@ use crate::task::{Destination, Logger, Mode, ProcessSpec};
 use super::kill;
 use super::launch::{self, LogPlan, Order};
 use super::options::Options;
-use super::user::User;
+use crate::users::User;
 
 /// How often a coordinator's stream is looked at until its process runs.
 const STARTING: Duration = Duration::from_millis(10);

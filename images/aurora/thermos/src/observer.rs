@@ -1,0 +1,18 @@
+//! `thermos_observer`: shows the tasks of one agent, while they run and after.
+//!
+//! It reads checkpoints and sandboxes and writes nothing. It keeps no state of its own but small
+//! caches, so that it can be restarted at any time, and does nothing while nobody asks.
+
+mod browse;
+mod catalog;
+mod config;
+mod documents;
+mod files;
+mod http;
+mod pages;
+mod program;
+mod resources;
+mod text;
+mod view;
+
+pub use program::main;
