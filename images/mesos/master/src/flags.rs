@@ -68,7 +68,10 @@ impl Settings {
     pub fn new(flags: Flags) -> Result<Self, SettingsError> {
         let zk = flags
             .text("zk")
-            .map(|text| text.parse::<Url>().map_err(|error| wrong("zk", text, error.to_string())))
+            .map(|text| {
+                text.parse::<Url>()
+                    .map_err(|error| wrong("zk", text, error.to_string()))
+            })
             .transpose()?;
         if flags.text("registry") == Some("replicated_log") {
             if flags.text("work_dir").is_none() {
@@ -85,14 +88,27 @@ impl Settings {
             }
         } else if flags.text("registry") != Some("in_memory") {
             let value = flags.text("registry").unwrap_or_default();
-            return Err(wrong("registry", value, "`replicated_log` or `in_memory` is expected"));
+            return Err(wrong(
+                "registry",
+                value,
+                "`replicated_log` or `in_memory` is expected",
+            ));
         }
-        for flag in ["authenticate_frameworks", "authenticate_agents", "authenticate_http_readonly", "authenticate_http_readwrite", "authenticate_http_frameworks"] {
+        for flag in [
+            "authenticate_frameworks",
+            "authenticate_agents",
+            "authenticate_http_readonly",
+            "authenticate_http_readwrite",
+            "authenticate_http_frameworks",
+        ] {
             if flags.is_on(flag) {
                 return Err(wrong(flag, "true", "this master authenticates nobody"));
             }
         }
-        let listen = SocketAddrV4::new(ip(&flags, "ip")?.unwrap_or(Ipv4Addr::UNSPECIFIED), port(&flags, "port")?.unwrap_or(5050));
+        let listen = SocketAddrV4::new(
+            ip(&flags, "ip")?.unwrap_or(Ipv4Addr::UNSPECIFIED),
+            port(&flags, "port")?.unwrap_or(5050),
+        );
         let advertise_port = port(&flags, "advertise_port")?;
         let advertise = match (ip(&flags, "advertise_ip")?, advertise_port) {
             (Some(ip), port) => Some(SocketAddrV4::new(ip, port.unwrap_or(listen.port()))),
@@ -106,7 +122,9 @@ impl Settings {
             advertise,
             hostname: flags.text("hostname").map(str::to_string),
             zk,
-            zk_session_timeout: flags.duration("zk_session_timeout").unwrap_or(Duration::from_secs(10)),
+            zk_session_timeout: flags
+                .duration("zk_session_timeout")
+                .unwrap_or(Duration::from_secs(10)),
             cluster: flags.text("cluster").map(str::to_string),
             config: config(&flags)?,
             max_subscribers: count(&flags, "max_operator_event_stream_subscribers").unwrap_or(1000),
@@ -140,7 +158,11 @@ fn config(flags: &Flags) -> Result<Config, SettingsError> {
     .unwrap_or(defaults.allocation_interval);
     let max_ping_timeouts = flags.integer("max_agent_ping_timeouts").unwrap_or(5);
     if max_ping_timeouts == 0 {
-        return Err(wrong("max_agent_ping_timeouts", "0", "it must be at least 1"));
+        return Err(wrong(
+            "max_agent_ping_timeouts",
+            "0",
+            "it must be at least 1",
+        ));
     }
     for (flag, allowed) in [
         ("allocator", &["hierarchical"][..]),
@@ -148,7 +170,11 @@ fn config(flags: &Flags) -> Result<Config, SettingsError> {
         ("framework_sorter", &["drf"]),
     ] {
         if let Some(value) = flags.text(flag).filter(|value| !allowed.contains(value)) {
-            return Err(wrong(flag, value, format!("`{}` is supported", allowed.join("`, `"))));
+            return Err(wrong(
+                flag,
+                value,
+                format!("`{}` is supported", allowed.join("`, `")),
+            ));
         }
     }
     Ok(Config {
@@ -159,19 +185,31 @@ fn config(flags: &Flags) -> Result<Config, SettingsError> {
         offer_timeout: flags.duration("offer_timeout"),
         min_allocatable: match flags.text("min_allocatable_resources") {
             None => Vec::new(),
-            Some(text) => quantities(text)
-                .ok_or_else(|| wrong("min_allocatable_resources", text, "sets such as `cpus:0.01|mem:32` are expected"))?,
+            Some(text) => quantities(text).ok_or_else(|| {
+                wrong(
+                    "min_allocatable_resources",
+                    text,
+                    "sets such as `cpus:0.01|mem:32` are expected",
+                )
+            })?,
         },
         filter_gpu_resources: flags.is_on("filter_gpu_resources"),
         max_completed_frameworks: count(flags, "max_completed_frameworks").unwrap_or(50),
         max_completed_tasks: count(flags, "max_completed_tasks_per_framework").unwrap_or(1000),
         max_unreachable_tasks: count(flags, "max_unreachable_tasks_per_framework").unwrap_or(1000),
         root_submissions: flags.is_on("root_submissions"),
-        roles: flags.text("roles").map(|text| names(text).chain(["*".to_string()]).collect()),
+        roles: flags
+            .text("roles")
+            .map(|text| names(text).chain(["*".to_string()]).collect()),
         weights: match flags.text("weights") {
             None => BTreeMap::new(),
-            Some(text) => weights(text)
-                .ok_or_else(|| wrong("weights", text, "`role=weight` separated by `,`, with weights above 0, is expected"))?,
+            Some(text) => weights(text).ok_or_else(|| {
+                wrong(
+                    "weights",
+                    text,
+                    "`role=weight` separated by `,`, with weights above 0, is expected",
+                )
+            })?,
         },
         unshared_names: flags
             .text("fair_sharing_excluded_resource_names")
@@ -200,7 +238,9 @@ fn count(flags: &Flags, flag: &str) -> Option<usize> {
 fn port(flags: &Flags, flag: &'static str) -> Result<Option<u16>, SettingsError> {
     flags
         .integer(flag)
-        .map(|n| u16::try_from(n).map_err(|_| wrong(flag, &n.to_string(), "a port is at most 65535")))
+        .map(|n| {
+            u16::try_from(n).map_err(|_| wrong(flag, &n.to_string(), "a port is at most 65535"))
+        })
         .transpose()
 }
 
@@ -213,11 +253,15 @@ fn ip(flags: &Flags, flag: &'static str) -> Result<Option<Ipv4Addr>, SettingsErr
         return Ok(Some(ip));
     }
     let addresses = (text, 0).to_socket_addrs().into_iter().flatten();
-    let found = addresses.into_iter().find_map(|address| match address.ip() {
-        std::net::IpAddr::V4(ip) => Some(ip),
-        std::net::IpAddr::V6(_) => None,
-    });
-    found.map(Some).ok_or_else(|| wrong(flag, text, "an IPv4 address is expected"))
+    let found = addresses
+        .into_iter()
+        .find_map(|address| match address.ip() {
+            std::net::IpAddr::V4(ip) => Some(ip),
+            std::net::IpAddr::V6(_) => None,
+        });
+    found
+        .map(Some)
+        .ok_or_else(|| wrong(flag, text, "an IPv4 address is expected"))
 }
 
 fn bounded(
@@ -235,7 +279,10 @@ fn bounded(
 }
 
 fn names(text: &str) -> impl Iterator<Item = String> + '_ {
-    text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_string)
+    text.split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .map(str::to_string)
 }
 
 /// Sets of amounts, any one of which is enough: `cpus:0.01|mem:32;disk:1`.
@@ -297,7 +344,10 @@ mod tests {
             "--roles=a,b",
         ])
         .expect("flags of a dev cluster");
-        assert_eq!(settings.advertise, Some("192.168.33.3:5050".parse().expect("address")));
+        assert_eq!(
+            settings.advertise,
+            Some("192.168.33.3:5050".parse().expect("address"))
+        );
         assert_eq!(settings.config.ping_timeout, Duration::from_secs(3));
         assert_eq!(settings.config.weights.get("b"), Some(&0.5));
         assert!(settings.config.roles.expect("roles").contains("*"));
@@ -307,7 +357,10 @@ mod tests {
     #[test]
     fn flags_that_do_not_fit_together_are_refused() {
         let cases = [
-            ("", "`--work_dir` needs to be specified for the registry `replicated_log`"),
+            (
+                "",
+                "`--work_dir` needs to be specified for the registry `replicated_log`",
+            ),
             (
                 "--work_dir=/w --zk=zk://a:1/m",
                 "`--quorum` needs to be specified for the registry `replicated_log` with `--zk`",
@@ -335,7 +388,11 @@ mod tests {
         ];
         for (args, want) in cases {
             let args: Vec<&str> = args.split_whitespace().collect();
-            assert_eq!(settings(&args).expect_err("refused"), want, "case `{args:?}`");
+            assert_eq!(
+                settings(&args).expect_err("refused"),
+                want,
+                "case `{args:?}`"
+            );
         }
     }
 }

@@ -43,7 +43,9 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     };
     mesos_wire::log::init(settings.flags.text("logging_level").unwrap_or("INFO"));
     // One thread does it all: a step of the state machine is short, and threads cost memory.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     let ended = match runtime {
         Ok(runtime) => runtime.block_on(run(settings)),
         Err(error) => Err(error.into()),

@@ -83,7 +83,11 @@ impl Server {
             listener,
             settings,
         } = self;
-        tracing::info!("mesos-master {} listens as {}", crate::view::VERSION, node.info().pid());
+        tracing::info!(
+            "mesos-master {} listens as {}",
+            crate::view::VERSION,
+            node.info().pid()
+        );
         let serving = listener.serve(node.clone(), std::future::pending());
         tokio::select! {
             () = serving => Ok(()),

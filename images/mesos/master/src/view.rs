@@ -92,7 +92,9 @@ pub(crate) fn flag_texts(site: &Site) -> Map<String, Value> {
     let builtin = [("help", "false"), ("version", "false")];
     let mut all: Vec<(&str, &str)> = site.flags.iter().chain(builtin).collect();
     all.sort_unstable();
-    all.into_iter().map(|(name, value)| (name.to_string(), value.into())).collect()
+    all.into_iter()
+        .map(|(name, value)| (name.to_string(), value.into()))
+        .collect()
 }
 
 /// `/system/stats.json`.
@@ -111,12 +113,20 @@ pub fn system_stats(system: &System) -> Value {
 /// The roles that the master knows: those allowed, those of frameworks, with weights, and reserved.
 pub(crate) fn known_roles(master: &Master) -> std::collections::BTreeSet<String> {
     let reserved = master.agents.values().flat_map(|agent| {
-        agent.total.iter().filter_map(mesos_wire::resources::reservation_role)
+        agent
+            .total
+            .iter()
+            .filter_map(mesos_wire::resources::reservation_role)
     });
     let mut roles: std::collections::BTreeSet<String> = reserved.map(str::to_string).collect();
     roles.extend(master.config.weights.keys().cloned());
     roles.extend(master.config.roles.iter().flatten().cloned());
-    roles.extend(master.frameworks.values().flat_map(|f| f.roles.iter().cloned()));
+    roles.extend(
+        master
+            .frameworks
+            .values()
+            .flat_map(|f| f.roles.iter().cloned()),
+    );
     roles
 }
 
@@ -133,7 +143,11 @@ fn date(moment: Moment) -> String {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     let year = year_of_era + era * 400 + u64::from(month <= 2);
     format!(
         "{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}",

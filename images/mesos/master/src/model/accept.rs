@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use mesos_proto::mesos::offer::{Operation, operation};
 use mesos_proto::mesos::task_status::Reason;
-use mesos_proto::mesos::{ExecutorInfo, OperationState, OperationStatus, TaskInfo, TaskState, executor_info};
+use mesos_proto::mesos::{
+    ExecutorInfo, OperationState, OperationStatus, TaskInfo, TaskState, executor_info,
+};
 use mesos_proto::messages::{ResourceVersionUUID, RunTaskGroupMessage, RunTaskMessage};
 use mesos_proto::scheduler::{Event, call, event};
 use mesos_wire::resources::Resources;
@@ -145,7 +147,10 @@ impl Master {
 
     /// Tells the framework that none of its operations are done.
     fn reject(&mut self, id: &FrameworkId, operations: Vec<Operation>, rejection: &Rejection) {
-        let is_aware = self.frameworks.get(id).is_some_and(|f| f.capabilities.partition_aware);
+        let is_aware = self
+            .frameworks
+            .get(id)
+            .is_some_and(|f| f.capabilities.partition_aware);
         for operation in operations {
             for task in tasks_of(&operation) {
                 let status = MasterStatus {
@@ -195,7 +200,11 @@ impl Master {
     }
 
     /// Frameworks ask after operations; of none that it does not know can the master say more.
-    pub(crate) fn reconcile_operations(&mut self, id: &FrameworkId, call: &call::ReconcileOperations) {
+    pub(crate) fn reconcile_operations(
+        &mut self,
+        id: &FrameworkId,
+        call: &call::ReconcileOperations,
+    ) {
         self.counters.bump("messages_reconcile_operations");
         for operation in &call.operations {
             let mut status = OperationStatus::new();
@@ -206,7 +215,8 @@ impl Master {
             status.set_message("Reconciliation: Operation is unknown".to_string());
             let mut event = Event::new();
             event.set_type(event::Type::UPDATE_OPERATION_STATUS);
-            event.update_operation_status.mut_or_insert_default().status = MessageField::some(status);
+            event.update_operation_status.mut_or_insert_default().status =
+                MessageField::some(status);
             self.notify(id, event);
         }
     }
@@ -248,14 +258,17 @@ impl Master {
             }
         };
         let executor = task.executor.as_ref().cloned();
-        let is_new = executor.as_ref().is_none_or(|e| !self.has_executor(id, &bargain.agent, e));
+        let is_new = executor
+            .as_ref()
+            .is_none_or(|e| !self.has_executor(id, &bargain.agent, e));
         bargain.rest.subtract(&needs);
         bargain.launched += 1;
         if let Some(executor) = executor.filter(|_| is_new) {
             self.add_executor(id, &bargain.agent, executor);
         }
         self.stage(id, &bargain.agent, &task);
-        let (Some(framework), Some(agent)) = (self.frameworks.get(id), self.agents.get(&bargain.agent))
+        let (Some(framework), Some(agent)) =
+            (self.frameworks.get(id), self.agents.get(&bargain.agent))
         else {
             return;
         };
@@ -275,7 +288,12 @@ impl Master {
         self.send_to_agent(&bargain.agent, message);
     }
 
-    fn launch_group(&mut self, id: &FrameworkId, bargain: &mut Bargain, mut group: operation::LaunchGroup) {
+    fn launch_group(
+        &mut self,
+        id: &FrameworkId,
+        bargain: &mut Bargain,
+        mut group: operation::LaunchGroup,
+    ) {
         let mut executor = group.executor.take().unwrap_or_default();
         if !executor.has_type() {
             executor.set_type(executor_info::Type::CUSTOM);
@@ -311,7 +329,8 @@ impl Master {
             task.executor = MessageField::some(executor.clone());
             self.stage(id, &bargain.agent, task);
         }
-        let (Some(framework), Some(agent)) = (self.frameworks.get(id), self.agents.get(&bargain.agent))
+        let (Some(framework), Some(agent)) =
+            (self.frameworks.get(id), self.agents.get(&bargain.agent))
         else {
             return;
         };
@@ -342,7 +361,10 @@ impl Master {
 
     fn has_executor(&self, id: &FrameworkId, agent: &AgentId, executor: &ExecutorInfo) -> bool {
         let executor = ExecutorId::from(executor.executor_id.get_or_default());
-        let executors = self.agents.get(agent).and_then(|agent| agent.executors.get(id));
+        let executors = self
+            .agents
+            .get(agent)
+            .and_then(|agent| agent.executors.get(id));
         executors.is_some_and(|executors| executors.contains_key(&executor))
     }
 

@@ -36,10 +36,14 @@ pub(crate) fn flaw(message: &ReregisterSlaveMessage) -> Option<String> {
     for executor in &message.executor_infos {
         let (framework, id) = (executor.framework_id.value(), executor.executor_id.value());
         if !frameworks.contains(framework) {
-            return Some(format!("executor {id} is of unlisted framework `{framework}`"));
+            return Some(format!(
+                "executor {id} is of unlisted framework `{framework}`"
+            ));
         }
         if !executors.insert((framework, id)) {
-            return Some(format!("executor {id} of framework {framework} stands twice"));
+            return Some(format!(
+                "executor {id} of framework {framework} stands twice"
+            ));
         }
         if let Err(error) = Resources::from_protos(&executor.resources) {
             return Some(format!("executor {id} of framework {framework}: {error}"));
@@ -51,13 +55,17 @@ pub(crate) fn flaw(message: &ReregisterSlaveMessage) -> Option<String> {
             return Some(format!("task {id} is of unlisted framework `{framework}`"));
         }
         if task.slave_id.value() != agent {
-            return Some(format!("task {id} of framework {framework} is of another agent"));
+            return Some(format!(
+                "task {id} of framework {framework} is of another agent"
+            ));
         }
         let executor = task.executor_id.as_ref().map(|e| e.value());
         if task.state() == TaskState::TASK_RUNNING
             && executor.is_some_and(|executor| !executors.contains(&(framework, executor)))
         {
-            return Some(format!("task {id} of framework {framework} runs on an unlisted executor"));
+            return Some(format!(
+                "task {id} of framework {framework} runs on an unlisted executor"
+            ));
         }
         if let Err(error) = Resources::from_protos(&task.resources) {
             return Some(format!("task {id} of framework {framework}: {error}"));
@@ -100,7 +108,10 @@ impl Master {
         let mut roles = BTreeMap::new();
         for info in &message.frameworks {
             let framework = FrameworkId::from(info.id.get_or_default());
-            roles.insert(framework.clone(), roles_of(info).into_iter().next().unwrap_or_default());
+            roles.insert(
+                framework.clone(),
+                roles_of(info).into_iter().next().unwrap_or_default(),
+            );
             if !self.frameworks.contains_key(&framework) && !self.is_completed(&framework) {
                 tracing::info!("framework {framework} is known from agent {id} again");
                 let mut recovered = Framework::new(framework.clone(), info.clone(), self.now);
@@ -134,7 +145,13 @@ impl Master {
         }
     }
 
-    fn adopt_task(&mut self, framework_id: &FrameworkId, agent_id: &AgentId, task: Task, text: &str) {
+    fn adopt_task(
+        &mut self,
+        framework_id: &FrameworkId,
+        agent_id: &AgentId,
+        task: Task,
+        text: &str,
+    ) {
         let id = TaskId::from(task.task_id.get_or_default());
         let state = task.state();
         if let Some(framework) = self.frameworks.get_mut(framework_id) {
@@ -175,7 +192,11 @@ impl Master {
         info.resources = bag(&info.resources).to_protos(mesos_wire::resources::Format::Post);
         agent.info = info;
         agent.version = message.version().to_string();
-        agent.capabilities = message.agent_capabilities.iter().map(|c| c.type_()).collect();
+        agent.capabilities = message
+            .agent_capabilities
+            .iter()
+            .map(|c| c.type_())
+            .collect();
         agent.checkpointed = message.checkpointed_resources.clone();
         agent.resource_version = message.resource_version_uuid.as_ref().cloned();
         agent.reregistered = Some(now);
@@ -197,9 +218,16 @@ impl Master {
     }
 
     /// The tasks that this master has on the agent and the agent does not list, by framework.
-    fn missing_tasks(&self, id: &AgentId, message: &ReregisterSlaveMessage) -> Vec<ReconcileTasksMessage> {
-        let listed: BTreeSet<(&str, &str)> =
-            message.tasks.iter().map(|t| (t.framework_id.value(), t.task_id.value())).collect();
+    fn missing_tasks(
+        &self,
+        id: &AgentId,
+        message: &ReregisterSlaveMessage,
+    ) -> Vec<ReconcileTasksMessage> {
+        let listed: BTreeSet<(&str, &str)> = message
+            .tasks
+            .iter()
+            .map(|t| (t.framework_id.value(), t.task_id.value()))
+            .collect();
         let mut missing = Vec::new();
         for (framework_id, tasks) in self.agents.get(id).into_iter().flat_map(|a| &a.tasks) {
             let Some(framework) = self.frameworks.get(framework_id) else {
@@ -242,9 +270,13 @@ impl Master {
             .into_iter()
             .flat_map(|agent| &agent.executors)
             .flat_map(|(framework, executors)| {
-                executors.keys().map(move |executor| (framework.clone(), executor.clone()))
+                executors
+                    .keys()
+                    .map(move |executor| (framework.clone(), executor.clone()))
             })
-            .filter(|(framework, executor)| !listed.contains(&(framework.as_str(), executor.as_str())))
+            .filter(|(framework, executor)| {
+                !listed.contains(&(framework.as_str(), executor.as_str()))
+            })
             .collect();
         for (framework, executor) in missing {
             self.remove_executor(&framework, id, &executor);

@@ -101,7 +101,10 @@ impl Agent {
 
     /// Counts resources as used by a framework.
     pub fn take(&mut self, framework: &FrameworkId, resources: &Resources) {
-        self.used.entry(framework.clone()).or_default().add(resources);
+        self.used
+            .entry(framework.clone())
+            .or_default()
+            .add(resources);
     }
 
     /// Counts resources as no longer used by a framework.

@@ -3,9 +3,9 @@
 use mesos_proto::mesos::slave_info::capability::Type as Capability;
 use mesos_proto::mesos::{Resource, SlaveInfo, slave_info};
 use mesos_proto::messages::{
-    CheckpointResourcesMessage, MasterSlaveConnection, RegisterSlaveMessage, ReregisterSlaveMessage,
-    ShutdownMessage, SlaveRegisteredMessage, SlaveReregisteredMessage, UnregisterSlaveMessage,
-    UpdateFrameworkMessage, UpdateSlaveMessage,
+    CheckpointResourcesMessage, MasterSlaveConnection, RegisterSlaveMessage,
+    ReregisterSlaveMessage, ShutdownMessage, SlaveRegisteredMessage, SlaveReregisteredMessage,
+    UnregisterSlaveMessage, UpdateFrameworkMessage, UpdateSlaveMessage,
 };
 use mesos_wire::pid::Upid;
 use mesos_wire::resources::{Format, ResourceError, Resources};
@@ -22,8 +22,12 @@ impl Master {
     /// A new agent.
     pub fn register_agent(&mut self, from: &Upid, message: RegisterSlaveMessage) {
         self.counters.bump("messages_register_slave");
-        let Some(total) = self.admissible(from, &message.slave, message.version(), &message.checkpointed_resources)
-        else {
+        let Some(total) = self.admissible(
+            from,
+            &message.slave,
+            message.version(),
+            &message.checkpointed_resources,
+        ) else {
             return;
         };
         if let Some(id) = self.agents_by_pid.get(from).cloned() {
@@ -48,7 +52,11 @@ impl Master {
             resource_version: message.resource_version_uuid.into_option(),
             ..agent
         };
-        tracing::info!("agent {id} registered at {from} ({}) with {}", agent.info.hostname(), agent.total);
+        tracing::info!(
+            "agent {id} registered at {from} ({}) with {}",
+            agent.info.hostname(),
+            agent.total
+        );
         self.counters.bump("slave_registrations");
         self.agents_by_pid.insert(from.clone(), id.clone());
         self.agents.insert(id.clone(), agent);
@@ -67,8 +75,12 @@ impl Master {
             tracing::warn!("ignoring agent {id} at {from}, which came back: {flaw}");
             return;
         }
-        let Some(total) = self.admissible(from, &message.slave, message.version(), &message.checkpointed_resources)
-        else {
+        let Some(total) = self.admissible(
+            from,
+            &message.slave,
+            message.version(),
+            &message.checkpointed_resources,
+        ) else {
             return;
         };
         if self.gone_agents.contains_key(&id) {
@@ -80,7 +92,10 @@ impl Master {
                 if agent.pid.address.ip() != from.address.ip()
                     || agent.info.hostname() != message.slave.hostname() =>
             {
-                self.shut_down(from, "Agent attempted to reregister with different IP / hostname");
+                self.shut_down(
+                    from,
+                    "Agent attempted to reregister with different IP / hostname",
+                );
                 return;
             }
             known => known.is_some(),
@@ -95,7 +110,10 @@ impl Master {
             answer.connection = MessageField::some(self.connection());
             answer
         };
-        tracing::info!("agent {id} came back at {from} with {} tasks", message.tasks.len());
+        tracing::info!(
+            "agent {id} came back at {from} with {} tasks",
+            message.tasks.len()
+        );
         self.send(from, answer);
         self.finish_return(&id, from, &message);
         self.begin_pings(&id);
@@ -109,7 +127,9 @@ impl Master {
         if self.agents.get(&id).is_some_and(|a| a.pid == *from) {
             self.remove_agent(&id, Removal::Unregistered);
         } else {
-            tracing::warn!("ignoring goodbye of agent {id} from {from}: it is not registered there");
+            tracing::warn!(
+                "ignoring goodbye of agent {id} from {from}: it is not registered there"
+            );
         }
     }
 
@@ -126,7 +146,10 @@ impl Master {
         }
         let mut total = agent.total.clone();
         if message.update_oversubscribed_resources.unwrap_or_default() {
-            let spared = message.oversubscribed_resources.iter().filter(|r| r.revocable.is_some());
+            let spared = message
+                .oversubscribed_resources
+                .iter()
+                .filter(|r| r.revocable.is_some());
             match Resources::from_protos(spared) {
                 Ok(spared) => {
                     total = total.filter(|r| r.revocable.is_none());
@@ -187,7 +210,10 @@ impl Master {
             info,
             pid,
             version,
-            capabilities: capabilities.iter().map(slave_info::Capability::type_).collect(),
+            capabilities: capabilities
+                .iter()
+                .map(slave_info::Capability::type_)
+                .collect(),
             connected: true,
             registered: self.now,
             reregistered: None,
@@ -290,7 +316,9 @@ pub(crate) fn with_checkpointed(
         origin.shared = MessageField::none();
         let origin = Resources::from_protos([&origin])?;
         if !total.contains(&origin) {
-            return Err(ResourceError(format!("checkpointed resources {origin} are not among {total}")));
+            return Err(ResourceError(format!(
+                "checkpointed resources {origin} are not among {total}"
+            )));
         }
         total.subtract(&origin);
         total.add(&Resources::from_protos([item])?);

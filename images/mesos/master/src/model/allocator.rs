@@ -93,7 +93,13 @@ impl Allocator {
         self.filters.retain(|_, filters| !filters.is_empty());
     }
 
-    fn is_refused(&self, framework: &FrameworkId, role: &str, agent: &AgentId, offer: &Resources) -> bool {
+    fn is_refused(
+        &self,
+        framework: &FrameworkId,
+        role: &str,
+        agent: &AgentId,
+        offer: &Resources,
+    ) -> bool {
         self.filters
             .get(framework)
             .and_then(|filters| filters.get(&(role.to_string(), agent.clone())))
@@ -123,7 +129,11 @@ impl Allocator {
         let mut candidates: Vec<AgentId> = candidates.into_iter().collect();
         self.shuffle(&mut candidates);
         let mut grants = Vec::new();
-        for agent in candidates.iter().filter_map(|id| agents.get(id)).filter(|a| a.is_active()) {
+        for agent in candidates
+            .iter()
+            .filter_map(|id| agents.get(id))
+            .filter(|a| a.is_active())
+        {
             let mut available = agent.available();
             if available.is_empty() {
                 continue;
@@ -168,7 +178,9 @@ impl Allocator {
     /// Xorshift: so that it is not always the same agent that is given away first.
     fn shuffle(&mut self, agents: &mut [AgentId]) {
         for last in (1..agents.len()).rev() {
-            self.seed = (self.seed | 1).wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            self.seed = (self.seed | 1)
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             let pick = (self.seed >> 33) as usize % (last + 1);
             agents.swap(last, pick);
         }
@@ -212,7 +224,10 @@ fn fitting(available: &Resources, taker: &Taker<'_>) -> Resources {
             None => true,
             Some(owner) => {
                 owner == taker.role
-                    || taker.role.strip_prefix(owner).is_some_and(|rest| rest.starts_with('/'))
+                    || taker
+                        .role
+                        .strip_prefix(owner)
+                        .is_some_and(|rest| rest.starts_with('/'))
             }
         };
         is_its
@@ -228,14 +243,18 @@ fn is_worth(offer: &Resources, taker: &Taker<'_>, config: &Config) -> bool {
         return false;
     }
     let reaches = |wanted: &Quantities| {
-        wanted.iter().all(|(name, amount)| offer.scalar(name) + 1e-9 >= *amount)
+        wanted
+            .iter()
+            .all(|(name, amount)| offer.scalar(name) + 1e-9 >= *amount)
     };
     let own = taker.framework.info.offer_filters.get(taker.role);
     match own.and_then(|filters| filters.min_allocatable_resources.as_ref()) {
         Some(own) => {
             own.quantities.is_empty()
                 || own.quantities.iter().any(|set| {
-                    set.quantities.iter().all(|(name, q)| offer.scalar(name) + 1e-9 >= q.value())
+                    set.quantities
+                        .iter()
+                        .all(|(name, q)| offer.scalar(name) + 1e-9 >= q.value())
                 })
         }
         None => config.min_allocatable.is_empty() || config.min_allocatable.iter().any(reaches),

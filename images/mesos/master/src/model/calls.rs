@@ -85,7 +85,9 @@ impl Master {
         }
         if call.type_() == call::Type::UPDATE_FRAMEWORK {
             let update = call.update_framework.unwrap_or_default();
-            return self.update_framework(&id, update).map_err(|text| CallError::new(400, text));
+            return self
+                .update_framework(&id, update)
+                .map_err(|text| CallError::new(400, text));
         }
         if let Some(framework) = self.frameworks.get_mut(&id) {
             framework.counters.call(call.type_());
@@ -119,8 +121,10 @@ impl Master {
                 self.reconcile_operations(&id, &call.reconcile_operations.unwrap_or_default());
             }
             call::Type::ACKNOWLEDGE_OPERATION_STATUS => {
-                self.counters.bump("messages_operation_status_update_acknowledgement");
-                self.counters.bump_valid(false, "operation_status_update_acknowledgements");
+                self.counters
+                    .bump("messages_operation_status_update_acknowledgement");
+                self.counters
+                    .bump_valid(false, "operation_status_update_acknowledgements");
             }
             // No inverse offers are made, so an answer to one is an answer to none.
             call::Type::ACCEPT_INVERSE_OFFERS
@@ -134,7 +138,10 @@ impl Master {
 
     fn accept_call(&mut self, id: &FrameworkId, accept: call::Accept) {
         let launches = accept.operations.iter().any(|operation| {
-            matches!(operation.type_(), operation::Type::LAUNCH | operation::Type::LAUNCH_GROUP)
+            matches!(
+                operation.type_(),
+                operation::Type::LAUNCH | operation::Type::LAUNCH_GROUP
+            )
         });
         self.counters.bump(if launches {
             "messages_launch_tasks"
@@ -148,8 +155,14 @@ impl Master {
         let seconds = decline.filters.get_or_default().refuse_seconds();
         for offer_id in &decline.offer_ids {
             let offer_id = super::id::OfferId::from(offer_id);
-            if self.offers.get(&offer_id).is_none_or(|offer| offer.framework != *id) {
-                tracing::warn!("framework {id} declines offer {offer_id}, which is no longer valid");
+            if self
+                .offers
+                .get(&offer_id)
+                .is_none_or(|offer| offer.framework != *id)
+            {
+                tracing::warn!(
+                    "framework {id} declines offer {offer_id}, which is no longer valid"
+                );
                 continue;
             }
             let Some(offer) = self.remove_offer(&offer_id) else {
@@ -189,7 +202,9 @@ impl Master {
         if roles.is_empty() {
             framework.suppressed = framework.roles.clone();
         } else {
-            let own = roles.into_iter().filter(|role| framework.roles.contains(role));
+            let own = roles
+                .into_iter()
+                .filter(|role| framework.roles.contains(role));
             framework.suppressed.extend(own);
         }
     }
@@ -210,7 +225,11 @@ impl Master {
         let Some(agent) = self.agents.get_mut(&agent_id) else {
             return;
         };
-        agent.killed.entry(id.clone()).or_default().insert(task.clone());
+        agent
+            .killed
+            .entry(id.clone())
+            .or_default()
+            .insert(task.clone());
         // A disconnected agent hears of it when it comes back.
         if agent.connected {
             let message = KillTaskMessage {
@@ -226,7 +245,9 @@ impl Master {
     fn shutdown_executor(&mut self, id: &FrameworkId, shutdown: call::Shutdown) {
         let agent = AgentId::from(shutdown.slave_id.get_or_default());
         if !self.agents.get(&agent).is_some_and(|a| a.connected) {
-            tracing::warn!("framework {id} shuts an executor down on agent {agent}, which is not connected");
+            tracing::warn!(
+                "framework {id} shuts an executor down on agent {agent}, which is not connected"
+            );
             return;
         }
         let message = ShutdownExecutorMessage {
@@ -241,7 +262,8 @@ impl Master {
         self.counters.bump("messages_framework_to_executor");
         let agent = AgentId::from(message.slave_id.get_or_default());
         let valid = self.agents.get(&agent).is_some_and(|a| a.connected);
-        self.counters.bump_valid(valid, "framework_to_executor_messages");
+        self.counters
+            .bump_valid(valid, "framework_to_executor_messages");
         if valid {
             let message = FrameworkToExecutorMessage {
                 slave_id: message.slave_id,

@@ -103,7 +103,10 @@ impl Counters {
 
     /// Counts one, as valid or not.
     pub fn bump_valid(&mut self, valid: bool, what: &str) {
-        self.bump(&format!("{}_{what}", if valid { "valid" } else { "invalid" }));
+        self.bump(&format!(
+            "{}_{what}",
+            if valid { "valid" } else { "invalid" }
+        ));
     }
 
     /// Counts a task's end, by state and by who said why.
@@ -125,7 +128,9 @@ impl Counters {
 
     /// All counts by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.counts.iter().map(|(name, count)| (name.as_str(), *count))
+        self.counts
+            .iter()
+            .map(|(name, count)| (name.as_str(), *count))
     }
 }
 
@@ -178,7 +183,9 @@ impl FrameworkCounters {
         family::<call::Type>(&mut all, "calls", &self.calls);
         family::<event::Type>(&mut all, "events", &self.events);
         family::<offer::operation::Type>(&mut all, "operations", &self.operations);
-        let ended = TaskState::VALUES.iter().filter(|state| is_terminal(**state));
+        let ended = TaskState::VALUES
+            .iter()
+            .filter(|state| is_terminal(**state));
         all.extend(ended.map(|state| {
             let count = self.ended.get(&state.value()).copied().unwrap_or_default();
             (format!("tasks/terminal/{}", label(state)), count)
@@ -190,10 +197,15 @@ impl FrameworkCounters {
 /// The sum of a family of counts, and each of them but that of the unknown kind.
 fn family<E: Enum>(all: &mut Vec<(String, u64)>, name: &str, counts: &BTreeMap<i32, u64>) {
     all.push((name.to_string(), counts.values().sum()));
-    all.extend(E::VALUES.iter().filter(|kind| label(*kind) != "unknown").map(|kind| {
-        let count = counts.get(&kind.value()).copied().unwrap_or_default();
-        (format!("{name}/{}", label(kind)), count)
-    }));
+    all.extend(
+        E::VALUES
+            .iter()
+            .filter(|kind| label(*kind) != "unknown")
+            .map(|kind| {
+                let count = counts.get(&kind.value()).copied().unwrap_or_default();
+                (format!("{name}/{}", label(kind)), count)
+            }),
+    );
 }
 
 /// An enum's value as metrics spell it.
@@ -230,7 +242,10 @@ mod tests {
             Some(Reason::REASON_EXECUTOR_TERMINATED),
         );
         assert_eq!(counters.get("tasks_failed"), 1);
-        assert_eq!(counters.get("task_failed/source_slave/reason_executor_terminated"), 1);
+        assert_eq!(
+            counters.get("task_failed/source_slave/reason_executor_terminated"),
+            1
+        );
         assert_eq!(counters.get("tasks_lost"), 0);
     }
 

@@ -27,7 +27,9 @@ pub(crate) fn messages(
             let offers = event.offers.unwrap_or_default().offers;
             let pids = offers
                 .iter()
-                .map(|offer| pid_of(&AgentId::from(offer.slave_id.get_or_default())).unwrap_or_default())
+                .map(|offer| {
+                    pid_of(&AgentId::from(offer.slave_id.get_or_default())).unwrap_or_default()
+                })
                 .collect();
             vec![Box::new(ResourceOffersMessage {
                 offers,

@@ -67,7 +67,10 @@ pub(crate) enum Timer {
     /// The end of an offer's time.
     Offer(OfferId),
     /// The next heartbeat of an event stream.
-    Heartbeat { framework: FrameworkId, stream: StreamId },
+    Heartbeat {
+        framework: FrameworkId,
+        stream: StreamId,
+    },
 }
 
 /// The times at which something is due, soonest first.

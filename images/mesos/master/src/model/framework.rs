@@ -159,7 +159,8 @@ impl Framework {
 
     /// Its process as agents are told: the empty one stands for HTTP.
     pub fn pid_text(&self) -> String {
-        self.pid().map_or_else(|| Upid::empty().to_string(), Upid::to_string)
+        self.pid()
+            .map_or_else(|| Upid::empty().to_string(), Upid::to_string)
     }
 
     /// How long it may be disconnected; what is no time counts as none.
@@ -192,7 +193,11 @@ pub(crate) fn put(bags: &mut BTreeMap<AgentId, Resources>, agent: &AgentId, reso
 }
 
 /// Counts an agent's resources out.
-pub(crate) fn take_out(bags: &mut BTreeMap<AgentId, Resources>, agent: &AgentId, resources: &Resources) {
+pub(crate) fn take_out(
+    bags: &mut BTreeMap<AgentId, Resources>,
+    agent: &AgentId,
+    resources: &Resources,
+) {
     if let Some(bag) = bags.get_mut(agent) {
         bag.subtract(resources);
         if bag.is_empty() {

@@ -10,6 +10,7 @@ use mesos_proto::scheduler::{OfferConstraints, call};
 use mesos_wire::pid::Upid;
 use protobuf::MessageField;
 
+use super::counters::is_terminal;
 use super::effect::{Effect, StreamId, Timer};
 use super::framework::{Capabilities, Connection, Framework, roles_of};
 use super::id::{AgentId, FrameworkId, TaskId};
@@ -18,14 +19,16 @@ use super::notify::error_event;
 use super::offers::Tell;
 use super::status::record;
 use super::validate_framework::{self, Subscription};
-use super::counters::is_terminal;
 
 impl Master {
     /// A framework that wants events on a stream of the v1 API. A refusal is an event, too.
     pub fn subscribe_http(&mut self, stream: StreamId, call: call::Subscribe) {
         let id = FrameworkId::from(call.framework_info.id.get_or_default());
         if let Some(error) = self.subscription_flaw(&call, &id) {
-            tracing::warn!("refusing framework `{}`: {error}", call.framework_info.name());
+            tracing::warn!(
+                "refusing framework `{}`: {error}",
+                call.framework_info.name()
+            );
             self.effect(Effect::Event {
                 stream,
                 event: Box::new(error_event(&error)),
@@ -43,7 +46,10 @@ impl Master {
     pub fn subscribe_driver(&mut self, from: &Upid, call: call::Subscribe) {
         let id = FrameworkId::from(call.framework_info.id.get_or_default());
         if let Some(error) = self.subscription_flaw(&call, &id) {
-            tracing::warn!("refusing framework `{}` at {from}: {error}", call.framework_info.name());
+            tracing::warn!(
+                "refusing framework `{}` at {from}: {error}",
+                call.framework_info.name()
+            );
             self.send_framework_error(from, &error);
             return;
         }
@@ -113,7 +119,10 @@ impl Master {
             self.kick_out(&id, &connection);
             self.recall_offers(&id, Tell::Nobody);
         } else {
-            self.frameworks.insert(id.clone(), Framework::new(id.clone(), info.clone(), self.now));
+            self.frameworks.insert(
+                id.clone(),
+                Framework::new(id.clone(), info.clone(), self.now),
+            );
         }
         match &connection {
             Connection::Http(stream) => {
@@ -126,7 +135,10 @@ impl Master {
         }
         let now = self.now;
         if let Some(framework) = self.frameworks.get_mut(&id) {
-            tracing::info!("framework {id} `{}` subscribed through {connection:?}", info.name());
+            tracing::info!(
+                "framework {id} `{}` subscribed through {connection:?}",
+                info.name()
+            );
             framework.last_pid = match &connection {
                 Connection::Driver(pid) => Some(pid.to_string()),
                 Connection::None | Connection::Http(_) => None,
@@ -140,7 +152,12 @@ impl Master {
             framework.reregistered = now;
             framework.epoch += 1;
             framework.counters.call(call::Type::SUBSCRIBE);
-            describe(framework, info, call.suppressed_roles, call.offer_constraints.into_option());
+            describe(
+                framework,
+                info,
+                call.suppressed_roles,
+                call.offer_constraints.into_option(),
+            );
         }
         self.allocator.revive(&id, &Default::default());
         id
@@ -196,7 +213,11 @@ impl Master {
     }
 
     /// A framework describes itself anew. Refused with a text where it may not.
-    pub fn update_framework(&mut self, id: &FrameworkId, call: call::UpdateFramework) -> Result<(), String> {
+    pub fn update_framework(
+        &mut self,
+        id: &FrameworkId,
+        call: call::UpdateFramework,
+    ) -> Result<(), String> {
         let known = self.frameworks.get(id).ok_or("Framework cannot be found")?;
         let info = call.framework_info.get_or_default();
         let wanted = Subscription {
@@ -212,7 +233,12 @@ impl Master {
         if let Some(framework) = self.frameworks.get_mut(id) {
             framework.counters.call(call::Type::UPDATE_FRAMEWORK);
             let constraints = call.offer_constraints.into_option();
-            describe(framework, call.framework_info.unwrap_or_default(), call.suppressed_roles, constraints);
+            describe(
+                framework,
+                call.framework_info.unwrap_or_default(),
+                call.suppressed_roles,
+                constraints,
+            );
         }
         self.rescind_lost_roles(id);
         self.announce_framework(id);
@@ -227,7 +253,11 @@ impl Master {
         let lost: Vec<_> = framework
             .offers
             .iter()
-            .filter(|offer| self.offers.get(*offer).is_some_and(|o| !framework.roles.contains(&o.role)))
+            .filter(|offer| {
+                self.offers
+                    .get(*offer)
+                    .is_some_and(|o| !framework.roles.contains(&o.role))
+            })
             .cloned()
             .collect();
         for offer in lost {
@@ -275,7 +305,11 @@ impl Master {
     }
 
     pub(crate) fn failover_is_over(&mut self, id: &FrameworkId, epoch: u64) {
-        if self.frameworks.get(id).is_some_and(|f| !f.is_connected() && f.epoch == epoch) {
+        if self
+            .frameworks
+            .get(id)
+            .is_some_and(|f| !f.is_connected() && f.epoch == epoch)
+        {
             self.remove_framework(id);
         }
     }
@@ -283,7 +317,11 @@ impl Master {
     /// A driver that aborted: it gets no more offers, but stays.
     pub fn deactivate_framework(&mut self, from: &Upid, id: &FrameworkId) {
         self.counters.bump("messages_deactivate_framework");
-        if self.frameworks.get(id).is_some_and(|f| f.pid() == Some(from)) {
+        if self
+            .frameworks
+            .get(id)
+            .is_some_and(|f| f.pid() == Some(from))
+        {
             self.recall_offers(id, Tell::Framework);
             if let Some(framework) = self.frameworks.get_mut(id) {
                 framework.active = false;
@@ -345,8 +383,12 @@ impl Master {
 
     /// In the master's books the tasks of an ended framework are killed; nobody is told.
     fn end_frameworks_tasks(&mut self, id: &FrameworkId) {
-        let tasks: Vec<TaskId> =
-            self.frameworks.get(id).into_iter().flat_map(|f| f.tasks.keys().cloned()).collect();
+        let tasks: Vec<TaskId> = self
+            .frameworks
+            .get(id)
+            .into_iter()
+            .flat_map(|f| f.tasks.keys().cloned())
+            .collect();
         for task_id in tasks {
             let Some(mut task) = self.unindex_task(id, &task_id) else {
                 continue;

@@ -59,7 +59,10 @@ impl Master {
 
     /// An agent's answer to its observer.
     pub fn pong(&mut self, observer: u64) {
-        let agent = self.observers.get(&observer).and_then(|id| self.agents.get_mut(id));
+        let agent = self
+            .observers
+            .get(&observer)
+            .and_then(|id| self.agents.get_mut(id));
         if let Some(agent) = agent {
             agent.missed = 0;
             agent.answered = true;
@@ -113,11 +116,16 @@ impl Master {
             agent: id.clone(),
             epoch,
         };
-        self.timers.set(now + self.config.agent_reregister_timeout, timer);
+        self.timers
+            .set(now + self.config.agent_reregister_timeout, timer);
         self.rescind_agent(id);
         // Without checkpoints nothing survives the agent, so nothing is to be waited for.
         for framework in self.frameworks_on(id) {
-            if self.frameworks.get(&framework).is_none_or(|f| !f.info.checkpoint()) {
+            if self
+                .frameworks
+                .get(&framework)
+                .is_none_or(|f| !f.info.checkpoint())
+            {
                 let status = MasterStatus {
                     state: TaskState::TASK_LOST,
                     reason: Reason::REASON_SLAVE_DISCONNECTED,
@@ -131,7 +139,11 @@ impl Master {
     }
 
     pub(crate) fn reregistration_is_over(&mut self, id: &AgentId, epoch: u64) {
-        if self.agents.get(id).is_some_and(|a| !a.connected && a.epoch == epoch) {
+        if self
+            .agents
+            .get(id)
+            .is_some_and(|a| !a.connected && a.epoch == epoch)
+        {
             let timeout = duration::format(self.config.agent_reregister_timeout);
             let why = format!("agent did not reregister within {timeout} after disconnecting");
             self.lose_agent(id, &why);
@@ -149,8 +161,10 @@ impl Master {
             self.counters.bump(name);
         }
         for framework in self.frameworks_on(id) {
-            let is_aware =
-                self.frameworks.get(&framework).is_some_and(|f| f.capabilities.partition_aware);
+            let is_aware = self
+                .frameworks
+                .get(&framework)
+                .is_some_and(|f| f.capabilities.partition_aware);
             let status = MasterStatus {
                 state: if is_aware {
                     TaskState::TASK_UNREACHABLE
@@ -175,10 +189,14 @@ impl Master {
         };
         let host = agent.info.hostname().to_string();
         let (why, counter) = match removal {
-            Removal::Unregistered => ("the agent unregistered", "slave_removals/reason_unregistered"),
-            Removal::Replaced => {
-                ("a new agent registered at the same address", "slave_removals/reason_registered")
-            }
+            Removal::Unregistered => (
+                "the agent unregistered",
+                "slave_removals/reason_unregistered",
+            ),
+            Removal::Replaced => (
+                "a new agent registered at the same address",
+                "slave_removals/reason_registered",
+            ),
         };
         tracing::warn!("agent {id} ({host}) is removed: {why}");
         self.counters.bump("slave_removals");
@@ -210,8 +228,10 @@ impl Master {
     /// The frameworks that have tasks or executors on an agent.
     fn frameworks_on(&self, id: &AgentId) -> Vec<FrameworkId> {
         let agent = self.agents.get(id).into_iter();
-        let mut frameworks: Vec<FrameworkId> =
-            agent.flat_map(|a| a.tasks.keys().chain(a.executors.keys())).cloned().collect();
+        let mut frameworks: Vec<FrameworkId> = agent
+            .flat_map(|a| a.tasks.keys().chain(a.executors.keys()))
+            .cloned()
+            .collect();
         frameworks.sort();
         frameworks.dedup();
         frameworks
@@ -246,12 +266,18 @@ impl Master {
 
     /// Forgets agents that have been unreachable or gone for very long, or are very many.
     pub(crate) fn forget_old_agents(&mut self) {
-        let (age, count) = (self.config.registry_max_agent_age, self.config.registry_max_agent_count);
+        let (age, count) = (
+            self.config.registry_max_agent_age,
+            self.config.registry_max_agent_count,
+        );
         let now = self.now;
         for agents in [&mut self.unreachable_agents, &mut self.gone_agents] {
             agents.retain(|_, lost| now.saturating_sub(*lost) <= age);
             while agents.len() > count {
-                let oldest = agents.iter().min_by_key(|(_, lost)| **lost).map(|(id, _)| id.clone());
+                let oldest = agents
+                    .iter()
+                    .min_by_key(|(_, lost)| **lost)
+                    .map(|(id, _)| id.clone());
                 match oldest {
                     Some(oldest) => agents.remove(&oldest),
                     None => break,

@@ -51,10 +51,18 @@ macro_rules! id {
 }
 
 id!(AgentId, SlaveID, "Names an agent: `<master id>-S<n>`.");
-id!(FrameworkId, FrameworkID, "Names a framework: `<master id>-NNNN`.");
+id!(
+    FrameworkId,
+    FrameworkID,
+    "Names a framework: `<master id>-NNNN`."
+);
 id!(OfferId, OfferID, "Names an offer: `<master id>-O<n>`.");
 id!(TaskId, TaskID, "Names a task within its framework.");
-id!(ExecutorId, ExecutorID, "Names an executor within its framework and agent.");
+id!(
+    ExecutorId,
+    ExecutorID,
+    "Names an executor within its framework and agent."
+);
 
 /// Most bytes in an id that a framework chooses.
 const MAX_ID_BYTES: usize = 255;
@@ -64,7 +72,9 @@ pub(crate) fn flaw(id: &str) -> Option<String> {
     if id.is_empty() {
         Some("ID must not be empty".to_string())
     } else if id.len() > MAX_ID_BYTES {
-        Some(format!("ID must not be greater than {MAX_ID_BYTES} characters"))
+        Some(format!(
+            "ID must not be greater than {MAX_ID_BYTES} characters"
+        ))
     } else if id == "." || id == ".." {
         Some(format!("'{id}' is disallowed"))
     } else if id.chars().any(|c| c.is_control() || c == '/' || c == '\\') {

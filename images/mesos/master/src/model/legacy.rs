@@ -3,8 +3,9 @@
 use mesos_proto::mesos::FrameworkID;
 use mesos_proto::mesos::offer::{Operation, operation};
 use mesos_proto::messages::{
-    FrameworkToExecutorMessage, LaunchTasksMessage, ReconcileTasksMessage, RegisterFrameworkMessage,
-    ReregisterFrameworkMessage, ResourceRequestMessage, ReviveOffersMessage, StatusUpdateAcknowledgementMessage, UnregisterFrameworkMessage,
+    FrameworkToExecutorMessage, LaunchTasksMessage, ReconcileTasksMessage,
+    RegisterFrameworkMessage, ReregisterFrameworkMessage, ResourceRequestMessage,
+    ReviveOffersMessage, StatusUpdateAcknowledgementMessage, UnregisterFrameworkMessage,
 };
 use mesos_proto::scheduler::{Call, call};
 use mesos_wire::pid::Upid;
@@ -22,7 +23,10 @@ impl Master {
         }
         let kind = call.type_();
         if let Err(error) = self.call(Caller::Driver(from), call) {
-            tracing::warn!("ignoring {kind:?} of the framework at {from}: {}", error.text);
+            tracing::warn!(
+                "ignoring {kind:?} of the framework at {from}: {}",
+                error.text
+            );
         }
     }
 
@@ -94,11 +98,14 @@ impl Master {
     /// RECONCILE, as drivers before 0.24 said it.
     pub fn reconcile_tasks(&mut self, from: &Upid, message: ReconcileTasksMessage) {
         let mut call = legacy(call::Type::RECONCILE, message.framework_id);
-        let tasks = message.statuses.into_iter().map(|status| call::reconcile::Task {
-            task_id: status.task_id,
-            slave_id: status.slave_id,
-            ..Default::default()
-        });
+        let tasks = message
+            .statuses
+            .into_iter()
+            .map(|status| call::reconcile::Task {
+                task_id: status.task_id,
+                slave_id: status.slave_id,
+                ..Default::default()
+            });
         call.reconcile.mut_or_insert_default().tasks = tasks.collect();
         self.driver_call(from, call);
     }

@@ -107,7 +107,8 @@ impl Master {
         if self.elected.is_none() {
             self.elected = Some(now);
             self.run_due = true;
-            self.timers.set(now + self.config.allocation_interval, Timer::Allocation);
+            self.timers
+                .set(now + self.config.allocation_interval, Timer::Allocation);
             tracing::info!("elected as the leading master {}", self.info.pid());
         }
     }
@@ -126,7 +127,8 @@ impl Master {
                     self.due.extend(self.agents.keys().cloned());
                     self.run_due = true;
                     self.freed.clear();
-                    self.timers.set(now + self.config.allocation_interval, Timer::Allocation);
+                    self.timers
+                        .set(now + self.config.allocation_interval, Timer::Allocation);
                     self.forget_old_agents();
                 }
                 Timer::Freed => {
@@ -202,7 +204,12 @@ impl Master {
     }
 
     /// Counts resources as used.
-    pub(crate) fn take(&mut self, framework: &FrameworkId, agent_id: &AgentId, resources: &Resources) {
+    pub(crate) fn take(
+        &mut self,
+        framework: &FrameworkId,
+        agent_id: &AgentId,
+        resources: &Resources,
+    ) {
         if let Some(agent) = self.agents.get_mut(agent_id) {
             agent.take(framework, resources);
         }
@@ -212,7 +219,12 @@ impl Master {
     }
 
     /// Counts resources as free again, and has them offered a moment later.
-    pub(crate) fn release(&mut self, framework: &FrameworkId, agent_id: &AgentId, resources: &Resources) {
+    pub(crate) fn release(
+        &mut self,
+        framework: &FrameworkId,
+        agent_id: &AgentId,
+        resources: &Resources,
+    ) {
         if let Some(agent) = self.agents.get_mut(agent_id) {
             agent.release(framework, resources);
         }
@@ -223,18 +235,32 @@ impl Master {
     }
 
     /// Remembers an executor on an agent, and its resources as used.
-    pub(crate) fn add_executor(&mut self, framework: &FrameworkId, agent_id: &AgentId, executor: ExecutorInfo) {
+    pub(crate) fn add_executor(
+        &mut self,
+        framework: &FrameworkId,
+        agent_id: &AgentId,
+        executor: ExecutorInfo,
+    ) {
         let resources = bag(&executor.resources);
         let Some(agent) = self.agents.get_mut(agent_id) else {
             return;
         };
         let id = ExecutorId::from(executor.executor_id.get_or_default());
-        agent.executors.entry(framework.clone()).or_default().insert(id, executor);
+        agent
+            .executors
+            .entry(framework.clone())
+            .or_default()
+            .insert(id, executor);
         self.take(framework, agent_id, &resources);
     }
 
     /// Forgets an executor and frees what it used; says whether it was known.
-    pub(crate) fn remove_executor(&mut self, framework: &FrameworkId, agent_id: &AgentId, id: &ExecutorId) -> bool {
+    pub(crate) fn remove_executor(
+        &mut self,
+        framework: &FrameworkId,
+        agent_id: &AgentId,
+        id: &ExecutorId,
+    ) -> bool {
         let Some(agent) = self.agents.get_mut(agent_id) else {
             return false;
         };

@@ -99,6 +99,9 @@ impl Master {
 pub(crate) fn error_event(text: &str) -> Event {
     let mut event = Event::new();
     event.set_type(event::Type::ERROR);
-    event.error.mut_or_insert_default().set_message(text.to_string());
+    event
+        .error
+        .mut_or_insert_default()
+        .set_message(text.to_string());
     event
 }

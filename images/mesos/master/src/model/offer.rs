@@ -67,7 +67,11 @@ pub(crate) fn allocation(role: &str) -> resource::AllocationInfo {
 /// Fills in the allocation where a framework, which may not know of allocations, left it out.
 pub(crate) fn fill_allocation(resources: &mut [Resource], role: &str) {
     for resource in resources {
-        if !resource.allocation_info.as_ref().is_some_and(|a| a.has_role()) {
+        if !resource
+            .allocation_info
+            .as_ref()
+            .is_some_and(|a| a.has_role())
+        {
             resource.allocation_info = MessageField::some(allocation(role));
         }
     }

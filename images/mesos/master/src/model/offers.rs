@@ -49,7 +49,8 @@ impl Master {
             return;
         }
         let grants =
-            self.allocator.run(self.now, &self.config, &self.frameworks, &self.agents, due);
+            self.allocator
+                .run(self.now, &self.config, &self.frameworks, &self.agents, due);
         let mut made: BTreeMap<FrameworkId, Vec<OfferId>> = BTreeMap::new();
         for grant in grants {
             let id = self.make_offer(&grant);
@@ -72,7 +73,8 @@ impl Master {
             framework.counters.offers_sent += 1;
         }
         if let Some(timeout) = self.config.offer_timeout {
-            self.timers.set(self.now + timeout, Timer::Offer(id.clone()));
+            self.timers
+                .set(self.now + timeout, Timer::Offer(id.clone()));
         }
         self.offers.insert(
             id.clone(),
@@ -96,7 +98,10 @@ impl Master {
             .filter_map(|id| self.offers.get(id))
             .filter_map(|offer| Some(offer.proto(self.agents.get(&offer.agent)?, framework)))
             .collect();
-        tracing::info!("sending {} offers to framework {framework_id}", offers.len());
+        tracing::info!(
+            "sending {} offers to framework {framework_id}",
+            offers.len()
+        );
         let mut event = Event::new();
         event.set_type(event::Type::OFFERS);
         event.offers.mut_or_insert_default().offers = offers;
@@ -138,8 +143,12 @@ impl Master {
 
     /// Takes back all offers of an agent.
     pub(crate) fn rescind_agent(&mut self, agent: &AgentId) {
-        let offers: Vec<OfferId> =
-            self.agents.get(agent).into_iter().flat_map(|a| a.offers.iter().cloned()).collect();
+        let offers: Vec<OfferId> = self
+            .agents
+            .get(agent)
+            .into_iter()
+            .flat_map(|a| a.offers.iter().cloned())
+            .collect();
         for offer in offers {
             self.rescind(&offer);
         }
@@ -189,7 +198,8 @@ impl Master {
             agent: agent.clone(),
             resources: resources.clone(),
         };
-        self.allocator.refuse(&grant, self.now + time.max(self.config.allocation_interval));
+        self.allocator
+            .refuse(&grant, self.now + time.max(self.config.allocation_interval));
     }
 }
 

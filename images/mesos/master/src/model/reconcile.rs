@@ -50,30 +50,42 @@ impl Master {
             return;
         };
         let is_aware = framework.capabilities.partition_aware;
-        let unless_aware = |state| if is_aware { state } else { TaskState::TASK_LOST };
-        let (state, text, agent, unreachable): (_, _, _, Option<Moment>) =
-            if let Some(task) = framework.tasks.get(id) {
-                // What was forwarded last, not what is known: the rest is on its way.
-                let state = if task.has_status_update_state() {
-                    task.status_update_state()
-                } else {
-                    task.state()
-                };
-                let agent = AgentId::from(task.slave_id.get_or_default());
-                (state, "Latest task state", Some(agent), None)
-            } else if let Some(agent) = agent.filter(|agent| self.agents.contains_key(*agent)) {
-                let state = unless_aware(TaskState::TASK_GONE);
-                (state, "Task is unknown to the agent", Some(agent.clone()), None)
-            } else if let Some((agent, since)) = self.unreachable_agent_of(framework_id, id, agent) {
-                let state = unless_aware(TaskState::TASK_UNREACHABLE);
-                (state, "Task is unreachable", Some(agent), Some(since))
-            } else if let Some(agent) = agent.filter(|agent| self.gone_agents.contains_key(*agent)) {
-                let state = unless_aware(TaskState::TASK_GONE_BY_OPERATOR);
-                (state, "Task is gone", Some(agent.clone()), None)
+        let unless_aware = |state| {
+            if is_aware {
+                state
             } else {
-                let state = unless_aware(TaskState::TASK_UNKNOWN);
-                (state, "Task is unknown", agent.cloned(), None)
+                TaskState::TASK_LOST
+            }
+        };
+        let (state, text, agent, unreachable): (_, _, _, Option<Moment>) = if let Some(task) =
+            framework.tasks.get(id)
+        {
+            // What was forwarded last, not what is known: the rest is on its way.
+            let state = if task.has_status_update_state() {
+                task.status_update_state()
+            } else {
+                task.state()
             };
+            let agent = AgentId::from(task.slave_id.get_or_default());
+            (state, "Latest task state", Some(agent), None)
+        } else if let Some(agent) = agent.filter(|agent| self.agents.contains_key(*agent)) {
+            let state = unless_aware(TaskState::TASK_GONE);
+            (
+                state,
+                "Task is unknown to the agent",
+                Some(agent.clone()),
+                None,
+            )
+        } else if let Some((agent, since)) = self.unreachable_agent_of(framework_id, id, agent) {
+            let state = unless_aware(TaskState::TASK_UNREACHABLE);
+            (state, "Task is unreachable", Some(agent), Some(since))
+        } else if let Some(agent) = agent.filter(|agent| self.gone_agents.contains_key(*agent)) {
+            let state = unless_aware(TaskState::TASK_GONE_BY_OPERATOR);
+            (state, "Task is gone", Some(agent.clone()), None)
+        } else {
+            let state = unless_aware(TaskState::TASK_UNKNOWN);
+            (state, "Task is unknown", agent.cloned(), None)
+        };
         let status = MasterStatus {
             state,
             reason: Reason::REASON_RECONCILIATION,

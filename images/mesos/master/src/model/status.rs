@@ -46,7 +46,10 @@ impl Master {
         status: MasterStatus,
     ) -> TaskStatus {
         let mut proto = status.proto(task, agent, self.now);
-        let known = self.frameworks.get(framework).and_then(|f| f.tasks.get(task));
+        let known = self
+            .frameworks
+            .get(framework)
+            .and_then(|f| f.tasks.get(task));
         proto.executor_id = known.map(|t| t.executor_id.clone()).unwrap_or_default();
         self.send_status(framework, proto.clone());
         proto
@@ -57,7 +60,11 @@ impl Master {
             "sending {:?} of task {} to framework {framework}{}",
             status.state(),
             status.task_id.value(),
-            status.message.as_ref().map(|m| format!(": {m}")).unwrap_or_default(),
+            status
+                .message
+                .as_ref()
+                .map(|m| format!(": {m}"))
+                .unwrap_or_default(),
         );
         let mut event = Event::new();
         event.set_type(event::Type::UPDATE);
@@ -69,7 +76,11 @@ impl Master {
     pub(crate) fn index_task(&mut self, framework_id: &FrameworkId, agent: &AgentId, task: Task) {
         let id = TaskId::from(task.task_id.get_or_default());
         if let Some(agent) = self.agents.get_mut(agent) {
-            agent.tasks.entry(framework_id.clone()).or_default().insert(id.clone());
+            agent
+                .tasks
+                .entry(framework_id.clone())
+                .or_default()
+                .insert(id.clone());
         }
         if let Some(framework) = self.frameworks.get_mut(framework_id) {
             framework.tasks.insert(id, task);
@@ -102,10 +113,14 @@ impl Master {
         id: &TaskId,
         status: &MasterStatus,
     ) {
-        let old = self.frameworks.get(framework_id).and_then(|f| f.tasks.get(id)).map(Task::state);
+        let old = self
+            .frameworks
+            .get(framework_id)
+            .and_then(|f| f.tasks.get(id))
+            .map(Task::state);
         let was_over = old.is_none_or(is_terminal);
-        let proto = (!was_over)
-            .then(|| self.notify_status(framework_id, id, Some(agent), status.clone()));
+        let proto =
+            (!was_over).then(|| self.notify_status(framework_id, id, Some(agent), status.clone()));
         let Some(mut task) = self.unindex_task(framework_id, id) else {
             return;
         };
@@ -115,8 +130,10 @@ impl Master {
             record(&mut task, &proto);
             self.count_end(framework_id, &proto);
         }
-        let (completed, unreachable) =
-            (self.config.max_completed_tasks, self.config.max_unreachable_tasks);
+        let (completed, unreachable) = (
+            self.config.max_completed_tasks,
+            self.config.max_unreachable_tasks,
+        );
         let Some(framework) = self.frameworks.get_mut(framework_id) else {
             return;
         };
@@ -136,7 +153,8 @@ impl Master {
             return;
         }
         let reason = status.has_reason().then(|| status.reason());
-        self.counters.task_ended(status.state(), status.source(), reason);
+        self.counters
+            .task_ended(status.state(), status.source(), reason);
         if let Some(framework) = self.frameworks.get_mut(framework) {
             framework.counters.task_ended(status.state());
         }
@@ -173,6 +191,9 @@ pub(crate) fn staged(info: &TaskInfo, framework: &FrameworkId) -> Task {
         task.executor_id = executor.executor_id.clone();
     }
     let commands = [info.command.as_ref(), info.executor.command.as_ref()];
-    task.user = commands.into_iter().flatten().find_map(|command| command.user.clone());
+    task.user = commands
+        .into_iter()
+        .flatten()
+        .find_map(|command| command.user.clone());
     task
 }

@@ -56,9 +56,14 @@ impl Master {
             status.set_timestamp(update.timestamp());
         }
         self.send_status(&framework_id, status.clone());
-        let known = self.frameworks.get_mut(&framework_id).and_then(|f| f.tasks.get_mut(&task_id));
+        let known = self
+            .frameworks
+            .get_mut(&framework_id)
+            .and_then(|f| f.tasks.get_mut(&task_id));
         let Some(task) = known else {
-            tracing::warn!("task {task_id} of framework {framework_id} is not known to this master");
+            tracing::warn!(
+                "task {task_id} of framework {framework_id} is not known to this master"
+            );
             self.counters.bump_valid(false, "status_updates");
             return;
         };
@@ -96,14 +101,19 @@ impl Master {
             tracing::warn!(
                 "cannot pass on the acknowledgement of task {task_id} of framework {framework}: agent {agent_id} is not connected"
             );
-            self.counters.bump_valid(false, "status_update_acknowledgements");
+            self.counters
+                .bump_valid(false, "status_update_acknowledgements");
             return;
         }
-        let task = self.frameworks.get(framework).and_then(|f| f.tasks.get(&task_id));
+        let task = self
+            .frameworks
+            .get(framework)
+            .and_then(|f| f.tasks.get(&task_id));
         let is_last = task.is_some_and(|task| {
             task.status_update_uuid == call.uuid && is_terminal(task.status_update_state())
         });
-        self.counters.bump_valid(true, "status_update_acknowledgements");
+        self.counters
+            .bump_valid(true, "status_update_acknowledgements");
         let message = StatusUpdateAcknowledgementMessage {
             slave_id: agent_id.field(),
             framework_id: framework.field(),
@@ -127,7 +137,9 @@ impl Master {
         let framework = FrameworkId::from(message.framework_id.get_or_default());
         let executor = ExecutorId::from(message.executor_id.get_or_default());
         if !self.remove_executor(&framework, &agent, &executor) {
-            tracing::warn!("executor {executor} of framework {framework} on agent {agent} is not known");
+            tracing::warn!(
+                "executor {executor} of framework {framework} on agent {agent} is not known"
+            );
             return;
         }
         tracing::info!(
@@ -149,7 +161,9 @@ impl Master {
     pub fn executor_message(&mut self, message: ExecutorToFrameworkMessage) {
         self.counters.bump("messages_executor_to_framework");
         let framework = FrameworkId::from(message.framework_id.get_or_default());
-        let is_known = self.agents.contains_key(&AgentId::from(message.slave_id.get_or_default()));
+        let is_known = self
+            .agents
+            .contains_key(&AgentId::from(message.slave_id.get_or_default()));
         let mut event = Event::new();
         event.set_type(event::Type::MESSAGE);
         event.message = MessageField::some(event::Message {
@@ -159,13 +173,17 @@ impl Master {
             ..Default::default()
         });
         let valid = is_known && self.notify(&framework, event);
-        self.counters.bump_valid(valid, "executor_to_framework_messages");
+        self.counters
+            .bump_valid(valid, "executor_to_framework_messages");
     }
 
     /// The state of an operation. This master starts none, so it knows none.
     pub fn operation_update(&mut self, message: &UpdateOperationStatusMessage) {
         self.counters.bump("messages_operation_status_update");
         self.counters.bump_valid(false, "operation_status_updates");
-        tracing::warn!("ignoring state of unknown operation on agent {}", message.slave_id.value());
+        tracing::warn!(
+            "ignoring state of unknown operation on agent {}",
+            message.slave_id.value()
+        );
     }
 }

@@ -18,7 +18,11 @@ pub(crate) struct Subscription<'a> {
 
 /// Why a subscription is refused, if it is.
 pub(crate) fn flaw(config: &Config, wanted: Subscription<'_>) -> Option<String> {
-    let Subscription { info, suppressed, known } = wanted;
+    let Subscription {
+        info,
+        suppressed,
+        known,
+    } = wanted;
     let is_multi = Capabilities::of(info).multi_role;
     if is_multi && info.has_role() {
         return Some(
@@ -27,37 +31,61 @@ pub(crate) fn flaw(config: &Config, wanted: Subscription<'_>) -> Option<String> 
     }
     if !is_multi && !info.roles.is_empty() {
         return Some(
-            "'FrameworkInfo.roles' must not be set when the framework is not MULTI_ROLE capable".into(),
+            "'FrameworkInfo.roles' must not be set when the framework is not MULTI_ROLE capable"
+                .into(),
         );
     }
     let roles = roles_of(info);
     if is_multi && roles.len() < info.roles.len() {
         let mut seen = BTreeSet::new();
-        let twice: BTreeSet<_> = info.roles.iter().filter(|role| !seen.insert(*role)).collect();
-        return Some(format!("'FrameworkInfo.roles' contains duplicate items: {}", braces(twice)));
+        let twice: BTreeSet<_> = info
+            .roles
+            .iter()
+            .filter(|role| !seen.insert(*role))
+            .collect();
+        return Some(format!(
+            "'FrameworkInfo.roles' contains duplicate items: {}",
+            braces(twice)
+        ));
     }
     if let Some(flaw) = roles.iter().find_map(|role| role_flaw(role)) {
-        return Some(format!("'FrameworkInfo.roles' contains an invalid role: {flaw}"));
+        return Some(format!(
+            "'FrameworkInfo.roles' contains an invalid role: {flaw}"
+        ));
     }
-    if let Some(id) = info.id.as_ref().map(|id| id.value()).filter(|id| !id.is_empty())
+    if let Some(id) = info
+        .id
+        .as_ref()
+        .map(|id| id.value())
+        .filter(|id| !id.is_empty())
         && let Some(flaw) = id::flaw(id)
     {
         return Some(format!("Framework ID '{id}' is invalid: {flaw}"));
     }
     let timeout = info.failover_timeout();
     if timeout < 0.0 || std::time::Duration::try_from_secs_f64(timeout).is_err() {
-        return Some(format!("The framework failover_timeout ({timeout}) is invalid"));
+        return Some(format!(
+            "The framework failover_timeout ({timeout}) is invalid"
+        ));
     }
     if let Some(allowed) = &config.roles {
         let others: BTreeSet<_> = roles.difference(allowed).collect();
         if !others.is_empty() {
-            return Some(format!("Roles {} are not present in the master's --roles", braces(others)));
+            return Some(format!(
+                "Roles {} are not present in the master's --roles",
+                braces(others)
+            ));
         }
     }
     if info.user() == "root" && !config.root_submissions {
-        return Some("User 'root' is not allowed to run frameworks without --root_submissions set".into());
+        return Some(
+            "User 'root' is not allowed to run frameworks without --root_submissions set".into(),
+        );
     }
-    let strangers: BTreeSet<_> = suppressed.iter().filter(|role| !roles.contains(*role)).collect();
+    let strangers: BTreeSet<_> = suppressed
+        .iter()
+        .filter(|role| !roles.contains(*role))
+        .collect();
     if !strangers.is_empty() {
         return Some(format!(
             "Suppressed roles {} are not contained in the set of roles",
@@ -101,14 +129,22 @@ pub(crate) fn role_flaw(role: &str) -> Option<String> {
         return Some(format!("Role '{role}' cannot start or end with a slash"));
     }
     if role.chars().any(|c| is_blank(c) || c == '\\') {
-        return Some(format!("Role '{role}' cannot contain blanks or backslashes"));
+        return Some(format!(
+            "Role '{role}' cannot contain blanks or backslashes"
+        ));
     }
     for part in role.split('/') {
         match part {
             "" => return Some(format!("Role '{role}' cannot contain two adjacent slashes")),
-            "." | ".." | "*" => return Some(format!("Role '{role}' cannot include '{part}' as a component")),
+            "." | ".." | "*" => {
+                return Some(format!(
+                    "Role '{role}' cannot include '{part}' as a component"
+                ));
+            }
             _ if part.starts_with('-') => {
-                return Some(format!("Role component '{part}' is invalid because it begins with a dash"));
+                return Some(format!(
+                    "Role component '{part}' is invalid because it begins with a dash"
+                ));
             }
             _ => {}
         }
@@ -164,17 +200,24 @@ mod tests {
                     multi(i, &["a"]);
                     i.set_role("a".into());
                 },
-                Some("'FrameworkInfo.role' must not be set when the framework is MULTI_ROLE capable"),
+                Some(
+                    "'FrameworkInfo.role' must not be set when the framework is MULTI_ROLE capable",
+                ),
             ),
             (
                 |i| i.roles.push("a".into()),
-                Some("'FrameworkInfo.roles' must not be set when the framework is not MULTI_ROLE capable"),
+                Some(
+                    "'FrameworkInfo.roles' must not be set when the framework is not MULTI_ROLE capable",
+                ),
             ),
             (
                 |i| multi(i, &["a", "a"]),
                 Some("'FrameworkInfo.roles' contains duplicate items: { a }"),
             ),
-            (|i| i.set_failover_timeout(-1.0), Some("The framework failover_timeout (-1) is invalid")),
+            (
+                |i| i.set_failover_timeout(-1.0),
+                Some("The framework failover_timeout (-1) is invalid"),
+            ),
             (
                 |i| i.set_role("c".into()),
                 Some("Roles { c } are not present in the master's --roles"),
@@ -198,7 +241,9 @@ mod tests {
         for good in ["*", "a", "a/b", "a-b", "a.b"] {
             assert_eq!(role_flaw(good), None, "case `{good}`");
         }
-        for bad in ["", ".", "..", "-a", "/a", "a/", "a//b", "a b", "a\\b", "a/../b", "a/*"] {
+        for bad in [
+            "", ".", "..", "-a", "/a", "a/", "a//b", "a b", "a\\b", "a/../b", "a/*",
+        ] {
             assert!(role_flaw(bad).is_some(), "case `{bad}`");
         }
     }

@@ -71,7 +71,10 @@ pub(crate) fn check_group(
         }
     }
     if own.scalar("disk") <= 0.0 {
-        return Err(format!("Executor '{}' uses no disk", executor.executor_id.value()));
+        return Err(format!(
+            "Executor '{}' uses no disk",
+            executor.executor_id.value()
+        ));
     }
     for task in tasks {
         let id = task.task_id.value();
@@ -84,10 +87,18 @@ pub(crate) fn check_group(
             check_command(command).map_err(prefix)?;
         }
         if task.executor.as_ref().is_some_and(|own| own != executor) {
-            return Err(prefix("The `ExecutorInfo` of task does not match that of its group".into()));
+            return Err(prefix(
+                "The `ExecutorInfo` of task does not match that of its group".into(),
+            ));
         }
-        if task.container.as_ref().is_some_and(|c| c.type_() == container_info::Type::DOCKER) {
-            return Err(prefix("Docker ContainerInfo is not supported on the task".into()));
+        if task
+            .container
+            .as_ref()
+            .is_some_and(|c| c.type_() == container_info::Type::DOCKER)
+        {
+            return Err(prefix(
+                "Docker ContainerInfo is not supported on the task".into(),
+            ));
         }
     }
     enough(place, &needs, "task group and its executor")?;
@@ -155,7 +166,9 @@ fn check_executor(place: &Place<'_>, executor: &ExecutorInfo) -> Result<Resource
             return Err("'ExecutorInfo.command' must be set for 'CUSTOM' executor".to_string());
         }
         executor_info::Type::DEFAULT if executor.command.is_some() => {
-            return Err("'ExecutorInfo.command' must not be set for 'DEFAULT' executor".to_string());
+            return Err(
+                "'ExecutorInfo.command' must not be set for 'DEFAULT' executor".to_string(),
+            );
         }
         executor_info::Type::UNKNOWN => {
             return Err("'ExecutorInfo.type' must be set to 'DEFAULT' or 'CUSTOM'".to_string());
@@ -199,8 +212,7 @@ fn check_resources(protos: &[mesos_proto::mesos::Resource]) -> Result<Resources,
     let mut names = BTreeSet::new();
     let mut volumes = BTreeSet::new();
     for resource in resources.iter() {
-        if !names.insert((resource.name(), resource.revocable.is_some()))
-            && resource.disk.is_none()
+        if !names.insert((resource.name(), resource.revocable.is_some())) && resource.disk.is_none()
         {
             continue;
         }
@@ -211,7 +223,9 @@ fn check_resources(protos: &[mesos_proto::mesos::Resource]) -> Result<Resources,
     }
     for (name, revocable) in &names {
         if *revocable && names.contains(&(*name, false)) {
-            return Err(format!("Cannot use both revocable and non-revocable '{name}' at the same time"));
+            return Err(format!(
+                "Cannot use both revocable and non-revocable '{name}' at the same time"
+            ));
         }
     }
     let gpus = resources.scalar("gpus");
@@ -227,18 +241,21 @@ fn check_command(command: &CommandInfo) -> Result<(), String> {
     }
     for variable in &command.environment.variables {
         let name = variable.name();
-        let is_secret =
-            variable.type_() == mesos_proto::mesos::environment::variable::Type::SECRET;
+        let is_secret = variable.type_() == mesos_proto::mesos::environment::variable::Type::SECRET;
         if is_secret != variable.secret.is_some() {
             return Err(format!(
                 "Environment variable '{name}' must have a secret if and only if its type is 'SECRET'"
             ));
         }
         if !is_secret && !variable.has_value() {
-            return Err(format!("Environment variable '{name}' of type 'VALUE' must have a value set"));
+            return Err(format!(
+                "Environment variable '{name}' of type 'VALUE' must have a value set"
+            ));
         }
         if variable.value().contains('\0') || name.contains('\0') {
-            return Err(format!("Environment variable '{name}' contains a null byte"));
+            return Err(format!(
+                "Environment variable '{name}' contains a null byte"
+            ));
         }
     }
     Ok(())
@@ -262,7 +279,9 @@ fn check_health(check: &HealthCheck) -> Result<(), String> {
         health_check::Type::HTTP => check.http.is_none().then_some("http"),
         health_check::Type::TCP => check.tcp.is_none().then_some("tcp"),
         health_check::Type::UNKNOWN => {
-            return Err("Health check is invalid: 'UNKNOWN' is not a valid health check type".into());
+            return Err(
+                "Health check is invalid: 'UNKNOWN' is not a valid health check type".into(),
+            );
         }
     };
     if let Some(missing) = missing {
@@ -281,7 +300,9 @@ fn check_health(check: &HealthCheck) -> Result<(), String> {
         ("timeout_seconds", check.timeout_seconds()),
     ] {
         if value < 0.0 {
-            return Err(format!("Health check is invalid: Expecting '{name}' to be non-negative"));
+            return Err(format!(
+                "Health check is invalid: Expecting '{name}' to be non-negative"
+            ));
         }
     }
     Ok(())

@@ -20,7 +20,9 @@ pub(super) struct Sessions(AtomicU64);
 impl Sessions {
     /// Whether this is the name of a session that was begun.
     pub(super) fn has(&self, id: &str) -> bool {
-        let number = id.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(')'));
+        let number = id
+            .strip_prefix(PREFIX)
+            .and_then(|rest| rest.strip_suffix(')'));
         let number = number.and_then(|text| text.parse::<u64>().ok());
         number.is_some_and(|number| (1..=self.0.load(Ordering::Relaxed)).contains(&number))
     }
@@ -40,7 +42,11 @@ impl Sessions {
         let session = node.pid(session);
         match name {
             "mesos.internal.AuthenticationStartMessage" => {
-                let challenge = format!("<{}@{}>", uuid::Uuid::new_v4().as_u128(), session.address.ip());
+                let challenge = format!(
+                    "<{}@{}>",
+                    uuid::Uuid::new_v4().as_u128(),
+                    session.address.ip()
+                );
                 let mut message = AuthenticationStepMessage::new();
                 message.set_data(challenge.into_bytes());
                 node.send(&session, client, &message);

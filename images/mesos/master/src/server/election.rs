@@ -69,7 +69,9 @@ pub(super) async fn run(
             }
             Ended::Deposed(why) => return Err(ServeError::Leadership(why.to_string())),
             Ended::Lost if node.is_leading() => {
-                return Err(ServeError::Leadership("the place in the election is lost".to_string()));
+                return Err(ServeError::Leadership(
+                    "the place in the election is lost".to_string(),
+                ));
             }
             Ended::Lost => tracing::warn!("lost the place in the election: entering it again"),
         }
@@ -89,7 +91,10 @@ async fn register_replica(node: &Node, candidacy: &Candidacy, url: &Url) {
     let options = CreateMode::EphemeralSequential.with_acls(zk::acls(url));
     let done = async {
         zk::make_folder(candidacy.client(), url, &folder).await?;
-        candidacy.client().create(&format!("{folder}/"), pid.as_bytes(), &options).await
+        candidacy
+            .client()
+            .create(&format!("{folder}/"), pid.as_bytes(), &options)
+            .await
     };
     if let Err(error) = done.await {
         tracing::warn!("cannot enter {folder}: {error}");

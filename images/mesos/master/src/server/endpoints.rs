@@ -74,7 +74,8 @@ fn route(path: &str) -> Option<Route> {
     ROUTES
         .iter()
         .filter(|(name, _)| {
-            path.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            path.strip_prefix(name)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         })
         .max_by_key(|(name, _)| name.len())
         .map(|(_, route)| *route)
@@ -108,13 +109,13 @@ pub(super) async fn answer(node: Arc<Node>, request: Request) -> Response {
         },
         Route::Scheduler => scheduler::answer(node, request).await,
         Route::Operator => operator::answer(node, request).await,
-        Route::State(edition) => {
-            document(&node, query, |master, site| view::state(master, site, edition))
-        }
+        Route::State(edition) => document(&node, query, |master, site| {
+            view::state(master, site, edition)
+        }),
         Route::Summary => document(&node, query, view::summary),
-        Route::Slaves => {
-            document(&node, query, |master, _| view::slaves(master, query.get("slave_id")))
-        }
+        Route::Slaves => document(&node, query, |master, _| {
+            view::slaves(master, query.get("slave_id"))
+        }),
         Route::Frameworks => document(&node, query, |master, _| {
             view::frameworks(master, query.get("framework_id"))
         }),
@@ -126,7 +127,9 @@ pub(super) async fn answer(node: Arc<Node>, request: Request) -> Response {
         Route::Stats => stats(&node, query),
         Route::Weights if request.method == Method::GET => document(&node, query, |master, _| {
             let weights = master.config.weights.iter();
-            weights.map(|(role, weight)| serde_json::json!({"role": role, "weight": weight})).collect()
+            weights
+                .map(|(role, weight)| serde_json::json!({"role": role, "weight": weight}))
+                .collect()
         }),
         Route::Quota | Route::Maintenance if request.method == Method::GET => {
             document(&node, query, |_, _| serde_json::json!({}))
@@ -149,7 +152,7 @@ fn document(
 
 /// All metrics now.
 pub(super) fn metrics(node: &Node) -> Metrics {
-    node.read(|master, site, timings, now| view::metrics(master, site, timings, now))
+    node.read(view::metrics)
 }
 
 /// `/stats.json` is laid out for reading, as tutorials show it.
@@ -177,7 +180,9 @@ fn elsewhere(node: &Node, request: &Request, route: Route) -> Response {
     let Some(place) = leader(node) else {
         return no_leader();
     };
-    let is_own = node.leader().is_some_and(|leader| leader.id() == node.info().id());
+    let is_own = node
+        .leader()
+        .is_some_and(|leader| leader.id() == node.info().id());
     if is_own {
         return Response::text(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -188,7 +193,9 @@ fn elsewhere(node: &Node, request: &Request, route: Route) -> Response {
         return Response::redirect(&format!("{place}/"));
     }
     let target = &request.target;
-    let rest = target.strip_prefix("/master").filter(|rest| rest.starts_with('/'));
+    let rest = target
+        .strip_prefix("/master")
+        .filter(|rest| rest.starts_with('/'));
     Response::redirect(&format!("{place}/master{}", rest.unwrap_or(target)))
 }
 

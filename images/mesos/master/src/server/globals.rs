@@ -27,7 +27,9 @@ pub(super) fn answer(node: &Node, request: &Request) -> Response {
                     format!("Invalid timeout: {error}"),
                 );
             }
-            let all = metrics(node).into_iter().map(|(name, value)| (name, value.into()));
+            let all = metrics(node)
+                .into_iter()
+                .map(|(name, value)| (name, value.into()));
             Response::json(query, &Value::Object(all.collect()))
         }
         ("system", "stats.json") => Response::json(query, &view::system_stats(&system::read())),
@@ -42,8 +44,10 @@ pub(super) fn answer(node: &Node, request: &Request) -> Response {
         }
         ("__processes__", _) => {
             let processes = ["master", "files", "metrics", "system", "logging", "version"];
-            let processes: Vec<Value> =
-                processes.iter().map(|id| json!({ "id": id, "events": [] })).collect();
+            let processes: Vec<Value> = processes
+                .iter()
+                .map(|id| json!({ "id": id, "events": [] }))
+                .collect();
             Response::json(query, &processes.into())
         }
         ("help", _) => Response::text(StatusCode::OK, HELP),
@@ -63,9 +67,10 @@ const HELP: &str = "\
 fn files(kind: &str, request: &Request) -> Response {
     match kind {
         "debug" => Response::json(&request.query, &json!({})),
-        "browse" | "read" | "download" if request.query.get("path").is_none() => {
-            Response::text(StatusCode::BAD_REQUEST, "Expecting 'path=value' in query.\n")
-        }
+        "browse" | "read" | "download" if request.query.get("path").is_none() => Response::text(
+            StatusCode::BAD_REQUEST,
+            "Expecting 'path=value' in query.\n",
+        ),
         "browse" | "read" | "download" => Response::text(StatusCode::NOT_FOUND, ""),
         _ => Response::status(StatusCode::NOT_FOUND),
     }
@@ -75,12 +80,14 @@ fn files(kind: &str, request: &Request) -> Response {
 fn toggle(request: &Request) -> Response {
     match (request.query.get("level"), request.query.get("duration")) {
         (None, None) => Response::text(StatusCode::OK, "0\n"),
-        (Some(_), None) => {
-            Response::text(StatusCode::BAD_REQUEST, "Expecting 'duration=value' in query.\n")
-        }
-        (None, Some(_)) => {
-            Response::text(StatusCode::BAD_REQUEST, "Expecting 'level=value' in query.\n")
-        }
+        (Some(_), None) => Response::text(
+            StatusCode::BAD_REQUEST,
+            "Expecting 'duration=value' in query.\n",
+        ),
+        (None, Some(_)) => Response::text(
+            StatusCode::BAD_REQUEST,
+            "Expecting 'level=value' in query.\n",
+        ),
         (Some(_), Some(_)) => Response::status(StatusCode::NOT_IMPLEMENTED),
     }
 }

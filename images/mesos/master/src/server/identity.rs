@@ -79,8 +79,14 @@ mod tests {
     #[test]
     fn a_hosts_file_names_addresses() {
         let hosts = "127.0.0.1 localhost # self\n# 10.0.0.1 no\n10.0.0.1\tm1 m1.example\n";
-        assert_eq!(name_in_hosts(hosts, Ipv4Addr::LOCALHOST).as_deref(), Some("localhost"));
-        assert_eq!(name_in_hosts(hosts, Ipv4Addr::new(10, 0, 0, 1)).as_deref(), Some("m1"));
+        assert_eq!(
+            name_in_hosts(hosts, Ipv4Addr::LOCALHOST).as_deref(),
+            Some("localhost")
+        );
+        assert_eq!(
+            name_in_hosts(hosts, Ipv4Addr::new(10, 0, 0, 1)).as_deref(),
+            Some("m1")
+        );
         assert_eq!(name_in_hosts(hosts, Ipv4Addr::new(10, 0, 0, 2)), None);
     }
 }

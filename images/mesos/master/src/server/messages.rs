@@ -44,7 +44,8 @@ impl Handler for Node {
                 self.step(|master| master.pong(number));
             }
         } else if self.sessions.has(&message.to) {
-            self.sessions.go_on(self, &message.to, &message.from, &message.name);
+            self.sessions
+                .go_on(self, &message.to, &message.from, &message.name);
         } else if message.to == "master" {
             self.master_message(&message);
         }
@@ -140,7 +141,10 @@ impl Node {
 
 /// The number in `slave-observer(N)`.
 fn observer(id: &str) -> Option<u64> {
-    id.strip_prefix("slave-observer(")?.strip_suffix(')')?.parse().ok()
+    id.strip_prefix("slave-observer(")?
+        .strip_suffix(')')?
+        .parse()
+        .ok()
 }
 
 /// A message that does not parse, or lacks what is required, is dropped and logged.

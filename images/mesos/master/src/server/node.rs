@@ -87,7 +87,10 @@ impl Node {
 
     /// The master that leads now, if any.
     pub fn leader(&self) -> Option<MasterInfo> {
-        self.leader.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.leader
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(super) fn set_leader(&self, leader: Option<MasterInfo>) {
@@ -157,7 +160,11 @@ impl Node {
     }
 
     /// Does what is asked for; names the streams that turned out to be broken.
-    fn apply(&self, streams: &mut HashMap<StreamId, Stream>, effects: Vec<Effect>) -> Vec<StreamId> {
+    fn apply(
+        &self,
+        streams: &mut HashMap<StreamId, Stream>,
+        effects: Vec<Effect>,
+    ) -> Vec<StreamId> {
         let mut broken = Vec::new();
         for effect in effects {
             match effect {
@@ -257,7 +264,9 @@ fn registry_changes(master: &Master) -> u64 {
 
 /// What time it is.
 fn clock() -> Moment {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
 }
 
 /// When this program was built: its file was written then.

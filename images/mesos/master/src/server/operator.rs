@@ -23,7 +23,9 @@ pub(super) async fn answer(node: Arc<Node>, mut request: Request) -> Response {
         return bad("Failed to validate master::Call: Expecting 'type' to be present");
     };
     if let Some(field) = missing(&call, kind) {
-        return bad(format!("Failed to validate master::Call: Expecting '{field}' to be present"));
+        return bad(format!(
+            "Failed to validate master::Call: Expecting '{field}' to be present"
+        ));
     }
     match kind {
         call::Type::TEARDOWN => {
@@ -49,9 +51,11 @@ pub(super) async fn answer(node: Arc<Node>, mut request: Request) -> Response {
             let value = view::with_empty_lists(to_value(&answer, Dialect::V1));
             Response::bytes(StatusCode::OK, Media::Json.name(), value.to_string())
         }
-        Some(Media::Protobuf) => {
-            Response::bytes(StatusCode::OK, Media::Protobuf.name(), Media::Protobuf.encode(&answer))
-        }
+        Some(Media::Protobuf) => Response::bytes(
+            StatusCode::OK,
+            Media::Protobuf.name(),
+            Media::Protobuf.encode(&answer),
+        ),
         None => not_acceptable(),
     }
 }

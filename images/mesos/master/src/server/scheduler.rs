@@ -76,8 +76,9 @@ pub(super) async fn read<M: MessageFull>(request: &mut Request) -> Result<M, Res
     let body = request.bytes().await?;
     match media {
         Media::Json => from_slice(&body, Dialect::V1).map_err(|error| bad(error.to_string())),
-        Media::Protobuf => M::parse_from_bytes(&body)
-            .map_err(|_| bad("Failed to parse body into Call protobuf")),
+        Media::Protobuf => {
+            M::parse_from_bytes(&body).map_err(|_| bad("Failed to parse body into Call protobuf"))
+        }
     }
 }
 
@@ -99,7 +100,11 @@ fn flaw(call: &v1_scheduler::Call) -> Option<String> {
         let Some(subscribe) = call.subscribe.as_ref() else {
             return expecting("subscribe");
         };
-        let named = subscribe.framework_info.id.as_ref().map_or("", |id| id.value());
+        let named = subscribe
+            .framework_info
+            .id
+            .as_ref()
+            .map_or("", |id| id.value());
         let id = call.framework_id.as_ref().map_or("", |id| id.value());
         return (named != id)
             .then(|| "'framework_id' differs from 'subscribe.framework_info.id'".to_string());
@@ -135,10 +140,17 @@ fn flaw(call: &v1_scheduler::Call) -> Option<String> {
         return Some("Not a valid UUID".to_string());
     }
     if kind == call::Type::UPDATE_FRAMEWORK {
-        let named = call.update_framework.framework_info.id.as_ref().map_or("", |id| id.value());
+        let named = call
+            .update_framework
+            .framework_info
+            .id
+            .as_ref()
+            .map_or("", |id| id.value());
         let id = call.framework_id.as_ref().map_or("", |id| id.value());
         if named != id {
-            return Some("'framework_id' differs from 'update_framework.framework_info.id'".to_string());
+            return Some(
+                "'framework_id' differs from 'update_framework.framework_info.id'".to_string(),
+            );
         }
     }
     None
@@ -184,9 +196,18 @@ mod tests {
     fn calls_say_what_they_lack() {
         for (json, want) in [
             (r#"{}"#, Some("Expecting 'type' to be present")),
-            (r#"{"type":"NO_SUCH"}"#, Some("Expecting 'type' to be present")),
-            (r#"{"type":"SUBSCRIBE"}"#, Some("Expecting 'subscribe' to be present")),
-            (r#"{"type":"KILL"}"#, Some("Expecting 'framework_id' to be present")),
+            (
+                r#"{"type":"NO_SUCH"}"#,
+                Some("Expecting 'type' to be present"),
+            ),
+            (
+                r#"{"type":"SUBSCRIBE"}"#,
+                Some("Expecting 'subscribe' to be present"),
+            ),
+            (
+                r#"{"type":"KILL"}"#,
+                Some("Expecting 'framework_id' to be present"),
+            ),
             (
                 r#"{"type":"KILL","framework_id":{"value":"f"}}"#,
                 Some("Expecting 'kill' to be present"),

@@ -20,8 +20,13 @@ pub(crate) enum Detail {
 
 /// `/slaves`, of one agent or of all.
 pub fn slaves(master: &Master, only: Option<&str>) -> Value {
-    let wanted = master.agents.values().filter(|a| only.is_none_or(|id| a.id.as_str() == id));
-    let slaves: Vec<Value> = wanted.map(|a| Value::Object(slave(a, Detail::Full))).collect();
+    let wanted = master
+        .agents
+        .values()
+        .filter(|a| only.is_none_or(|id| a.id.as_str() == id));
+    let slaves: Vec<Value> = wanted
+        .map(|a| Value::Object(slave(a, Detail::Full)))
+        .collect();
     json!({ "slaves": slaves, "recovered_slaves": [] })
 }
 
@@ -33,20 +38,34 @@ pub(crate) fn slave(agent: &Agent, detail: Detail) -> Map<String, Value> {
     object.insert("id".into(), agent.id.as_str().into());
     object.insert("hostname".into(), agent.info.hostname().into());
     object.insert("port".into(), agent.info.port().into());
-    object.insert("attributes".into(), attributes::to_json(&agent.info.attributes));
+    object.insert(
+        "attributes".into(),
+        attributes::to_json(&agent.info.attributes),
+    );
     if let Some(domain) = agent.info.domain.as_ref() {
         object.insert("domain".into(), proto(domain));
     }
     object.insert("pid".into(), agent.pid.to_string().into());
-    object.insert("registered_time".into(), agent.registered.as_secs_f64().into());
+    object.insert(
+        "registered_time".into(),
+        agent.registered.as_secs_f64().into(),
+    );
     if let Some(time) = agent.reregistered {
         object.insert("reregistered_time".into(), time.as_secs_f64().into());
     }
     object.insert("resources".into(), agent.total.to_json());
     object.insert("used_resources".into(), used.unallocated().to_json());
-    object.insert("offered_resources".into(), agent.offered.unallocated().to_json());
-    let by_role = reserved.iter().map(|(role, bag)| (role.clone(), bag.to_json()));
-    object.insert("reserved_resources".into(), Value::Object(by_role.collect()));
+    object.insert(
+        "offered_resources".into(),
+        agent.offered.unallocated().to_json(),
+    );
+    let by_role = reserved
+        .iter()
+        .map(|(role, bag)| (role.clone(), bag.to_json()));
+    object.insert(
+        "reserved_resources".into(),
+        Value::Object(by_role.collect()),
+    );
     object.insert("unreserved_resources".into(), free.to_json());
     object.insert("active".into(), agent.is_active().into());
     object.insert("deactivated".into(), false.into());
@@ -54,7 +73,10 @@ pub(crate) fn slave(agent: &Agent, detail: Detail) -> Map<String, Value> {
     object.insert("capabilities".into(), names(&agent.capabilities));
     if detail == Detail::Full {
         let by_role = reserved.iter().map(|(role, bag)| (role.clone(), full(bag)));
-        object.insert("reserved_resources_full".into(), Value::Object(by_role.collect()));
+        object.insert(
+            "reserved_resources_full".into(),
+            Value::Object(by_role.collect()),
+        );
         object.insert("unreserved_resources_full".into(), full(&free));
         object.insert("used_resources_full".into(), full(&used));
         object.insert("offered_resources_full".into(), full(&agent.offered));
@@ -64,7 +86,10 @@ pub(crate) fn slave(agent: &Agent, detail: Detail) -> Map<String, Value> {
 
 /// What is reserved, by role.
 fn reservations(total: &Resources) -> BTreeMap<String, Resources> {
-    let roles = total.iter().filter_map(reservation_role).map(str::to_string);
+    let roles = total
+        .iter()
+        .filter_map(reservation_role)
+        .map(str::to_string);
     roles
         .map(|role| {
             let bag = total.filter(|r| reservation_role(r) == Some(role.as_str()));

@@ -28,9 +28,18 @@ pub(crate) fn head(framework: &Framework) -> Map<String, Value> {
     if let Some(pid) = framework.pid() {
         object.insert("pid".into(), pid.to_string().into());
     }
-    object.insert("used_resources".into(), framework.used_total().unallocated().to_json());
-    object.insert("offered_resources".into(), framework.offered_total().unallocated().to_json());
-    object.insert("capabilities".into(), names(info.capabilities.iter().map(|c| c.type_())));
+    object.insert(
+        "used_resources".into(),
+        framework.used_total().unallocated().to_json(),
+    );
+    object.insert(
+        "offered_resources".into(),
+        framework.offered_total().unallocated().to_json(),
+    );
+    object.insert(
+        "capabilities".into(),
+        names(info.capabilities.iter().map(|c| c.type_())),
+    );
     object.insert("hostname".into(), info.hostname().into());
     object.insert("webui_url".into(), info.webui_url().into());
     object.insert("active".into(), framework.active.into());
@@ -45,11 +54,19 @@ pub(crate) fn framework(master: &Master, framework: &Framework) -> Value {
     object.insert("user".into(), info.user().into());
     object.insert("failover_timeout".into(), info.failover_timeout().into());
     object.insert("checkpoint".into(), info.checkpoint().into());
-    object.insert("registered_time".into(), framework.registered.as_secs_f64().into());
-    let unregistered = framework.unregistered.map_or(0.0, |time| time.as_secs_f64());
+    object.insert(
+        "registered_time".into(),
+        framework.registered.as_secs_f64().into(),
+    );
+    let unregistered = framework
+        .unregistered
+        .map_or(0.0, |time| time.as_secs_f64());
     object.insert("unregistered_time".into(), unregistered.into());
     if framework.reregistered != framework.registered {
-        object.insert("reregistered_time".into(), framework.reregistered.as_secs_f64().into());
+        object.insert(
+            "reregistered_time".into(),
+            framework.reregistered.as_secs_f64().into(),
+        );
     }
     if let Some(principal) = &info.principal {
         object.insert("principal".into(), principal.as_str().into());
@@ -63,18 +80,34 @@ pub(crate) fn framework(master: &Master, framework: &Framework) -> Value {
         object.insert("role".into(), info.role().into());
     }
     object.insert("tasks".into(), framework.tasks.values().map(task).collect());
-    object.insert("unreachable_tasks".into(), framework.unreachable.values().map(task).collect());
-    object.insert("completed_tasks".into(), framework.completed.iter().map(task).collect());
-    let offers = framework.offers.iter().filter_map(|id| master.offers.get(id));
+    object.insert(
+        "unreachable_tasks".into(),
+        framework.unreachable.values().map(task).collect(),
+    );
+    object.insert(
+        "completed_tasks".into(),
+        framework.completed.iter().map(task).collect(),
+    );
+    let offers = framework
+        .offers
+        .iter()
+        .filter_map(|id| master.offers.get(id));
     object.insert("offers".into(), offers.map(offer).collect());
     let executors = master.agents.values().flat_map(|agent| {
-        let own = agent.executors.get(&framework.id).into_iter().flat_map(|e| e.values());
+        let own = agent
+            .executors
+            .get(&framework.id)
+            .into_iter()
+            .flat_map(|e| e.values());
         own.map(|info| executor(info, &agent.id))
     });
     object.insert("executors".into(), executors.collect());
     if let Some(own) = info.labels.as_ref() {
         object.insert("labels".into(), labels(own));
     }
-    object.insert("offer_constraints".into(), proto(&framework.offer_constraints));
+    object.insert(
+        "offer_constraints".into(),
+        proto(&framework.offer_constraints),
+    );
     Value::Object(object)
 }

@@ -30,10 +30,17 @@ pub fn metrics(master: &Master, site: &Site, timings: &Timings, now: Moment) -> 
     let mut metrics = Metrics::new();
     metrics.extend(system(&site.system));
     metrics.extend(timings.run.metrics("allocator/mesos/allocation_run_ms"));
-    metrics.extend(timings.latency.metrics("allocator/mesos/allocation_run_latency_ms"));
+    metrics.extend(
+        timings
+            .latency
+            .metrics("allocator/mesos/allocation_run_latency_ms"),
+    );
     metrics.extend(timings.store.metrics("registrar/state_store_ms"));
     metrics.extend(
-        master.counters.iter().map(|(name, count)| (format!("master/{name}"), count as f64)),
+        master
+            .counters
+            .iter()
+            .map(|(name, count)| (format!("master/{name}"), count as f64)),
     );
     gauges(master, site, now, &mut metrics);
     operations(&mut metrics);
@@ -46,16 +53,23 @@ pub fn metrics(master: &Master, site: &Site, timings: &Timings, now: Moment) -> 
         }
         if let Some(principal) = &framework.info.principal {
             let calls = framework.counters.all();
-            let calls = calls.iter().find(|(name, _)| name == "calls").map_or(0, |(_, n)| *n);
+            let calls = calls
+                .iter()
+                .find(|(name, _)| name == "calls")
+                .map_or(0, |(_, n)| *n);
             for what in ["received", "processed"] {
-                *metrics.entry(format!("frameworks/{principal}/messages_{what}")).or_default() +=
-                    calls as f64;
+                *metrics
+                    .entry(format!("frameworks/{principal}/messages_{what}"))
+                    .or_default() += calls as f64;
             }
         }
     }
     metrics.insert("registrar/state_fetch_ms".into(), timings.fetch);
     metrics.insert("registrar/queued_operations".into(), 0.0);
-    metrics.insert("registrar/registry_size_bytes".into(), registry(master).compute_size() as f64);
+    metrics.insert(
+        "registrar/registry_size_bytes".into(),
+        registry(master).compute_size() as f64,
+    );
     if site.flags.text("registry") == Some("replicated_log") {
         let quorum = site.flags.integer("quorum").unwrap_or(1);
         metrics.insert("registrar/log/recovered".into(), 1.0);
@@ -90,43 +104,79 @@ fn gauges(master: &Master, site: &Site, now: Moment, metrics: &mut Metrics) {
     let mut set = |name: &str, value: f64| {
         metrics.insert(name.to_string(), value);
     };
-    set("master/uptime_secs", now.saturating_sub(master.started).as_secs_f64());
-    set("master/elected", if master.elected.is_some() { 1.0 } else { 0.0 });
+    set(
+        "master/uptime_secs",
+        now.saturating_sub(master.started).as_secs_f64(),
+    );
+    set(
+        "master/elected",
+        if master.elected.is_some() { 1.0 } else { 0.0 },
+    );
     set("master/slaves_connected", connected as f64);
-    set("master/slaves_disconnected", (master.agents.len() - connected) as f64);
+    set(
+        "master/slaves_disconnected",
+        (master.agents.len() - connected) as f64,
+    );
     set("master/slaves_active", active as f64);
-    set("master/slaves_inactive", (master.agents.len() - active) as f64);
-    set("master/slaves_unreachable", master.unreachable_agents.len() as f64);
+    set(
+        "master/slaves_inactive",
+        (master.agents.len() - active) as f64,
+    );
+    set(
+        "master/slaves_unreachable",
+        master.unreachable_agents.len() as f64,
+    );
     set("master/frameworks_connected", subscribed as f64);
-    set("master/frameworks_disconnected", (master.frameworks.len() - subscribed) as f64);
+    set(
+        "master/frameworks_disconnected",
+        (master.frameworks.len() - subscribed) as f64,
+    );
     set("master/frameworks_active", offered as f64);
-    set("master/frameworks_inactive", (master.frameworks.len() - offered) as f64);
+    set(
+        "master/frameworks_inactive",
+        (master.frameworks.len() - offered) as f64,
+    );
     set("master/outstanding_offers", master.offers.len() as f64);
-    set("master/operator_event_stream_subscribers", site.subscribers as f64);
+    set(
+        "master/operator_event_stream_subscribers",
+        site.subscribers as f64,
+    );
     // Everything is done in the order it comes, as it comes: nothing queues.
     for queue in ["dispatches", "http_requests", "messages"] {
         set(&format!("master/event_queue_{queue}"), 0.0);
     }
     set("allocator/event_queue_dispatches", 0.0);
     set("allocator/mesos/event_queue_dispatches", 0.0);
-    set("allocator/mesos/allocation_runs", master.allocator.runs as f64);
+    set(
+        "allocator/mesos/allocation_runs",
+        master.allocator.runs as f64,
+    );
     for state in ACTIVE {
         let count = match state {
             TaskState::TASK_UNKNOWN => continue,
-            TaskState::TASK_UNREACHABLE => frameworks().map(|f| unreachable(f)).sum(),
+            TaskState::TASK_UNREACHABLE => frameworks().map(unreachable).sum(),
             _ => frameworks().map(|f| in_state(f, state)).sum::<usize>(),
         };
-        set(&format!("master/{}", label(&state).replacen("task_", "tasks_", 1)), count as f64);
+        set(
+            &format!("master/{}", label(&state).replacen("task_", "tasks_", 1)),
+            count as f64,
+        );
     }
 }
 
 fn in_state(framework: &Framework, state: TaskState) -> usize {
-    framework.tasks.values().filter(|task| task.state() == state).count()
+    framework
+        .tasks
+        .values()
+        .filter(|task| task.state() == state)
+        .count()
 }
 
 fn unreachable(framework: &Framework) -> usize {
     let tasks = framework.unreachable.values();
-    tasks.filter(|task| task.state() == TaskState::TASK_UNREACHABLE).count()
+    tasks
+        .filter(|task| task.state() == TaskState::TASK_UNREACHABLE)
+        .count()
 }
 
 /// No operation ever begins here, so the counts of all are none.
@@ -163,7 +213,8 @@ fn operations(metrics: &mut Metrics) {
 fn resources(master: &Master, metrics: &mut Metrics) {
     for name in ["cpus", "gpus", "mem", "disk"] {
         let amount = |bag: &Resources, revocable: bool| {
-            bag.filter(|r| r.revocable.is_some() == revocable).scalar(name)
+            bag.filter(|r| r.revocable.is_some() == revocable)
+                .scalar(name)
         };
         for (infix, revocable) in [("", false), ("revocable_", true)] {
             let agents = master.agents.values().filter(|a| a.is_active());
@@ -175,22 +226,34 @@ fn resources(master: &Master, metrics: &mut Metrics) {
             let prefix = format!("master/{name}_{infix}");
             metrics.insert(format!("{prefix}total"), total);
             metrics.insert(format!("{prefix}used"), used);
-            metrics.insert(format!("{prefix}percent"), if total > 0.0 { used / total } else { 0.0 });
+            metrics.insert(
+                format!("{prefix}percent"),
+                if total > 0.0 { used / total } else { 0.0 },
+            );
         }
     }
     for name in ["cpus", "mem", "disk"] {
         let total = sum(master.agents.values().map(|a| a.total.scalar(name)));
-        let taken = sum(
-            master.agents.values().map(|a| a.used_total().scalar(name) + a.offered.scalar(name)),
-        );
+        let taken = sum(master
+            .agents
+            .values()
+            .map(|a| a.used_total().scalar(name) + a.offered.scalar(name)));
         metrics.insert(format!("allocator/mesos/resources/{name}/total"), total);
-        metrics.insert(format!("allocator/mesos/resources/{name}/offered_or_allocated"), taken);
+        metrics.insert(
+            format!("allocator/mesos/resources/{name}/offered_or_allocated"),
+            taken,
+        );
     }
 }
 
 fn roles(master: &Master, metrics: &mut Metrics) {
     let mut names: BTreeSet<&str> = master.allocator.filtered_roles();
-    names.extend(master.frameworks.values().flat_map(|f| f.roles.iter().map(String::as_str)));
+    names.extend(
+        master
+            .frameworks
+            .values()
+            .flat_map(|f| f.roles.iter().map(String::as_str)),
+    );
     for role in names {
         metrics.insert(
             format!("allocator/mesos/roles/{role}/shares/dominant"),
@@ -201,7 +264,9 @@ fn roles(master: &Master, metrics: &mut Metrics) {
             master.allocator.active_filters(role) as f64,
         );
         for framework in master.frameworks.values() {
-            let used = framework.used_total().filter(|r| r.allocation_info.role() == role);
+            let used = framework
+                .used_total()
+                .filter(|r| r.allocation_info.role() == role);
             for name in used.scalar_names() {
                 // The role without a name is the root of all roles.
                 for of in [role, ""] {
@@ -214,18 +279,27 @@ fn roles(master: &Master, metrics: &mut Metrics) {
 }
 
 fn of_framework(framework: &Framework, metrics: &mut Metrics) {
-    let prefix =
-        format!("master/frameworks/{}/{}", percent_encoded(framework.info.name()), framework.id);
+    let prefix = format!(
+        "master/frameworks/{}/{}",
+        percent_encoded(framework.info.name()),
+        framework.id
+    );
     let mut set = |name: String, value: f64| {
         metrics.insert(format!("{prefix}/{name}"), value);
     };
     for (name, count) in framework.counters.all() {
         set(name, count as f64);
     }
-    set("subscribed".into(), if framework.is_connected() { 1.0 } else { 0.0 });
+    set(
+        "subscribed".into(),
+        if framework.is_connected() { 1.0 } else { 0.0 },
+    );
     for role in &framework.roles {
         let is_suppressed = framework.suppressed.contains(role);
-        set(format!("roles/{role}/suppressed"), if is_suppressed { 1.0 } else { 0.0 });
+        set(
+            format!("roles/{role}/suppressed"),
+            if is_suppressed { 1.0 } else { 0.0 },
+        );
     }
     for state in ACTIVE {
         let count = match state {
@@ -280,7 +354,10 @@ mod tests {
 
     #[test]
     fn names_are_encoded_for_paths() {
-        assert_eq!(percent_encoded("mesos-execute instance"), "mesos-execute%20instance");
+        assert_eq!(
+            percent_encoded("mesos-execute instance"),
+            "mesos-execute%20instance"
+        );
         assert_eq!(percent_encoded("a/b"), "a%2Fb");
     }
 }

@@ -15,7 +15,12 @@ use super::{Site, role_messages, version_info};
 use crate::model::{Agent, Framework, Master, time_info};
 
 /// The answer to a call that reads the state; `None` for any other call.
-pub fn answer(master: &Master, site: &Site, metrics: &Metrics, call: call::Type) -> Option<Response> {
+pub fn answer(
+    master: &Master,
+    site: &Site,
+    metrics: &Metrics,
+    call: call::Type,
+) -> Option<Response> {
     let mut answer = Response::new();
     match call {
         call::Type::GET_HEALTH => {
@@ -93,7 +98,8 @@ pub fn answer(master: &Master, site: &Site, metrics: &Metrics, call: call::Type)
         }
         call::Type::GET_QUOTA => {
             answer.set_type(response::Type::GET_QUOTA);
-            answer.get_quota.mut_or_insert_default().status = MessageField::some(Default::default());
+            answer.get_quota.mut_or_insert_default().status =
+                MessageField::some(Default::default());
         }
         call::Type::GET_MAINTENANCE_STATUS => {
             answer.set_type(response::Type::GET_MAINTENANCE_STATUS);
@@ -102,12 +108,17 @@ pub fn answer(master: &Master, site: &Site, metrics: &Metrics, call: call::Type)
         }
         call::Type::GET_MAINTENANCE_SCHEDULE => {
             answer.set_type(response::Type::GET_MAINTENANCE_SCHEDULE);
-            answer.get_maintenance_schedule.mut_or_insert_default().schedule =
-                MessageField::some(Default::default());
+            answer
+                .get_maintenance_schedule
+                .mut_or_insert_default()
+                .schedule = MessageField::some(Default::default());
         }
         call::Type::GET_LOGGING_LEVEL => {
             answer.set_type(response::Type::GET_LOGGING_LEVEL);
-            answer.get_logging_level.mut_or_insert_default().set_level(0);
+            answer
+                .get_logging_level
+                .mut_or_insert_default()
+                .set_level(0);
         }
         _ => return None,
     }
@@ -202,7 +213,11 @@ fn framework(master: &Master, framework: &Framework) -> get_frameworks::Framewor
 fn executors(master: &Master) -> GetExecutors {
     let mut all = GetExecutors::new();
     for agent in master.agents.values() {
-        for info in agent.executors.values().flat_map(|executors| executors.values()) {
+        for info in agent
+            .executors
+            .values()
+            .flat_map(|executors| executors.values())
+        {
             all.executors.push(get_executors::Executor {
                 executor_info: MessageField::some(info.clone()),
                 agent_id: agent.id.field(),
@@ -215,10 +230,16 @@ fn executors(master: &Master) -> GetExecutors {
 
 fn tasks(master: &Master) -> GetTasks {
     let mut all = GetTasks::new();
-    for framework in master.frameworks.values().chain(&master.completed_frameworks) {
+    for framework in master
+        .frameworks
+        .values()
+        .chain(&master.completed_frameworks)
+    {
         all.tasks.extend(framework.tasks.values().cloned());
-        all.unreachable_tasks.extend(framework.unreachable.values().cloned());
-        all.completed_tasks.extend(framework.completed.iter().cloned());
+        all.unreachable_tasks
+            .extend(framework.unreachable.values().cloned());
+        all.completed_tasks
+            .extend(framework.completed.iter().cloned());
     }
     all
 }
@@ -230,7 +251,10 @@ pub fn with_empty_lists(mut answer: Value) -> Value {
         ("get_agents", &["agents", "recovered_agents"]),
         ("get_frameworks", &["frameworks", "completed_frameworks"]),
         ("get_executors", &["executors"]),
-        ("get_tasks", &["tasks", "unreachable_tasks", "completed_tasks"]),
+        (
+            "get_tasks",
+            &["tasks", "unreachable_tasks", "completed_tasks"],
+        ),
     ];
     let fill = |parent: &mut Value| {
         for (part, lists) in LISTS {
@@ -254,7 +278,9 @@ mod tests {
 
     #[test]
     fn empty_lists_are_written_where_the_original_writes_them() {
-        let got = with_empty_lists(json!({"get_state": {"get_tasks": {}, "get_executors": {"executors": [1]}}}));
+        let got = with_empty_lists(
+            json!({"get_state": {"get_tasks": {}, "get_executors": {"executors": [1]}}}),
+        );
         let want = json!({"get_state": {
             "get_tasks": {"tasks": [], "unreachable_tasks": [], "completed_tasks": []},
             "get_executors": {"executors": [1]},

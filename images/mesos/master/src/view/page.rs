@@ -33,19 +33,63 @@ pub fn page(master: &Master, site: &Site) -> String {
             escaped(leader)
         ),
     );
-    table(&mut html, "Agents", &["Agent", "Host", "State", "CPUs", "Memory (MB)", "Disk (MB)", "Attributes"], master.agents.values().map(agent));
-    table(&mut html, "Frameworks", &["Framework", "Name", "User", "Roles", "State", "Tasks"], master.frameworks.values().map(framework));
+    table(
+        &mut html,
+        "Agents",
+        &[
+            "Agent",
+            "Host",
+            "State",
+            "CPUs",
+            "Memory (MB)",
+            "Disk (MB)",
+            "Attributes",
+        ],
+        master.agents.values().map(agent),
+    );
+    table(
+        &mut html,
+        "Frameworks",
+        &["Framework", "Name", "User", "Roles", "State", "Tasks"],
+        master.frameworks.values().map(framework),
+    );
     let running = master.frameworks.values().flat_map(|f| f.tasks.values());
     let heads = ["Task", "Name", "Framework", "State", "Host"];
-    table(&mut html, "Active tasks", &heads, running.map(|t| task(master, t)));
-    let lost = master.frameworks.values().flat_map(|f| f.unreachable.values());
-    table(&mut html, "Unreachable tasks", &heads, lost.map(|t| task(master, t)));
-    let all = master.frameworks.values().chain(&master.completed_frameworks);
+    table(
+        &mut html,
+        "Active tasks",
+        &heads,
+        running.map(|t| task(master, t)),
+    );
+    let lost = master
+        .frameworks
+        .values()
+        .flat_map(|f| f.unreachable.values());
+    table(
+        &mut html,
+        "Unreachable tasks",
+        &heads,
+        lost.map(|t| task(master, t)),
+    );
+    let all = master
+        .frameworks
+        .values()
+        .chain(&master.completed_frameworks);
     let mut ended: Vec<&Task> = all.flat_map(|f| &f.completed).collect();
     let time = |t: &Task| t.statuses.last().map_or(0.0, |status| status.timestamp());
     ended.sort_by(|a, b| time(b).total_cmp(&time(a)));
-    table(&mut html, "Completed tasks", &heads, ended.into_iter().take(MOST_ENDED).map(|t| task(master, t)));
-    table(&mut html, "Completed frameworks", &["Framework", "Name", "User", "Roles", "State", "Tasks"], master.completed_frameworks.iter().rev().map(framework));
+    table(
+        &mut html,
+        "Completed tasks",
+        &heads,
+        ended.into_iter().take(MOST_ENDED).map(|t| task(master, t)),
+    );
+    table(
+        &mut html,
+        "Completed frameworks",
+        &["Framework", "Name", "User", "Roles", "State", "Tasks"],
+        master.completed_frameworks.iter().rev().map(framework),
+    );
     html.push_str("</body></html>\n");
     html
 }
@@ -60,14 +104,21 @@ fn agent(agent: &Agent) -> Vec<String> {
         .into_iter()
         .flatten()
         .map(|(name, value)| {
-            let value = value.as_str().map_or_else(|| value.to_string(), str::to_string);
+            let value = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_string);
             escaped(&format!("{name}: {value}"))
         })
         .collect();
     vec![
         link(&format!("{url}/state"), agent.id.as_str()),
         escaped(agent.info.hostname()),
-        if agent.is_active() { "active" } else { "disconnected" }.to_string(),
+        if agent.is_active() {
+            "active"
+        } else {
+            "disconnected"
+        }
+        .to_string(),
         part("cpus"),
         part("mem"),
         part("disk"),
@@ -77,11 +128,19 @@ fn agent(agent: &Agent) -> Vec<String> {
 
 /// Where an agent's own documents are, by the name that it gives out.
 fn agent_url(agent: &Agent) -> String {
-    format!("http://{}:{}", agent.info.hostname(), agent.pid.address.port())
+    format!(
+        "http://{}:{}",
+        agent.info.hostname(),
+        agent.pid.address.port()
+    )
 }
 
 fn framework(framework: &Framework) -> Vec<String> {
-    let state = match (framework.unregistered, framework.is_connected(), framework.active) {
+    let state = match (
+        framework.unregistered,
+        framework.is_connected(),
+        framework.active,
+    ) {
         (Some(_), _, _) => "completed",
         (None, false, _) => "disconnected",
         (None, true, false) => "inactive",
@@ -91,7 +150,10 @@ fn framework(framework: &Framework) -> Vec<String> {
     let webui = framework.info.webui_url();
     let roles: Vec<&str> = framework.roles.iter().map(String::as_str).collect();
     vec![
-        link(&format!("/frameworks?framework_id={}", framework.id), framework.id.as_str()),
+        link(
+            &format!("/frameworks?framework_id={}", framework.id),
+            framework.id.as_str(),
+        ),
         if webui.starts_with("http://") || webui.starts_with("https://") {
             link(webui, name)
         } else {
@@ -116,13 +178,20 @@ fn task(master: &Master, task: &Task) -> Vec<String> {
         |agent| {
             // The agent knows each sandbox under this name, wherever its folders are.
             let path = format!("/frameworks/{framework}/executors/{executor}/runs/latest");
-            link(&format!("{}/files/browse?path={}", agent_url(agent), query(&path)), agent.info.hostname())
+            link(
+                &format!("{}/files/browse?path={}", agent_url(agent), query(&path)),
+                agent.info.hostname(),
+            )
         },
     );
     let state = format!("{:?}", task.state());
     vec![
         link(
-            &format!("/tasks?framework_id={}&task_id={}", query(framework), query(task.task_id.value())),
+            &format!(
+                "/tasks?framework_id={}&task_id={}",
+                query(framework),
+                query(task.task_id.value())
+            ),
             task.task_id.value(),
         ),
         escaped(task.name()),
@@ -189,7 +258,10 @@ mod tests {
 
     #[test]
     fn what_others_name_is_text_and_never_markup() {
-        assert_eq!(escaped("<b a=\"x\">&'"), "&lt;b a=&quot;x&quot;&gt;&amp;&#39;");
+        assert_eq!(
+            escaped("<b a=\"x\">&'"),
+            "&lt;b a=&quot;x&quot;&gt;&amp;&#39;"
+        );
         assert_eq!(query("a b&c"), "a%20b%26c");
     }
 }

@@ -24,7 +24,10 @@ fn holding(master: &Master, role: &str) -> Holding {
         frameworks: Vec::new(),
     };
     for framework in master.frameworks.values() {
-        let own = |bag: &Resources| bag.filter(|r| r.allocation_info.role() == role).unallocated();
+        let own = |bag: &Resources| {
+            bag.filter(|r| r.allocation_info.role() == role)
+                .unallocated()
+        };
         holding.allocated.add(&own(&framework.used_total()));
         holding.offered.add(&own(&framework.offered_total()));
         if framework.roles.contains(role) {
@@ -32,7 +35,9 @@ fn holding(master: &Master, role: &str) -> Holding {
         }
     }
     for agent in master.agents.values() {
-        holding.reserved.add(&agent.total.filter(|r| reservation_role(r) == Some(role)));
+        holding
+            .reserved
+            .add(&agent.total.filter(|r| reservation_role(r) == Some(role)));
     }
     holding
 }

@@ -46,7 +46,11 @@ impl Samples {
             (name.to_string(), *last),
             (format!("{name}/count"), self.count as f64),
         ];
-        metrics.extend(spread.into_iter().map(|(part, value)| (format!("{name}/{part}"), value)));
+        metrics.extend(
+            spread
+                .into_iter()
+                .map(|(part, value)| (format!("{name}/{part}"), value)),
+        );
         metrics
     }
 }

@@ -19,23 +19,37 @@ pub(crate) fn labels(labels: &Labels) -> Value {
 
 /// The names of capabilities, or of any list of enum values.
 pub(crate) fn names<T: std::fmt::Debug>(values: impl IntoIterator<Item = T>) -> Value {
-    values.into_iter().map(|value| Value::from(format!("{value:?}"))).collect()
+    values
+        .into_iter()
+        .map(|value| Value::from(format!("{value:?}")))
+        .collect()
 }
 
 /// Resources as messages, for the `*_full` keys.
 pub(crate) fn full(resources: &Resources) -> Value {
-    resources.to_protos(Format::Endpoint).iter().map(proto).collect()
+    resources
+        .to_protos(Format::Endpoint)
+        .iter()
+        .map(proto)
+        .collect()
 }
 
 /// Every scalar's sum by name, with no others: `{"cpus":0.5}`.
 pub(crate) fn quantities(resources: &Resources) -> Value {
     let pairs = resources.scalar_names().into_iter();
-    Value::Object(pairs.map(|name| (name.to_string(), resources.scalar(name).into())).collect())
+    Value::Object(
+        pairs
+            .map(|name| (name.to_string(), resources.scalar(name).into()))
+            .collect(),
+    )
 }
 
 pub(crate) fn task(task: &Task) -> Value {
     let resources = Resources::from_protos(&task.resources).unwrap_or_default();
-    let role = resources.iter().next().map(|r| r.allocation_info.role().to_string());
+    let role = resources
+        .iter()
+        .next()
+        .map(|r| r.allocation_info.role().to_string());
     let mut object = Map::new();
     object.insert("id".into(), task.task_id.value().into());
     object.insert("name".into(), task.name().into());
@@ -45,13 +59,19 @@ pub(crate) fn task(task: &Task) -> Value {
     object.insert("state".into(), format!("{:?}", task.state()).into());
     object.insert("resources".into(), resources.unallocated().to_json());
     if !task.limits.is_empty() {
-        let limits = task.limits.iter().map(|(name, limit)| (name.clone(), limit.value().into()));
+        let limits = task
+            .limits
+            .iter()
+            .map(|(name, limit)| (name.clone(), limit.value().into()));
         object.insert("limits".into(), Value::Object(limits.collect()));
     }
     if let Some(role) = role {
         object.insert("role".into(), role.into());
     }
-    object.insert("statuses".into(), task.statuses.iter().map(status).collect());
+    object.insert(
+        "statuses".into(),
+        task.statuses.iter().map(status).collect(),
+    );
     if let Some(user) = &task.user {
         object.insert("user".into(), user.as_str().into());
     }
@@ -90,7 +110,10 @@ fn status(status: &TaskStatus) -> Value {
 
 pub(crate) fn executor(executor: &ExecutorInfo, agent: &AgentId) -> Value {
     let resources = Resources::from_protos(&executor.resources).unwrap_or_default();
-    let role = resources.iter().next().map(|r| r.allocation_info.role().to_string());
+    let role = resources
+        .iter()
+        .next()
+        .map(|r| r.allocation_info.role().to_string());
     let mut object = Map::new();
     object.insert("executor_id".into(), executor.executor_id.value().into());
     object.insert("name".into(), executor.name().into());

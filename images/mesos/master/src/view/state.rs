@@ -32,11 +32,20 @@ pub fn state(master: &Master, site: &Site, edition: Edition) -> Value {
     object.insert("id".into(), master.info.id().into());
     object.insert("pid".into(), master.info.pid().into());
     object.insert("hostname".into(), master.info.hostname().into());
-    object.insert("capabilities".into(), names(master.info.capabilities.iter().map(|c| c.type_())));
+    object.insert(
+        "capabilities".into(),
+        names(master.info.capabilities.iter().map(|c| c.type_())),
+    );
     let active = master.agents.values().filter(|a| a.is_active()).count();
     object.insert("activated_slaves".into(), (active as f64).into());
-    object.insert("deactivated_slaves".into(), ((master.agents.len() - active) as f64).into());
-    object.insert("unreachable_slaves".into(), (master.unreachable_agents.len() as f64).into());
+    object.insert(
+        "deactivated_slaves".into(),
+        ((master.agents.len() - active) as f64).into(),
+    );
+    object.insert(
+        "unreachable_slaves".into(),
+        (master.unreachable_agents.len() as f64).into(),
+    );
     if let Some(domain) = master.info.domain.as_ref() {
         object.insert("domain".into(), proto(domain));
     }
@@ -62,18 +71,28 @@ pub fn state(master: &Master, site: &Site, edition: Edition) -> Value {
         }
     }
     object.insert("flags".into(), Value::Object(flag_texts(site)));
-    let slaves = master.agents.values().map(|a| Value::Object(slave(a, Detail::Plain)));
+    let slaves = master
+        .agents
+        .values()
+        .map(|a| Value::Object(slave(a, Detail::Plain)));
     object.insert("slaves".into(), slaves.collect());
     object.insert("recovered_slaves".into(), json!([]));
     let running = master.frameworks.values().map(|f| framework(master, f));
     object.insert("frameworks".into(), running.collect());
-    let ended = master.completed_frameworks.iter().map(|f| framework(master, f));
+    let ended = master
+        .completed_frameworks
+        .iter()
+        .map(|f| framework(master, f));
     object.insert("completed_frameworks".into(), ended.collect());
     object.insert("orphan_tasks".into(), json!([]));
     object.insert("unregistered_frameworks".into(), json!([]));
     if edition == Edition::Old {
         let counts = super::stats::task_counts(master);
-        object.extend(counts.into_iter().map(|(name, count)| (name.to_string(), count.into())));
+        object.extend(
+            counts
+                .into_iter()
+                .map(|(name, count)| (name.to_string(), count.into())),
+        );
     }
     Value::Object(object)
 }
@@ -91,7 +110,9 @@ pub fn summary(master: &Master, site: &Site) -> Value {
         let mut agents = BTreeSet::new();
         for task in all() {
             let agent = AgentId::from(task.slave_id.get_or_default());
-            on.entry(agent.clone()).or_default().insert(framework.id.clone());
+            on.entry(agent.clone())
+                .or_default()
+                .insert(framework.id.clone());
             tasks_on.entry(agent.clone()).or_default().push(task);
             agents.insert(agent);
         }

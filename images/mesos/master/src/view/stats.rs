@@ -41,8 +41,14 @@ pub fn stats(master: &Master, metrics: &Metrics) -> Value {
     for (name, count) in task_counts(master) {
         set(name, count.into());
     }
-    set("valid_status_updates", master.counters.get("valid_status_updates").into());
-    set("invalid_status_updates", master.counters.get("invalid_status_updates").into());
+    set(
+        "valid_status_updates",
+        master.counters.get("valid_status_updates").into(),
+    );
+    set(
+        "invalid_status_updates",
+        master.counters.get("invalid_status_updates").into(),
+    );
     set("active_tasks_gauge", running.into());
     let mut names = BTreeSet::from(["cpus", "mem", "disk"]);
     let agents = || master.agents.values().filter(|a| a.is_active());
@@ -54,8 +60,15 @@ pub fn stats(master: &Master, metrics: &Metrics) -> Value {
         let used = sum(agents().map(|a| a.used_total().scalar(name)));
         set(&format!("{name}_total"), total.into());
         set(&format!("{name}_used"), used.into());
-        set(&format!("{name}_percent"), if total > 0.0 { used / total } else { 0.0 }.into());
+        set(
+            &format!("{name}_percent"),
+            if total > 0.0 { used / total } else { 0.0 }.into(),
+        );
     }
-    object.extend(metrics.iter().map(|(name, value)| (name.clone(), (*value).into())));
+    object.extend(
+        metrics
+            .iter()
+            .map(|(name, value)| (name.clone(), (*value).into())),
+    );
     Value::Object(object)
 }

@@ -36,28 +36,54 @@ impl TaskQuery {
 
 /// `/tasks`.
 pub fn tasks(master: &Master, query: &TaskQuery) -> Value {
-    let frameworks = master.frameworks.values().chain(&master.completed_frameworks);
+    let frameworks = master
+        .frameworks
+        .values()
+        .chain(&master.completed_frameworks);
     let mut found: Vec<&Task> = frameworks
-        .filter(|f| query.framework.as_deref().is_none_or(|id| f.id.as_str() == id))
+        .filter(|f| {
+            query
+                .framework
+                .as_deref()
+                .is_none_or(|id| f.id.as_str() == id)
+        })
         .flat_map(all_tasks)
-        .filter(|t| query.task.as_deref().is_none_or(|id| t.task_id.value() == id))
+        .filter(|t| {
+            query
+                .task
+                .as_deref()
+                .is_none_or(|id| t.task_id.value() == id)
+        })
         .collect();
     found.sort_by(|a, b| {
         let order = begun(a).total_cmp(&begun(b));
-        if query.ascending { order } else { order.reverse() }
+        if query.ascending {
+            order
+        } else {
+            order.reverse()
+        }
     });
-    let page: Vec<Value> =
-        found.into_iter().skip(query.offset).take(query.limit).map(task).collect();
+    let page: Vec<Value> = found
+        .into_iter()
+        .skip(query.offset)
+        .take(query.limit)
+        .map(task)
+        .collect();
     json!({ "tasks": page })
 }
 
 /// A framework's tasks: those that run, that cannot be reached, and that have ended.
 fn all_tasks(framework: &Framework) -> impl Iterator<Item = &Task> {
-    let reached = framework.tasks.values().chain(framework.unreachable.values());
+    let reached = framework
+        .tasks
+        .values()
+        .chain(framework.unreachable.values());
     reached.chain(&framework.completed)
 }
 
 /// The time of a task's first status; one that has none yet comes first.
 fn begun(task: &Task) -> f64 {
-    task.statuses.first().map_or(0.0, |status| status.timestamp())
+    task.statuses
+        .first()
+        .map_or(0.0, |status| status.timestamp())
 }

@@ -35,7 +35,12 @@ fn running(capabilities: &[Type], checkpoint: bool) -> Running {
     info.set_checkpoint(checkpoint);
     let (framework, stream) = world.framework(info);
     let offers = offer_ids(&world.effects(), stream);
-    world.launch(&framework, stream, &offers, vec![task("t", &agent, "cpus:1;mem:64")]);
+    world.launch(
+        &framework,
+        stream,
+        &offers,
+        vec![task("t", &agent, "cpus:1;mem:64")],
+    );
     world.update(&framework, &agent, "t", TaskState::TASK_RUNNING);
     world.effects();
     Running {
@@ -48,7 +53,10 @@ fn running(capabilities: &[Type], checkpoint: bool) -> Running {
 
 fn only_task(running: &Running) -> Task {
     let framework = &running.world.master.frameworks[&running.framework];
-    let mut tasks = framework.tasks.values().chain(framework.unreachable.values());
+    let mut tasks = framework
+        .tasks
+        .values()
+        .chain(framework.unreachable.values());
     tasks.next().cloned().expect("one task")
 }
 
@@ -85,7 +93,9 @@ fn a_silent_agents_tasks_are_lost_or_unreachable() {
         assert_eq!(got[0].message(), "health check timed out");
         assert!(!got[0].has_uuid(), "nobody is to acknowledge it");
         let failures = events(&effects, it.stream);
-        let failures = failures.iter().filter(|e| e.type_() == event::Type::FAILURE);
+        let failures = failures
+            .iter()
+            .filter(|e| e.type_() == event::Type::FAILURE);
         assert_eq!(failures.count(), 1);
         assert!(it.world.master.agents.is_empty());
         assert_eq!(it.world.master.unreachable_agents.len(), 1);
@@ -93,7 +103,8 @@ fn a_silent_agents_tasks_are_lost_or_unreachable() {
         let mut task = only_task(&it);
         task.set_state(TaskState::TASK_RUNNING);
         let info = it.world.master.frameworks[&it.framework].info.clone();
-        it.world.agent_returns(&it.agent, 1, ALL, vec![task], vec![info]);
+        it.world
+            .agent_returns(&it.agent, 1, ALL, vec![task], vec![info]);
         let effects = it.world.effects();
         let got = statuses(&effects, it.stream);
         assert_eq!(got[0].state(), TaskState::TASK_RUNNING);
@@ -141,7 +152,8 @@ fn a_broken_connection_ends_what_is_not_checkpointed() {
 fn tasks_that_a_returning_agent_does_not_know_are_named() {
     let mut it = running(&[], true);
     let info = it.world.master.frameworks[&it.framework].info.clone();
-    it.world.agent_returns(&it.agent, 1, ALL, Vec::new(), vec![info]);
+    it.world
+        .agent_returns(&it.agent, 1, ALL, Vec::new(), vec![info]);
     let answers = sent::<SlaveReregisteredMessage>(&it.world.effects());
     let missing = &answers[0].reconciliations[0];
     assert_eq!(missing.framework_id.value(), it.framework.as_str());
@@ -174,7 +186,8 @@ fn a_framework_that_ended_is_shut_down_on_agents_that_return() {
     let info = it.world.master.frameworks[&it.framework].info.clone();
     it.world.master.remove_framework(&it.framework);
     it.world.effects();
-    it.world.agent_returns(&it.agent, 1, ALL, vec![task], vec![info]);
+    it.world
+        .agent_returns(&it.agent, 1, ALL, vec![task], vec![info]);
     let effects = it.world.effects();
     assert_eq!(sent::<ShutdownFrameworkMessage>(&effects).len(), 1);
     assert!(it.world.master.agents[&it.agent].used.is_empty());
@@ -186,11 +199,18 @@ fn goodbye_ends_the_tasks() {
     let mut message = UnregisterSlaveMessage::new();
     message.slave_id = it.agent.field();
     it.world.master.unregister_agent(&agent_pid(9), &message);
-    assert_eq!(it.world.master.agents.len(), 1, "a stranger cannot say goodbye for it");
+    assert_eq!(
+        it.world.master.agents.len(),
+        1,
+        "a stranger cannot say goodbye for it"
+    );
     it.world.master.unregister_agent(&agent_pid(1), &message);
     let got = statuses(&it.world.effects(), it.stream);
     assert_eq!(got[0].state(), TaskState::TASK_LOST);
-    assert_eq!(got[0].message(), "Agent localhost removed: the agent unregistered");
+    assert_eq!(
+        got[0].message(),
+        "Agent localhost removed: the agent unregistered"
+    );
 }
 
 #[test]
@@ -203,5 +223,8 @@ fn an_agent_under_another_host_name_must_exit() {
     message.set_version("1.12.0".into());
     it.world.master.reregister_agent(&agent_pid(1), message);
     let told = sent::<ShutdownMessage>(&it.world.effects());
-    assert_eq!(told[0].message(), "Agent attempted to reregister with different IP / hostname");
+    assert_eq!(
+        told[0].message(),
+        "Agent attempted to reregister with different IP / hostname"
+    );
 }

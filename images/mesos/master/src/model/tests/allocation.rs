@@ -19,7 +19,12 @@ fn an_offer_follows_an_agent_or_a_framework_at_once() {
     let got = offers(&world.effects(), stream);
     assert_eq!(got.len(), 1);
     assert_eq!(got[0].url.path(), "/slave(1)");
-    assert!(got[0].resources.iter().all(|r| r.role() == "*" && r.allocation_info.is_none()));
+    assert!(
+        got[0]
+            .resources
+            .iter()
+            .all(|r| r.role() == "*" && r.allocation_info.is_none())
+    );
     assert!(got[0].allocation_info.is_none());
     world.agent(2, ALL);
     assert_eq!(offers(&world.effects(), stream).len(), 1);
@@ -29,8 +34,10 @@ fn an_offer_follows_an_agent_or_a_framework_at_once() {
 fn frameworks_see_resources_in_the_form_they_know() {
     let mut world = World::new(Config::default());
     world.agent(1, ALL);
-    let (_, stream) =
-        world.framework(framework_info("a", &[Type::MULTI_ROLE, Type::RESERVATION_REFINEMENT]));
+    let (_, stream) = world.framework(framework_info(
+        "a",
+        &[Type::MULTI_ROLE, Type::RESERVATION_REFINEMENT],
+    ));
     let got = offers(&world.effects(), stream);
     assert_eq!(got[0].allocation_info.role(), "*");
     for resource in &got[0].resources {
@@ -42,18 +49,35 @@ fn frameworks_see_resources_in_the_form_they_know() {
 #[test]
 fn what_was_refused_comes_back_when_its_time_is_over() {
     // Whatever is refused waits for the run of an interval.
-    let cases = [(0.0, 1), (0.2, 1), (5.0, 5), (-3.0, 5), (f64::NAN, 5), (60.0, 60)];
+    let cases = [
+        (0.0, 1),
+        (0.2, 1),
+        (5.0, 5),
+        (-3.0, 5),
+        (f64::NAN, 5),
+        (60.0, 60),
+    ];
     for (seconds, due) in cases {
         let mut world = World::new(Config::default());
         world.agent(1, ALL);
         let (id, stream) = world.framework(framework_info("a", &[]));
         let got = offer_ids(&world.effects(), stream);
         world.decline(&id, stream, &got, seconds);
-        assert!(offer_ids(&world.effects(), stream).is_empty(), "case `{seconds}`");
+        assert!(
+            offer_ids(&world.effects(), stream).is_empty(),
+            "case `{seconds}`"
+        );
         let before = Duration::from_secs(due) - Duration::from_millis(1);
-        assert!(offer_ids(&world.pass(before), stream).is_empty(), "case `{seconds}`: too soon");
+        assert!(
+            offer_ids(&world.pass(before), stream).is_empty(),
+            "case `{seconds}`: too soon"
+        );
         let after = world.pass(Duration::from_millis(2));
-        assert_eq!(offer_ids(&after, stream).len(), 1, "case `{seconds}`: never");
+        assert_eq!(
+            offer_ids(&after, stream).len(),
+            1,
+            "case `{seconds}`: never"
+        );
     }
 }
 
@@ -67,25 +91,40 @@ fn a_refusal_holds_for_less_and_not_for_more() {
     // The first framework leaves part of the agent to the second, and refuses the rest.
     world.launch(&id, stream, &got, vec![task("t", &agent, "cpus:1;mem:64")]);
     let effects = world.pass(Duration::from_millis(10));
-    assert!(offer_ids(&effects, stream).is_empty(), "the rest is filtered for it");
+    assert!(
+        offer_ids(&effects, stream).is_empty(),
+        "the rest is filtered for it"
+    );
     let got = offer_ids(&effects, other_stream);
     assert_eq!(got.len(), 1);
     world.decline(&other, other_stream, &got, 3600.0);
     // When the task ends there is more than was refused: both may want it.
-    world.update(&id, &agent, "t", mesos_proto::mesos::TaskState::TASK_FINISHED);
+    world.update(
+        &id,
+        &agent,
+        "t",
+        mesos_proto::mesos::TaskState::TASK_FINISHED,
+    );
     let effects = world.pass(Duration::from_millis(10));
-    assert_eq!(offer_ids(&effects, stream).len() + offer_ids(&effects, other_stream).len(), 1);
+    assert_eq!(
+        offer_ids(&effects, stream).len() + offer_ids(&effects, other_stream).len(),
+        1
+    );
 }
 
 #[test]
 fn suppressed_roles_get_no_offers_until_revived() {
     let mut world = World::new(Config::default());
     let (id, stream) = world.framework(framework_info("a", &[]));
-    world.call(&id, stream, call::Type::SUPPRESS, |_| ()).expect("allowed");
+    world
+        .call(&id, stream, call::Type::SUPPRESS, |_| ())
+        .expect("allowed");
     world.agent(1, ALL);
     assert!(offer_ids(&world.effects(), stream).is_empty());
     assert!(offer_ids(&world.pass(Duration::from_secs(5)), stream).is_empty());
-    world.call(&id, stream, call::Type::REVIVE, |_| ()).expect("allowed");
+    world
+        .call(&id, stream, call::Type::REVIVE, |_| ())
+        .expect("allowed");
     assert_eq!(offer_ids(&world.effects(), stream).len(), 1);
 }
 
@@ -97,7 +136,9 @@ fn reviving_forgets_refusals() {
     let got = offer_ids(&world.effects(), stream);
     world.decline(&id, stream, &got, 3600.0);
     assert!(offer_ids(&world.pass(Duration::from_secs(9)), stream).is_empty());
-    world.call(&id, stream, call::Type::REVIVE, |_| ()).expect("allowed");
+    world
+        .call(&id, stream, call::Type::REVIVE, |_| ())
+        .expect("allowed");
     assert_eq!(offer_ids(&world.effects(), stream).len(), 1);
 }
 
@@ -111,7 +152,13 @@ fn who_has_least_is_offered_first() {
     world.effects();
     world.agent(2, "cpus:4;mem:4096");
     let effects = world.effects();
-    assert_eq!((offer_ids(&effects, rich).len(), offer_ids(&effects, poor).len()), (0, 1));
+    assert_eq!(
+        (
+            offer_ids(&effects, rich).len(),
+            offer_ids(&effects, poor).len()
+        ),
+        (0, 1)
+    );
 }
 
 #[test]
@@ -167,7 +214,11 @@ fn crumbs_and_gpus_are_kept_back() {
         let mut world = World::new(Config::default());
         let (_, stream) = world.framework(framework_info("a", capabilities));
         world.agent(1, resources);
-        assert_eq!(offers(&world.effects(), stream).len(), want, "case `{resources}`");
+        assert_eq!(
+            offers(&world.effects(), stream).len(),
+            want,
+            "case `{resources}`"
+        );
     }
 }
 
@@ -202,14 +253,22 @@ fn the_rest_of_a_used_offer_is_offered_soon() {
             use mesos_proto::mesos::offer::{Operation, operation};
             let accept = call.accept.mut_or_insert_default();
             accept.offer_ids = got.iter().map(OfferId::proto).collect();
-            accept.filters.mut_or_insert_default().set_refuse_seconds(0.0);
+            accept
+                .filters
+                .mut_or_insert_default()
+                .set_refuse_seconds(0.0);
             let mut launch = Operation::new();
             launch.set_type(operation::Type::LAUNCH);
-            launch.launch.mut_or_insert_default().task_infos = vec![task("t", &agent, "cpus:1;mem:64")];
+            launch.launch.mut_or_insert_default().task_infos =
+                vec![task("t", &agent, "cpus:1;mem:64")];
             accept.operations.push(launch);
         })
         .expect("allowed");
     let got = offers(&world.pass(Duration::from_millis(10)), stream);
-    let cpus = got[0].resources.iter().find(|r| r.name() == "cpus").map(|r| r.scalar.value());
+    let cpus = got[0]
+        .resources
+        .iter()
+        .find(|r| r.name() == "cpus")
+        .map(|r| r.scalar.value());
     assert_eq!(cpus, Some(3.0));
 }

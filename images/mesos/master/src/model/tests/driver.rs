@@ -14,7 +14,9 @@ use super::world::{World, framework_info, sent, task};
 use crate::model::{Config, FrameworkId};
 
 fn driver(port: u16) -> Upid {
-    format!("scheduler-1@127.0.0.1:{port}").parse().expect("a pid")
+    format!("scheduler-1@127.0.0.1:{port}")
+        .parse()
+        .expect("a pid")
 }
 
 fn subscribe(world: &mut World, from: &Upid, id: Option<&FrameworkId>, force: bool) {
@@ -56,10 +58,17 @@ fn a_driver_is_served_in_its_own_messages() {
     launch.set_type(operation::Type::LAUNCH);
     launch.launch.mut_or_insert_default().task_infos = vec![task("t", &agent, "cpus:1")];
     let accept = call.accept.mut_or_insert_default();
-    accept.offer_ids = offers[0].offers.iter().filter_map(|o| o.id.as_ref().cloned()).collect();
+    accept.offer_ids = offers[0]
+        .offers
+        .iter()
+        .filter_map(|o| o.id.as_ref().cloned())
+        .collect();
     accept.operations.push(launch);
     world.master.driver_call(&driver(1), call);
-    assert_eq!(sent::<RunTaskMessage>(&world.effects())[0].pid(), "scheduler-1@127.0.0.1:1");
+    assert_eq!(
+        sent::<RunTaskMessage>(&world.effects())[0].pid(),
+        "scheduler-1@127.0.0.1:1"
+    );
     let uuid = world.update(&id, &agent, "t", TaskState::TASK_RUNNING);
     let updates = sent::<StatusUpdateMessage>(&world.effects());
     assert_eq!(updates[0].update.uuid(), uuid);
@@ -100,7 +109,10 @@ fn only_a_forced_driver_takes_over() {
     assert_eq!(errors[0].message(), "Framework failed over");
     subscribe(&mut world, &driver(2), Some(&id), true);
     let effects = world.effects();
-    assert_eq!(sent::<FrameworkErrorMessage>(&effects)[0].message(), "Framework failed over");
+    assert_eq!(
+        sent::<FrameworkErrorMessage>(&effects)[0].message(),
+        "Framework failed over"
+    );
     assert_eq!(sent::<FrameworkRegisteredMessage>(&effects).len(), 1);
     assert_eq!(world.master.frameworks[&id].pid(), Some(&driver(2)));
 }
@@ -118,5 +130,8 @@ fn a_registration_of_the_old_kind_must_not_name_an_id() {
     info.id = MessageField::none();
     message.framework = MessageField::some(info);
     world.master.register_framework(&driver(1), message);
-    assert_eq!(sent::<FrameworkRegisteredMessage>(&world.effects()).len(), 1);
+    assert_eq!(
+        sent::<FrameworkRegisteredMessage>(&world.effects()).len(),
+        1
+    );
 }

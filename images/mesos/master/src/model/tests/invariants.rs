@@ -28,7 +28,12 @@ fn counted(master: &Master, framework: &FrameworkId, agent: &AgentId) -> Resourc
             used.add(&bag(&task.resources));
         }
     }
-    for executor in master.agents[agent].executors.get(framework).into_iter().flat_map(|e| e.values()) {
+    for executor in master.agents[agent]
+        .executors
+        .get(framework)
+        .into_iter()
+        .flat_map(|e| e.values())
+    {
         used.add(&bag(&executor.resources));
     }
     used
@@ -38,17 +43,33 @@ fn counted(master: &Master, framework: &FrameworkId, agent: &AgentId) -> Resourc
 pub(super) fn check(master: &Master) {
     for (id, agent) in &master.agents {
         let offers = || master.offers.values().filter(|offer| offer.agent == *id);
-        assert_same("offered", &agent.offered, &sum(offers().map(|offer| &offer.resources)));
+        assert_same(
+            "offered",
+            &agent.offered,
+            &sum(offers().map(|offer| &offer.resources)),
+        );
         let ids: BTreeSet<_> = offers().map(|offer| offer.id.clone()).collect();
         assert_eq!(agent.offers, ids, "the offers of agent {id}");
         let mut given = agent.used_total().unallocated();
         given.add(&agent.offered.unallocated());
-        assert!(agent.total.contains(&given), "agent {id} gives {given} of {}", agent.total);
+        assert!(
+            agent.total.contains(&given),
+            "agent {id} gives {given} of {}",
+            agent.total
+        );
         let mut all = given;
         all.add(&agent.available());
         assert_same("the agent's total", &agent.total, &all);
-        for framework in agent.used.keys().chain(agent.tasks.keys()).chain(agent.executors.keys()) {
-            assert!(master.frameworks.contains_key(framework), "agent {id} knows ended {framework}");
+        for framework in agent
+            .used
+            .keys()
+            .chain(agent.tasks.keys())
+            .chain(agent.executors.keys())
+        {
+            assert!(
+                master.frameworks.contains_key(framework),
+                "agent {id} knows ended {framework}"
+            );
         }
         for framework in master.frameworks.keys() {
             let used = agent.used.get(framework).cloned().unwrap_or_default();
@@ -61,27 +82,65 @@ pub(super) fn check(master: &Master) {
         }
     }
     for (id, framework) in &master.frameworks {
-        let offers = || master.offers.values().filter(|offer| offer.framework == *id);
-        assert!(framework.used.keys().chain(framework.offered.keys()).all(|a| master.agents.contains_key(a)));
+        let offers = || {
+            master
+                .offers
+                .values()
+                .filter(|offer| offer.framework == *id)
+        };
+        assert!(
+            framework
+                .used
+                .keys()
+                .chain(framework.offered.keys())
+                .all(|a| master.agents.contains_key(a))
+        );
         for agent in master.agents.values() {
             let theirs = agent.used.get(id).cloned().unwrap_or_default();
             let ours = framework.used.get(&agent.id).cloned().unwrap_or_default();
             assert_same("the framework's used", &ours, &theirs);
-            let theirs = sum(offers().filter(|o| o.agent == agent.id).map(|o| &o.resources));
-            let ours = framework.offered.get(&agent.id).cloned().unwrap_or_default();
+            let theirs = sum(offers()
+                .filter(|o| o.agent == agent.id)
+                .map(|o| &o.resources));
+            let ours = framework
+                .offered
+                .get(&agent.id)
+                .cloned()
+                .unwrap_or_default();
             assert_same("the framework's offered", &ours, &theirs);
         }
-        assert_eq!(framework.offers, offers().map(|offer| offer.id.clone()).collect());
+        assert_eq!(
+            framework.offers,
+            offers().map(|offer| offer.id.clone()).collect()
+        );
         for (task, record) in &framework.tasks {
             let agent = AgentId::from(record.slave_id.get_or_default());
             let agent = master.agents.get(&agent);
             let agent = agent.unwrap_or_else(|| panic!("task {task} is on a lost agent"));
-            assert!(agent.tasks.get(id).is_some_and(|tasks| tasks.contains(task)));
-            assert!(!framework.unreachable.contains_key(task), "task {task} is in two places");
+            assert!(
+                agent
+                    .tasks
+                    .get(id)
+                    .is_some_and(|tasks| tasks.contains(task))
+            );
+            assert!(
+                !framework.unreachable.contains_key(task),
+                "task {task} is in two places"
+            );
         }
     }
     for offer in master.offers.values() {
-        assert!(master.agents.get(&offer.agent).is_some_and(|agent| agent.is_active()));
-        assert!(master.frameworks.get(&offer.framework).is_some_and(|f| f.active));
+        assert!(
+            master
+                .agents
+                .get(&offer.agent)
+                .is_some_and(|agent| agent.is_active())
+        );
+        assert!(
+            master
+                .frameworks
+                .get(&offer.framework)
+                .is_some_and(|f| f.active)
+        );
     }
 }

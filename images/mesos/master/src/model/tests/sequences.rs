@@ -19,19 +19,47 @@ enum Happening {
     AgentRegisters(u16),
     AgentExits(usize),
     AgentReturns(usize),
-    FrameworkSubscribes { aware: bool, patient: bool, checkpoints: bool },
+    FrameworkSubscribes {
+        aware: bool,
+        patient: bool,
+        checkpoints: bool,
+    },
     FrameworkReturns(usize),
     StreamCloses(usize),
     Teardown(usize),
-    Launch { framework: usize, offer: usize, cpus: u8, count: u8 },
-    LaunchStale { framework: usize, offer: u64 },
-    Decline { framework: usize, offer: usize, seconds: u8 },
+    Launch {
+        framework: usize,
+        offer: usize,
+        cpus: u8,
+        count: u8,
+    },
+    LaunchStale {
+        framework: usize,
+        offer: u64,
+    },
+    Decline {
+        framework: usize,
+        offer: usize,
+        seconds: u8,
+    },
     Suppress(usize),
     Revive(usize),
-    Kill { framework: usize, task: usize },
-    Update { framework: usize, task: usize, state: u8, acknowledge: bool },
-    Pass { millis: u32 },
-    Silence { seconds: u8 },
+    Kill {
+        framework: usize,
+        task: usize,
+    },
+    Update {
+        framework: usize,
+        task: usize,
+        state: u8,
+        acknowledge: bool,
+    },
+    Pass {
+        millis: u32,
+    },
+    Silence {
+        seconds: u8,
+    },
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
@@ -76,7 +104,8 @@ impl Story {
             .iter()
             .filter(|(_, stream)| self.world.master.frameworks_by_stream.contains_key(stream))
             .collect();
-        live.get(pick % live.len().max(1)).map(|pair| (*pair).clone())
+        live.get(pick % live.len().max(1))
+            .map(|pair| (*pair).clone())
     }
 
     fn offer(&self, id: &FrameworkId, pick: usize) -> Option<OfferId> {
@@ -102,11 +131,16 @@ impl Story {
                 }
             }
             Happening::AgentReturns(pick) => {
-                let Some((id, port)) = self.ports.get(pick % self.ports.len().max(1)).cloned() else {
+                let Some((id, port)) = self.ports.get(pick % self.ports.len().max(1)).cloned()
+                else {
                     return;
                 };
-                let frameworks: Vec<FrameworkInfo> =
-                    world.master.frameworks.values().map(|f| f.info.clone()).collect();
+                let frameworks: Vec<FrameworkInfo> = world
+                    .master
+                    .frameworks
+                    .values()
+                    .map(|f| f.info.clone())
+                    .collect();
                 let tasks: Vec<Task> = world
                     .master
                     .frameworks
@@ -123,8 +157,16 @@ impl Story {
                     .collect();
                 world.agent_returns(&id, port, RESOURCES, tasks, frameworks);
             }
-            Happening::FrameworkSubscribes { aware, patient, checkpoints } => {
-                let capabilities = if aware { &[Type::PARTITION_AWARE][..] } else { &[Type::MULTI_ROLE] };
+            Happening::FrameworkSubscribes {
+                aware,
+                patient,
+                checkpoints,
+            } => {
+                let capabilities = if aware {
+                    &[Type::PARTITION_AWARE][..]
+                } else {
+                    &[Type::MULTI_ROLE]
+                };
                 let mut info = framework_info("story", capabilities);
                 info.set_failover_timeout(if patient { 60.0 } else { 0.0 });
                 info.set_checkpoint(checkpoints);
@@ -145,56 +187,100 @@ impl Story {
             }
             Happening::Teardown(pick) => {
                 if let Some((id, stream)) = self.framework(pick) {
-                    self.world.call(&id, stream, call::Type::TEARDOWN, |_| ()).expect("allowed");
+                    self.world
+                        .call(&id, stream, call::Type::TEARDOWN, |_| ())
+                        .expect("allowed");
                 }
             }
-            Happening::Launch { framework, offer, cpus, count } => {
-                let Some((id, stream)) = self.framework(framework) else { return };
-                let Some(offer_id) = self.offer(&id, offer) else { return };
+            Happening::Launch {
+                framework,
+                offer,
+                cpus,
+                count,
+            } => {
+                let Some((id, stream)) = self.framework(framework) else {
+                    return;
+                };
+                let Some(offer_id) = self.offer(&id, offer) else {
+                    return;
+                };
                 let agent = self.world.master.offers[&offer_id].agent.clone();
                 let tasks = (0..count)
                     .map(|_| {
                         self.tasks += 1;
                         let cpus = f64::from(cpus) / 10.0;
-                        task(&format!("t{}", self.tasks), &agent, &format!("cpus:{cpus};mem:64"))
+                        task(
+                            &format!("t{}", self.tasks),
+                            &agent,
+                            &format!("cpus:{cpus};mem:64"),
+                        )
                     })
                     .collect();
                 self.world.launch(&id, stream, &[offer_id], tasks);
             }
             Happening::LaunchStale { framework, offer } => {
-                let Some((id, stream)) = self.framework(framework) else { return };
+                let Some((id, stream)) = self.framework(framework) else {
+                    return;
+                };
                 let stale = OfferId::new(format!("m-O{offer}"));
                 let agent = AgentId::new("m-S0");
                 let tasks = vec![task("stale", &agent, "cpus:1")];
-                self.world.launch(&id, stream, &[stale.clone(), stale], tasks);
+                self.world
+                    .launch(&id, stream, &[stale.clone(), stale], tasks);
             }
-            Happening::Decline { framework, offer, seconds } => {
-                let Some((id, stream)) = self.framework(framework) else { return };
-                let Some(offer) = self.offer(&id, offer) else { return };
-                self.world.decline(&id, stream, &[offer.clone(), offer], f64::from(seconds));
+            Happening::Decline {
+                framework,
+                offer,
+                seconds,
+            } => {
+                let Some((id, stream)) = self.framework(framework) else {
+                    return;
+                };
+                let Some(offer) = self.offer(&id, offer) else {
+                    return;
+                };
+                self.world
+                    .decline(&id, stream, &[offer.clone(), offer], f64::from(seconds));
             }
             Happening::Suppress(pick) => {
                 if let Some((id, stream)) = self.framework(pick) {
-                    self.world.call(&id, stream, call::Type::SUPPRESS, |_| ()).expect("allowed");
+                    self.world
+                        .call(&id, stream, call::Type::SUPPRESS, |_| ())
+                        .expect("allowed");
                 }
             }
             Happening::Revive(pick) => {
                 if let Some((id, stream)) = self.framework(pick) {
-                    self.world.call(&id, stream, call::Type::REVIVE, |_| ()).expect("allowed");
+                    self.world
+                        .call(&id, stream, call::Type::REVIVE, |_| ())
+                        .expect("allowed");
                 }
             }
             Happening::Kill { framework, task } => {
-                let Some((id, stream)) = self.framework(framework) else { return };
-                let Some(task) = self.task(&id, task) else { return };
+                let Some((id, stream)) = self.framework(framework) else {
+                    return;
+                };
+                let Some(task) = self.task(&id, task) else {
+                    return;
+                };
                 self.world
                     .call(&id, stream, call::Type::KILL, |call| {
                         call.kill.mut_or_insert_default().task_id = task.task_id.clone();
                     })
                     .expect("allowed");
             }
-            Happening::Update { framework, task, state, acknowledge } => {
-                let Some((id, stream)) = self.framework(framework) else { return };
-                let Some(task) = self.task(&id, task) else { return };
+            Happening::Update {
+                framework,
+                task,
+                state,
+                acknowledge,
+            } => {
+                let Some((id, stream)) = self.framework(framework) else {
+                    return;
+                };
+                let Some(task) = self.task(&id, task) else {
+                    return;
+                };
                 let states = [
                     TaskState::TASK_STARTING,
                     TaskState::TASK_RUNNING,

@@ -38,7 +38,8 @@ fn set(capabilities: &[Type]) -> Set {
 impl Set {
     fn launch(&mut self, tasks: Vec<TaskInfo>) {
         let offers = std::mem::take(&mut self.offers);
-        self.world.launch(&self.framework, self.stream, &offers, tasks);
+        self.world
+            .launch(&self.framework, self.stream, &offers, tasks);
     }
 }
 
@@ -53,26 +54,47 @@ fn a_task_goes_its_way() {
     assert_eq!(run[0].pid(), "@0.0.0.0:0");
     assert!(run[0].launch_executor());
     assert_eq!(run[0].resource_version_uuids.len(), 1);
-    assert!(run[0].task.resources.iter().all(|r| r.allocation_info.role() == "*"));
+    assert!(
+        run[0]
+            .task
+            .resources
+            .iter()
+            .all(|r| r.allocation_info.role() == "*")
+    );
     for state in [TaskState::TASK_STARTING, TaskState::TASK_RUNNING] {
         let uuid = it.world.update(&it.framework, &agent, "t", state);
         let got = statuses(&it.world.effects(), it.stream);
         assert_eq!((got[0].state(), got[0].uuid()), (state, uuid.as_slice()));
-        it.world.acknowledge(&it.framework, it.stream, &agent, "t", uuid.clone());
+        it.world
+            .acknowledge(&it.framework, it.stream, &agent, "t", uuid.clone());
         let acks = sent::<StatusUpdateAcknowledgementMessage>(&it.world.effects());
         assert_eq!(acks[0].uuid(), uuid);
     }
-    let uuid = it.world.update(&it.framework, &agent, "t", TaskState::TASK_FINISHED);
+    let uuid = it
+        .world
+        .update(&it.framework, &agent, "t", TaskState::TASK_FINISHED);
     let record = &it.world.master.frameworks[&it.framework];
-    assert!(record.used.is_empty(), "the end frees resources, before it is acknowledged");
+    assert!(
+        record.used.is_empty(),
+        "the end frees resources, before it is acknowledged"
+    );
     assert_eq!(record.tasks.len(), 1);
-    it.world.acknowledge(&it.framework, it.stream, &agent, "t", uuid);
+    it.world
+        .acknowledge(&it.framework, it.stream, &agent, "t", uuid);
     let record = &it.world.master.frameworks[&it.framework];
     assert_eq!((record.tasks.len(), record.completed.len()), (0, 1));
-    let states: Vec<TaskState> = record.completed[0].statuses.iter().map(|s| s.state()).collect();
+    let states: Vec<TaskState> = record.completed[0]
+        .statuses
+        .iter()
+        .map(|s| s.state())
+        .collect();
     assert_eq!(
         states,
-        [TaskState::TASK_STARTING, TaskState::TASK_RUNNING, TaskState::TASK_FINISHED]
+        [
+            TaskState::TASK_STARTING,
+            TaskState::TASK_RUNNING,
+            TaskState::TASK_FINISHED
+        ]
     );
     assert_eq!(it.world.master.counters.get("tasks_finished"), 1);
 }
@@ -83,25 +105,66 @@ fn the_end_is_counted_once_however_often_it_is_told() {
     let agent = it.agent.clone();
     it.launch(vec![task("t", &agent, "cpus:1")]);
     for _ in 0..3 {
-        it.world.update(&it.framework, &agent, "t", TaskState::TASK_FAILED);
+        it.world
+            .update(&it.framework, &agent, "t", TaskState::TASK_FAILED);
     }
     assert_eq!(it.world.master.counters.get("tasks_failed"), 1);
-    assert_eq!(statuses(&it.world.effects(), it.stream).len(), 3, "each is passed on");
+    assert_eq!(
+        statuses(&it.world.effects(), it.stream).len(),
+        3,
+        "each is passed on"
+    );
 }
 
 #[test]
 fn invalid_tasks_are_refused_in_mesos_words() {
     type Change = fn(&mut TaskInfo);
     let cases: [(Change, &str); 9] = [
-        (|t| t.task_id.mut_or_insert_default().set_value("a/b".into()), "Task ID 'a/b' is invalid: 'a/b' contains invalid characters"),
+        (
+            |t| t.task_id.mut_or_insert_default().set_value("a/b".into()),
+            "Task ID 'a/b' is invalid: 'a/b' contains invalid characters",
+        ),
         (|t| t.resources.clear(), "Task uses no resources"),
-        (|t| t.slave_id.mut_or_insert_default().set_value("x".into()), "Task uses invalid agent x while agent m-S0 is expected"),
-        (|t| t.command = Default::default(), "Task should have at least one (but not both) of CommandInfo or ExecutorInfo present"),
-        (|t| t.kill_policy.mut_or_insert_default().grace_period.mut_or_insert_default().set_nanoseconds(-1), "Task's 'kill_policy.grace_period' must be non-negative"),
-        (|t| t.max_completion_time.mut_or_insert_default().set_nanoseconds(-1), "Task's 'max_completion_time' must be non-negative"),
-        (|t| t.command.mut_or_insert_default().clear_value(), "'CommandInfo.value' must be set when 'CommandInfo.shell' is true"),
-        (|t| t.resources[0].scalar.mut_or_insert_default().set_value(9.0), "Total resources cpus(allocated: *):9 required by task and its executor is more than available"),
-        (|t| { t.limits.insert("disk".into(), Default::default()); }, "Resource limits for 'disk' are not supported"),
+        (
+            |t| t.slave_id.mut_or_insert_default().set_value("x".into()),
+            "Task uses invalid agent x while agent m-S0 is expected",
+        ),
+        (
+            |t| t.command = Default::default(),
+            "Task should have at least one (but not both) of CommandInfo or ExecutorInfo present",
+        ),
+        (
+            |t| {
+                t.kill_policy
+                    .mut_or_insert_default()
+                    .grace_period
+                    .mut_or_insert_default()
+                    .set_nanoseconds(-1)
+            },
+            "Task's 'kill_policy.grace_period' must be non-negative",
+        ),
+        (
+            |t| {
+                t.max_completion_time
+                    .mut_or_insert_default()
+                    .set_nanoseconds(-1)
+            },
+            "Task's 'max_completion_time' must be non-negative",
+        ),
+        (
+            |t| t.command.mut_or_insert_default().clear_value(),
+            "'CommandInfo.value' must be set when 'CommandInfo.shell' is true",
+        ),
+        (
+            |t| t.resources[0].scalar.mut_or_insert_default().set_value(9.0),
+            "Total resources cpus(allocated: *):9 required by task and its executor is more than available",
+        ),
+        (
+            |t| {
+                t.limits.insert("disk".into(), Default::default());
+            },
+            "Resource limits for 'disk' are not supported",
+        ),
     ];
     for (change, want) in cases {
         let mut it = set(&[]);
@@ -114,7 +177,11 @@ fn invalid_tasks_are_refused_in_mesos_words() {
         assert_eq!(got[0].state(), TaskState::TASK_ERROR);
         assert_eq!(got[0].reason(), Reason::REASON_TASK_INVALID);
         assert_eq!(got[0].source(), Source::SOURCE_MASTER);
-        assert!(got[0].message().starts_with(want), "`{}` is not `{want}`", got[0].message());
+        assert!(
+            got[0].message().starts_with(want),
+            "`{}` is not `{want}`",
+            got[0].message()
+        );
         assert!(it.world.master.frameworks[&it.framework].used.is_empty());
     }
 }
@@ -123,10 +190,16 @@ fn invalid_tasks_are_refused_in_mesos_words() {
 fn an_id_is_used_once() {
     let mut it = set(&[]);
     let agent = it.agent.clone();
-    it.launch(vec![task("t", &agent, "cpus:1"), task("t", &agent, "cpus:1")]);
+    it.launch(vec![
+        task("t", &agent, "cpus:1"),
+        task("t", &agent, "cpus:1"),
+    ]);
     let effects = it.world.effects();
     assert_eq!(sent::<RunTaskMessage>(&effects).len(), 1);
-    assert_eq!(statuses(&effects, it.stream)[0].message(), "Task has duplicate ID: t");
+    assert_eq!(
+        statuses(&effects, it.stream)[0].message(),
+        "Task has duplicate ID: t"
+    );
 }
 
 #[test]
@@ -137,9 +210,18 @@ fn invalid_offers_drop_the_tasks() {
     ] {
         type Change = fn(&mut Vec<OfferId>);
         let cases: [(Change, &str); 3] = [
-            (|o| o.clear(), "Task launched with invalid offers: No offers specified"),
-            (|o| o.push(o[0].clone()), "Task launched with invalid offers: Duplicate offer m-O0 in offer list"),
-            (|o| o.push(OfferId::new("m-O99")), "Task launched with invalid offers: Offer m-O99 is no longer valid"),
+            (
+                |o| o.clear(),
+                "Task launched with invalid offers: No offers specified",
+            ),
+            (
+                |o| o.push(o[0].clone()),
+                "Task launched with invalid offers: Duplicate offer m-O0 in offer list",
+            ),
+            (
+                |o| o.push(OfferId::new("m-O99")),
+                "Task launched with invalid offers: Offer m-O99 is no longer valid",
+            ),
         ];
         for (change, text) in cases {
             let mut it = set(capabilities);
@@ -181,13 +263,18 @@ fn kill_goes_to_the_agent_or_is_answered() {
 #[test]
 fn reconciliation_says_what_is_known() {
     for (capabilities, gone, unknown) in [
-        (&[Type::PARTITION_AWARE][..], TaskState::TASK_GONE, TaskState::TASK_UNKNOWN),
+        (
+            &[Type::PARTITION_AWARE][..],
+            TaskState::TASK_GONE,
+            TaskState::TASK_UNKNOWN,
+        ),
         (&[], TaskState::TASK_LOST, TaskState::TASK_LOST),
     ] {
         let mut it = set(capabilities);
         let agent = it.agent.clone();
         it.launch(vec![task("t", &agent, "cpus:1")]);
-        it.world.update(&it.framework, &agent, "t", TaskState::TASK_RUNNING);
+        it.world
+            .update(&it.framework, &agent, "t", TaskState::TASK_RUNNING);
         it.world.effects();
         let (id, stream) = (it.framework.clone(), it.stream);
         let mut ask = |tasks: &[(&str, Option<&str>)]| {
@@ -196,7 +283,10 @@ fn reconciliation_says_what_is_known() {
                     let reconcile = call.reconcile.mut_or_insert_default();
                     for (task, agent) in tasks {
                         let mut wanted = call::reconcile::Task::new();
-                        wanted.task_id.mut_or_insert_default().set_value(task.to_string());
+                        wanted
+                            .task_id
+                            .mut_or_insert_default()
+                            .set_value(task.to_string());
                         wanted.slave_id = agent.map(|agent| AgentId::new(agent).proto()).into();
                         reconcile.tasks.push(wanted);
                     }
@@ -204,17 +294,36 @@ fn reconciliation_says_what_is_known() {
                 .expect("allowed");
             let got = statuses(&it.world.effects(), stream);
             got.iter()
-                .map(|s| (s.state(), s.message().to_string(), s.slave_id.value().to_string()))
+                .map(|s| {
+                    (
+                        s.state(),
+                        s.message().to_string(),
+                        s.slave_id.value().to_string(),
+                    )
+                })
                 .collect::<Vec<_>>()
         };
         let text = |t: &str| format!("Reconciliation: {t}");
-        let own = (TaskState::TASK_RUNNING, text("Latest task state"), "m-S0".to_string());
-        assert_eq!(ask(&[]), [own.clone()]);
+        let own = (
+            TaskState::TASK_RUNNING,
+            text("Latest task state"),
+            "m-S0".to_string(),
+        );
+        assert_eq!(ask(&[]), vec![own.clone()]);
         assert_eq!(
-            ask(&[("t", None), ("x", Some("m-S0")), ("y", Some("m-S7")), ("z", None)]),
+            ask(&[
+                ("t", None),
+                ("x", Some("m-S0")),
+                ("y", Some("m-S7")),
+                ("z", None)
+            ]),
             [
                 own,
-                (gone, text("Task is unknown to the agent"), "m-S0".to_string()),
+                (
+                    gone,
+                    text("Task is unknown to the agent"),
+                    "m-S0".to_string()
+                ),
                 (unknown, text("Task is unknown"), "m-S7".to_string()),
                 (unknown, text("Task is unknown"), String::new()),
             ]
@@ -234,7 +343,10 @@ fn a_framework_ends_at_once_or_after_its_timeout() {
         world.master.stream_closed(stream);
         let effects = world.effects();
         assert_eq!(world.master.frameworks.is_empty(), ends);
-        assert_eq!(sent::<ShutdownFrameworkMessage>(&effects).len(), usize::from(ends));
+        assert_eq!(
+            sent::<ShutdownFrameworkMessage>(&effects).len(),
+            usize::from(ends)
+        );
         assert!(world.master.offers.is_empty());
         if !ends {
             let effects = world.pass(Duration::from_secs(31));
@@ -281,7 +393,9 @@ fn streams_are_given_a_heartbeat() {
     let mut it = set(&[]);
     let beats = |effects: &[crate::model::Effect], stream| {
         let all = events(effects, stream);
-        all.iter().filter(|e| e.type_() == event::Type::HEARTBEAT).count()
+        all.iter()
+            .filter(|e| e.type_() == event::Type::HEARTBEAT)
+            .count()
     };
     let stream = it.stream;
     assert_eq!(beats(&it.world.pass(Duration::from_secs(46)), stream), 3);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use mesos_proto::mesos::framework_info::{Capability, capability::Type};
+use mesos_proto::mesos::offer::{Operation, operation};
 use mesos_proto::mesos::slave_info;
 use mesos_proto::mesos::{
     FrameworkInfo, MasterInfo, SlaveInfo, Task, TaskInfo, TaskState, TaskStatus, UUID,
@@ -10,7 +11,6 @@ use mesos_proto::mesos::{
 use mesos_proto::messages::{
     RegisterSlaveMessage, ReregisterSlaveMessage, StatusUpdate, StatusUpdateMessage,
 };
-use mesos_proto::mesos::offer::{Operation, operation};
 use mesos_proto::scheduler::{Call, Event, call, event};
 use mesos_wire::pid::Upid;
 use mesos_wire::resources::{Format, parse};
@@ -79,11 +79,22 @@ impl World {
             ..Default::default()
         };
         self.master.register_agent(&agent_pid(port), message);
-        self.master.agents_by_pid.get(&agent_pid(port)).cloned().expect("it is registered")
+        self.master
+            .agents_by_pid
+            .get(&agent_pid(port))
+            .cloned()
+            .expect("it is registered")
     }
 
     /// The agent comes back, with the tasks and frameworks that it is given.
-    pub(crate) fn agent_returns(&mut self, id: &AgentId, port: u16, resources: &str, tasks: Vec<Task>, frameworks: Vec<FrameworkInfo>) {
+    pub(crate) fn agent_returns(
+        &mut self,
+        id: &AgentId,
+        port: u16,
+        resources: &str,
+        tasks: Vec<Task>,
+        frameworks: Vec<FrameworkInfo>,
+    ) {
         let mut slave = slave_info(resources);
         slave.id = id.field();
         let message = ReregisterSlaveMessage {
@@ -107,7 +118,13 @@ impl World {
         (id.expect("it is subscribed"), stream)
     }
 
-    pub(crate) fn call(&mut self, id: &FrameworkId, stream: StreamId, kind: call::Type, fill: impl FnOnce(&mut Call)) -> Result<(), CallError> {
+    pub(crate) fn call(
+        &mut self,
+        id: &FrameworkId,
+        stream: StreamId,
+        kind: call::Type,
+        fill: impl FnOnce(&mut Call),
+    ) -> Result<(), CallError> {
         let mut call = Call::new();
         call.framework_id = id.field();
         call.set_type(kind);
@@ -116,16 +133,31 @@ impl World {
         self.master.call(Caller::Http(Some(&stream)), call)
     }
 
-    pub(crate) fn decline(&mut self, id: &FrameworkId, stream: StreamId, offers: &[OfferId], seconds: f64) {
+    pub(crate) fn decline(
+        &mut self,
+        id: &FrameworkId,
+        stream: StreamId,
+        offers: &[OfferId],
+        seconds: f64,
+    ) {
         self.call(id, stream, call::Type::DECLINE, |call| {
             let decline = call.decline.mut_or_insert_default();
             decline.offer_ids = offers.iter().map(OfferId::proto).collect();
-            decline.filters.mut_or_insert_default().set_refuse_seconds(seconds);
+            decline
+                .filters
+                .mut_or_insert_default()
+                .set_refuse_seconds(seconds);
         })
         .expect("declining is allowed");
     }
 
-    pub(crate) fn launch(&mut self, id: &FrameworkId, stream: StreamId, offers: &[OfferId], tasks: Vec<TaskInfo>) {
+    pub(crate) fn launch(
+        &mut self,
+        id: &FrameworkId,
+        stream: StreamId,
+        offers: &[OfferId],
+        tasks: Vec<TaskInfo>,
+    ) {
         self.call(id, stream, call::Type::ACCEPT, |call| {
             let accept = call.accept.mut_or_insert_default();
             accept.offer_ids = offers.iter().map(OfferId::proto).collect();
@@ -138,11 +170,20 @@ impl World {
     }
 
     /// The agent's word on a task; the uuid that comes with it.
-    pub(crate) fn update(&mut self, id: &FrameworkId, agent: &AgentId, task: &str, state: TaskState) -> Vec<u8> {
+    pub(crate) fn update(
+        &mut self,
+        id: &FrameworkId,
+        agent: &AgentId,
+        task: &str,
+        state: TaskState,
+    ) -> Vec<u8> {
         self.uuids += 1;
         let uuid = self.uuids.to_be_bytes().to_vec();
         let mut status = TaskStatus::new();
-        status.task_id.mut_or_insert_default().set_value(task.into());
+        status
+            .task_id
+            .mut_or_insert_default()
+            .set_value(task.into());
         status.set_state(state);
         status.slave_id = agent.field();
         status.set_uuid(uuid.clone());
@@ -163,11 +204,21 @@ impl World {
         uuid
     }
 
-    pub(crate) fn acknowledge(&mut self, id: &FrameworkId, stream: StreamId, agent: &AgentId, task: &str, uuid: Vec<u8>) {
+    pub(crate) fn acknowledge(
+        &mut self,
+        id: &FrameworkId,
+        stream: StreamId,
+        agent: &AgentId,
+        task: &str,
+        uuid: Vec<u8>,
+    ) {
         self.call(id, stream, call::Type::ACKNOWLEDGE, |call| {
             let acknowledge = call.acknowledge.mut_or_insert_default();
             acknowledge.slave_id = agent.field();
-            acknowledge.task_id.mut_or_insert_default().set_value(task.into());
+            acknowledge
+                .task_id
+                .mut_or_insert_default()
+                .set_value(task.into());
             acknowledge.set_uuid(uuid);
         })
         .expect("acknowledging is allowed");
@@ -183,7 +234,9 @@ fn slave_info(resources: &str) -> SlaveInfo {
     info.set_hostname("localhost".into());
     info.set_port(5051);
     info.set_checkpoint(true);
-    info.resources = parse(resources, "*").expect(resources).to_protos(Format::Pre);
+    info.resources = parse(resources, "*")
+        .expect(resources)
+        .to_protos(Format::Pre);
     info.attributes = mesos_wire::attributes::parse("rack:a;level:3").expect("attributes");
     info
 }
@@ -228,8 +281,12 @@ pub(crate) fn task(id: &str, agent: &AgentId, resources: &str) -> TaskInfo {
     task.set_name(id.into());
     task.task_id.mut_or_insert_default().set_value(id.into());
     task.slave_id = agent.field();
-    task.resources = parse(resources, "*").expect(resources).to_protos(Format::Pre);
-    task.command.mut_or_insert_default().set_value("true".into());
+    task.resources = parse(resources, "*")
+        .expect(resources)
+        .to_protos(Format::Pre);
+    task.command
+        .mut_or_insert_default()
+        .set_value("true".into());
     task
 }
 
@@ -254,7 +311,10 @@ pub(crate) fn offers(effects: &[Effect], to: StreamId) -> Vec<mesos_proto::mesos
 }
 
 pub(crate) fn offer_ids(effects: &[Effect], to: StreamId) -> Vec<OfferId> {
-    offers(effects, to).iter().map(|offer| OfferId::from(offer.id.get_or_default())).collect()
+    offers(effects, to)
+        .iter()
+        .map(|offer| OfferId::from(offer.id.get_or_default()))
+        .collect()
 }
 
 /// The statuses that a framework gets.
@@ -271,7 +331,9 @@ pub(crate) fn sent<M: MessageFull>(effects: &[Effect]) -> Vec<M> {
     effects
         .iter()
         .filter_map(|effect| match effect {
-            Effect::Send { message, .. } => <dyn MessageDyn>::downcast_ref::<M>(&**message).cloned(),
+            Effect::Send { message, .. } => {
+                <dyn MessageDyn>::downcast_ref::<M>(&**message).cloned()
+            }
             _ => None,
         })
         .collect()

@@ -1,0 +1,191 @@
+//! Every recorded document: ours for the same situation has its keys, types, status and headers.
+
+use std::path::PathBuf;
+
+use mesos_proto::mesos::TaskState;
+use mesos_proto::messages::{RunTaskMessage, StatusUpdateAcknowledgementMessage};
+use serde_json::{Value, json};
+
+use crate::agent::Agent;
+use crate::client::{Answer, Events};
+use crate::shape::lacks;
+use crate::site::Site;
+
+/// The id of the master in the recordings of each situation.
+const RECORDED_IDS: [&str; 2] = [
+    "17e7496f-7160-4843-b6f7-094801e7ae13",
+    "17c7b5e1-d141-4f07-a2a5-905b89276f4e",
+];
+
+fn folder(situation: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data")
+        .join(situation)
+}
+
+/// Asks for what a recording's name says: `master_state-summary`, `v1master_GET_STATE`.
+async fn ask(site: &Site, name: &str) -> Answer {
+    if let Some(kind) = name.strip_prefix("v1master_") {
+        let mut call = json!({ "type": kind });
+        if kind == "GET_METRICS" {
+            call["get_metrics"] = json!({});
+        }
+        return site.client().call("/api/v1", None, &call).await;
+    }
+    let path = match name.strip_prefix("master_").unwrap_or(name) {
+        "metrics_snapshot" => "/metrics/snapshot".to_string(),
+        "system_stats.json" => "/system/stats.json".to_string(),
+        "files_debug" => "/files/debug".to_string(),
+        "maintenance_schedule" => "/maintenance/schedule".to_string(),
+        "maintenance_status" => "/maintenance/status".to_string(),
+        other => format!("/master/{other}"),
+    };
+    let path = match path.as_str() {
+        "/master/version" => "/version",
+        path => path,
+    };
+    site.client().get(path).await
+}
+
+async fn check(site: &Site, situation: &str) {
+    let mut flaws = Vec::new();
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder(situation)).expect("recordings") {
+        let path = entry.expect("a recording").path();
+        let name = path
+            .file_stem()
+            .and_then(|n| n.to_str())
+            .expect("a name")
+            .to_string();
+        let mut text = std::fs::read_to_string(&path).expect("a recording");
+        for id in RECORDED_IDS {
+            text = text.replace(id, &site.master_id);
+        }
+        let recorded: Value = serde_json::from_str(&text).expect("JSON");
+        let answer = ask(site, &name).await;
+        seen += 1;
+        let mut flaw = |text: String| flaws.push(format!("{situation}/{name}: {text}"));
+        if recorded["status"] != answer.status {
+            flaw(format!("status {}: {}", answer.status, answer.text()));
+            continue;
+        }
+        for (header, value) in recorded["headers"].as_object().into_iter().flatten() {
+            match answer.header(header) {
+                None => flaw(format!("no header {header}")),
+                Some(own) if header == "Content-Type" && *value != own => {
+                    flaw(format!("{header} is {own}"));
+                }
+                Some(_) => {}
+            }
+        }
+        if let Some(document) = recorded.get("json") {
+            for lack in lacks(document, &answer.json()) {
+                flaw(lack);
+            }
+        } else if recorded["text"] != answer.text() {
+            flaw(format!("text {}", answer.text()));
+        }
+    }
+    assert!(seen > 20, "only {seen} recordings of {situation}");
+    assert!(flaws.is_empty(), "{}", flaws.join("\n"));
+}
+
+async fn subscribed(site: &Site) -> (Events, String) {
+    let info = json!({
+        "user": "root",
+        "name": "mesos-execute instance",
+        "role": "*",
+        "capabilities": [
+            {"type": "RESERVATION_REFINEMENT"},
+            {"type": "TASK_KILLING_STATE"},
+            {"type": "REVOCABLE_RESOURCES"},
+            {"type": "PARTITION_AWARE"},
+        ],
+    });
+    let call = json!({"type": "SUBSCRIBE", "subscribe": {"framework_info": info}});
+    let mut events = site.client().subscribe(&call).await;
+    let first = events.next().await.expect("the first event");
+    let id = first["subscribed"]["framework_id"]["value"]
+        .as_str()
+        .expect("an id")
+        .to_string();
+    (events, id)
+}
+
+#[tokio::test]
+async fn a_master_alone_shows_what_the_original_shows() {
+    let site = Site::start(&[]).await;
+    check(&site, "master-alone").await;
+}
+
+#[tokio::test]
+async fn a_master_with_an_idle_agent_shows_what_the_original_shows() {
+    let site = Site::start(&[]).await;
+    let _agent = Agent::register(&site.pid).await;
+    check(&site, "one-agent-idle").await;
+}
+
+#[tokio::test]
+async fn a_master_with_a_running_task_shows_what_the_original_shows() {
+    let site = Site::start(&[]).await;
+    let mut agent = Agent::register(&site.pid).await;
+    let (mut events, id) = subscribed(&site).await;
+    let offer = events.next_of("OFFERS").await["offers"]["offers"][0].clone();
+    let resources = json!([
+        {"name": "cpus", "type": "SCALAR", "scalar": {"value": 0.5}},
+        {"name": "mem", "type": "SCALAR", "scalar": {"value": 64}},
+    ]);
+    let task = json!({
+        "name": "longtask",
+        "task_id": {"value": "longtask"},
+        "agent_id": offer["agent_id"],
+        "resources": resources,
+        "command": {"value": "sleep 1000"},
+    });
+    let stream = events.id.clone();
+    let call = async |mut call: Value| {
+        call["framework_id"] = json!({ "value": id });
+        let answer = site
+            .client()
+            .call("/api/v1/scheduler", Some(&stream), &call)
+            .await;
+        assert_eq!(answer.status, 202, "{}", answer.text());
+    };
+    call(json!({"type": "ACCEPT", "accept": {
+        "offer_ids": [offer["id"]],
+        "operations": [{"type": "LAUNCH", "launch": {"task_infos": [task]}}],
+    }}))
+    .await;
+    call(json!({"type": "SUPPRESS"})).await;
+    let run: RunTaskMessage = agent.next().await;
+    assert_eq!(run.task.task_id.value(), "longtask");
+    for state in [TaskState::TASK_STARTING, TaskState::TASK_RUNNING] {
+        agent.update(&id, "longtask", state);
+        let update = events.next_of("UPDATE").await["update"]["status"].clone();
+        call(json!({"type": "ACKNOWLEDGE", "acknowledge": {
+            "agent_id": update["agent_id"],
+            "task_id": update["task_id"],
+            "uuid": update["uuid"],
+        }}))
+        .await;
+        let _: StatusUpdateAcknowledgementMessage = agent.next().await;
+    }
+    check(&site, "one-task-running").await;
+    let page = site.client().get("/").await;
+    assert_eq!(
+        page.header("content-type"),
+        Some("text/html; charset=utf-8")
+    );
+    for word in [
+        "devcluster",
+        "mesos-execute instance",
+        "longtask",
+        &agent.id,
+    ] {
+        assert!(page.text().contains(word), "no `{word}` on the page");
+    }
+    let stats = site.client().get("/master/stats.json").await.text();
+    assert!(stats.contains(r#""activated_slaves": 1,"#), "{stats}");
+    let tasks = site.client().get("/tasks?limit=-1&order=asc").await.json();
+    assert_eq!(tasks["tasks"][0]["id"], "longtask");
+}

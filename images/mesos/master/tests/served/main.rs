@@ -1,0 +1,9 @@
+//! The running master over real sockets: a fake agent on one side, HTTP clients on the other.
+
+mod agent;
+mod client;
+mod conversations;
+mod documents;
+mod requests;
+mod shape;
+mod site;
