@@ -39,7 +39,11 @@ enum Attempt {
 impl Scheduler {
     /// The scheduler of a cluster.
     pub fn new(cluster: Cluster, console: Console) -> Self {
-        Self { cluster, console, found: OnceCell::new() }
+        Self {
+            cluster,
+            console,
+            found: OnceCell::new(),
+        }
     }
 
     /// Makes a call, again and again where that is safe. Any response is a success here.
@@ -50,9 +54,9 @@ impl Scheduler {
             match self.attempt(&call).await {
                 Ok(response) => return Ok(response),
                 Err(Attempt::Final(failure)) => return Err(failure),
-                Err(Attempt::NotServed(why)) => self
-                    .console
-                    .warn(&format!("Connection error with scheduler: {why}, reconnecting...")),
+                Err(Attempt::NotServed(why)) => self.console.warn(&format!(
+                    "Connection error with scheduler: {why}, reconnecting..."
+                )),
                 Err(Attempt::Lost(why)) if is_retriable(&call) => self.console.warn(&format!(
                     "Transport error communicating with scheduler: {why}, retrying..."
                 )),
@@ -69,7 +73,10 @@ impl Scheduler {
         }
         Err(Failure::new(
             exit::TIMEOUT,
-            format!("Timed out attempting to issue {method} to {}", self.cluster.name),
+            format!(
+                "Timed out attempting to issue {method} to {}",
+                self.cluster.name
+            ),
         ))
     }
 
@@ -96,12 +103,14 @@ impl Scheduler {
     async fn find(&self) -> std::result::Result<&(String, Transport), Attempt> {
         self.found
             .get_or_try_init(|| async {
-                let url = scheduler_url(&self.cluster).await.map_err(|error| match error {
-                    DiscoveryError::Configuration(why) => {
-                        Attempt::Final(Failure::new(exit::INVALID_CONFIGURATION, why))
-                    }
-                    DiscoveryError::NotNow(why) => Attempt::NotServed(why),
-                })?;
+                let url = scheduler_url(&self.cluster)
+                    .await
+                    .map_err(|error| match error {
+                        DiscoveryError::Configuration(why) => {
+                            Attempt::Final(Failure::new(exit::INVALID_CONFIGURATION, why))
+                        }
+                        DiscoveryError::NotNow(why) => Attempt::NotServed(why),
+                    })?;
                 let transport = Transport::new(&url).map_err(|error| {
                     Attempt::Final(Failure::new(exit::INVALID_CONFIGURATION, error.to_string()))
                 })?;

@@ -34,7 +34,10 @@ pub struct Cluster {
 #[derive(Debug, Error)]
 pub enum ClustersError {
     #[error("Unable to parse {path}: {source}")]
-    Parse { path: PathBuf, source: serde_json::Error },
+    Parse {
+        path: PathBuf,
+        source: serde_json::Error,
+    },
 }
 
 /// All known clusters by name.
@@ -68,7 +71,10 @@ pub fn load(paths: &[PathBuf]) -> Result<Clusters, ClustersError> {
 
 /// A list of clusters, or an object of them. Those without a name do not count.
 fn parse(path: &Path, text: &str) -> Result<Vec<Cluster>, ClustersError> {
-    let error = |source| ClustersError::Parse { path: path.to_owned(), source };
+    let error = |source| ClustersError::Parse {
+        path: path.to_owned(),
+        source,
+    };
     let found: Vec<Json> = match serde_json::from_str(text).map_err(error)? {
         Json::Array(found) => found,
         Json::Object(found) => found.into_iter().map(|(_, cluster)| cluster).collect(),
@@ -102,7 +108,11 @@ mod tests {
             "a",
             r#"[{"name":"x","zk":"one","unknown":1},{"zk":"nameless"},{"name":"y","zk_port":2182}]"#,
         );
-        let object = write(folder.path(), "b", r#"{"k":{"name":"x","scheduler_uri":"http://h"}}"#);
+        let object = write(
+            folder.path(),
+            "b",
+            r#"{"k":{"name":"x","scheduler_uri":"http://h"}}"#,
+        );
         let clusters = load(&[list, folder.path().join("missing"), object]).unwrap();
         assert_eq!(clusters.keys().collect::<Vec<_>>(), ["x", "y"]);
         assert_eq!(clusters["x"].scheduler_uri.as_deref(), Some("http://h"));
@@ -114,6 +124,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let bad = write(folder.path(), "bad.json", "[");
         let error = load(std::slice::from_ref(&bad)).unwrap_err().to_string();
-        assert!(error.starts_with(&format!("Unable to parse {}: ", bad.display())), "{error}");
+        assert!(
+            error.starts_with(&format!("Unable to parse {}: ", bad.display())),
+            "{error}"
+        );
     }
 }

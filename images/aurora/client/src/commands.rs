@@ -19,7 +19,9 @@ pub async fn run(context: Context) -> u8 {
             exit::OK
         }
         Ok(code) => {
-            context.console.info(&format!("Command terminated with error code {code}"));
+            context
+                .console
+                .info(&format!("Command terminated with error code {code}"));
             code
         }
         Err(failure) => {
@@ -73,6 +75,9 @@ fn failing_with_one(result: Result) -> Result {
     match result {
         Ok(exit::OK) => Ok(exit::OK),
         Ok(_) => Err(Failure::logged(exit::DIED)),
-        Err(Failure { message, .. }) => Err(Failure { code: exit::DIED, message }),
+        Err(Failure { message, .. }) => Err(Failure {
+            code: exit::DIED,
+            message,
+        }),
     }
 }

@@ -26,7 +26,11 @@ pub struct JobConfig {
 impl JobConfig {
     /// From what the loader made of the file, with the tier settled as the scheduler's tiers say.
     pub fn new(description: Description, tiers: &[TierConfig]) -> Result<Self, serde_json::Error> {
-        let Description { job: mut fields, ports, field_order } = description;
+        let Description {
+            job: mut fields,
+            ports,
+            field_order,
+        } = description;
         settle_tier(&mut fields, tiers);
         let fields: Map<String, Json> = field_order
             .into_iter()
@@ -86,11 +90,17 @@ fn settle_tier(fields: &mut Map<String, Json>, tiers: &[TierConfig]) {
     match fields.get("tier").and_then(Json::as_str) {
         Some(name) => {
             if let Some(tier) = tiers.iter().find(|tier| tier.name == name) {
-                fields.insert("production".to_owned(), (!setting(tier, "preemptible")).into());
+                fields.insert(
+                    "production".to_owned(),
+                    (!setting(tier, "preemptible")).into(),
+                );
             }
         }
         None => {
-            let production = fields.get("production").and_then(Json::as_bool).unwrap_or_default();
+            let production = fields
+                .get("production")
+                .and_then(Json::as_bool)
+                .unwrap_or_default();
             let fitting = tiers.iter().find(|tier| {
                 !setting(tier, "revocable") && setting(tier, "preemptible") != production
             });

@@ -61,10 +61,15 @@ impl Context {
             return Ok(Rc::clone(scheduler));
         }
         let found = self.clusters()?.get(cluster).cloned().ok_or_else(|| {
-            Failure::new(exit::INVALID_CONFIGURATION, format!("Unknown cluster: {cluster}"))
+            Failure::new(
+                exit::INVALID_CONFIGURATION,
+                format!("Unknown cluster: {cluster}"),
+            )
         })?;
         let scheduler = Rc::new(Scheduler::new(found, self.console));
-        self.schedulers.borrow_mut().insert(cluster.to_owned(), Rc::clone(&scheduler));
+        self.schedulers
+            .borrow_mut()
+            .insert(cluster.to_owned(), Rc::clone(&scheduler));
         Ok(scheduler)
     }
 
@@ -118,14 +123,25 @@ impl Context {
             file,
             json: self.flag(&grammar::READ_JSON),
             bindings: python::bindings(self.args.values(grammar::name(&grammar::BIND))),
-            key: Some([&key.cluster, &key.job.role, &key.job.environment, &key.job.name]),
+            key: Some([
+                &key.cluster,
+                &key.job.role,
+                &key.job.environment,
+                &key.job.name,
+            ]),
         };
-        let description =
-            python::job(&request, self.console).await.map_err(|error| self.broken_file(error))?;
+        let description = python::job(&request, self.console)
+            .await
+            .map_err(|error| self.broken_file(error))?;
         let scheduler = self.scheduler(&key.cluster)?;
-        let response =
-            scheduler.call(Call::GetTierConfigs(GetTierConfigsArgs::default())).await?;
-        self.check(&response, exit::INVALID_CONFIGURATION, "Error getting tier configurations:")?;
+        let response = scheduler
+            .call(Call::GetTierConfigs(GetTierConfigsArgs::default()))
+            .await?;
+        self.check(
+            &response,
+            exit::INVALID_CONFIGURATION,
+            "Error getting tier configurations:",
+        )?;
         let tiers = match response.result {
             Some(CallResult::GetTierConfig(tiers)) => tiers.tiers.into_iter().collect(),
             _ => Vec::new(),
@@ -229,14 +245,23 @@ pub fn combined(response: &Response) -> String {
     let messages: Vec<&str> = response
         .details
         .iter()
-        .map(|detail| detail.message.as_deref().filter(|m| !m.is_empty()).unwrap_or("Unknown error"))
+        .map(|detail| {
+            detail
+                .message
+                .as_deref()
+                .filter(|m| !m.is_empty())
+                .unwrap_or("Unknown error")
+        })
         .collect();
     messages.join(", ")
 }
 
 /// All tasks of a job.
 pub fn query_for(job: &JobKey) -> TaskQuery {
-    TaskQuery { job_keys: Some(BTreeSet::from([job.clone()])), ..TaskQuery::default() }
+    TaskQuery {
+        job_keys: Some(BTreeSet::from([job.clone()])),
+        ..TaskQuery::default()
+    }
 }
 
 /// The tasks in a response.
@@ -249,15 +274,19 @@ pub fn tasks_of(response: Response) -> Vec<ScheduledTask> {
 
 /// The instances that tasks are.
 pub fn instances_of(tasks: &[ScheduledTask]) -> BTreeSet<i32> {
-    tasks.iter().map(|task| task.assigned_task.instance_id).collect()
+    tasks
+        .iter()
+        .map(|task| task.assigned_task.instance_id)
+        .collect()
 }
 
 /// Hands an address to whatever browser there is. Having none is no error, as with Python's
 /// `webbrowser`.
 pub fn open_browser(url: &str) {
     let named = std::env::var_os("BROWSER").filter(|name| !name.is_empty());
-    let programs =
-        named.into_iter().chain(["xdg-open", "sensible-browser", "open"].map(Into::into));
+    let programs = named
+        .into_iter()
+        .chain(["xdg-open", "sensible-browser", "open"].map(Into::into));
     for program in programs {
         let spawned = std::process::Command::new(program)
             .arg(url)

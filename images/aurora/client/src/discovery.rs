@@ -68,7 +68,11 @@ pub async fn scheduler_url(cluster: &Cluster) -> Result<String, DiscoveryError> 
 
 fn servers(hosts: &str, port: u16) -> String {
     let hosts = hosts.split(',').map(str::trim).map(|host| {
-        if host.contains(':') { host.to_owned() } else { format!("{host}:{port}") }
+        if host.contains(':') {
+            host.to_owned()
+        } else {
+            format!("{host}:{port}")
+        }
     });
     hosts.collect::<Vec<_>>().join(",")
 }
@@ -108,8 +112,14 @@ mod tests {
     #[test]
     fn the_announced_url_is_an_additional_endpoint() {
         let data = br#"{"serviceEndpoint":{"host":"a","port":1},"additionalEndpoints":{"http":{"host":"aurora.local","port":8081}},"status":"ALIVE"}"#;
-        assert_eq!(announced_url(data).as_deref(), Some("http://aurora.local:8081"));
-        assert_eq!(announced_url(br#"{"serviceEndpoint":{"host":"a","port":1},"additionalEndpoints":{}}"#), None);
+        assert_eq!(
+            announced_url(data).as_deref(),
+            Some("http://aurora.local:8081")
+        );
+        assert_eq!(
+            announced_url(br#"{"serviceEndpoint":{"host":"a","port":1},"additionalEndpoints":{}}"#),
+            None
+        );
         assert_eq!(announced_url(b"\x00\x01"), None);
     }
 
@@ -121,15 +131,24 @@ mod tests {
     #[tokio::test]
     async fn a_cluster_without_an_address_says_so() {
         let error = scheduler_url(&Cluster::default()).await.unwrap_err();
-        assert_eq!(error.to_string(), "\"cluster\" does not specify zk or scheduler_uri");
-        let cluster = Cluster { zk: Some("z".to_owned()), ..Cluster::default() };
+        assert_eq!(
+            error.to_string(),
+            "\"cluster\" does not specify zk or scheduler_uri"
+        );
+        let cluster = Cluster {
+            zk: Some("z".to_owned()),
+            ..Cluster::default()
+        };
         let error = scheduler_url(&cluster).await.unwrap_err();
         assert!(error.to_string().contains("scheduler_zk_path"));
     }
 
     #[tokio::test]
     async fn a_fixed_address_is_taken_as_it_is() {
-        let cluster = Cluster { scheduler_uri: Some("http://h:1/".to_owned()), ..Cluster::default() };
+        let cluster = Cluster {
+            scheduler_uri: Some("http://h:1/".to_owned()),
+            ..Cluster::default()
+        };
         assert_eq!(scheduler_url(&cluster).await.unwrap(), "http://h:1");
     }
 }

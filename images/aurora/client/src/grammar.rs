@@ -22,6 +22,9 @@ const SHOW_VERSION: Opt = Opt {
     help: "show program's version number and exit",
 };
 
+/// Nouns of the original that this client knows, but has no verbs for.
+const WITHOUT_VERBS: [&str; 2] = ["sla", "task"];
+
 /// A verb: its name, its help, its options, its words.
 pub(crate) struct Verb {
     name: &'static str,
@@ -37,7 +40,17 @@ pub fn name(option: &Opt) -> &'static str {
 
 /// Understands a command line (without the program's name).
 pub fn parse(words: &[String], width: usize) -> Outcome {
-    crate::argparse::parse(&program(), words, width)
+    let program = program();
+    if let Some(noun) = words
+        .first()
+        .filter(|noun| WITHOUT_VERBS.contains(&noun.as_str()))
+    {
+        let usage = crate::argparse::usage(&program, width);
+        return Outcome::Usage(format!(
+            "{usage}\naurora: error: the commands of `{noun}` are not supported by this client"
+        ));
+    }
+    crate::argparse::parse(&program, words, width)
 }
 
 /// The whole program's parser.
@@ -45,21 +58,49 @@ pub fn program() -> Parser {
     let nouns = [
         ("cron", "Manage cron jobs", verbs::cron()),
         ("job", "Work with an aurora job", verbs::job()),
-        ("config", "Work with an aurora configuration file", verbs::config()),
-        ("quota", "Work with quota settings for an Apache Aurora cluster", verbs::quota()),
-        ("sla", "Work with SLA data for an Apache Aurora job", Vec::new()),
-        ("task", "Work with a task running in an Apache Aurora cluster", Vec::new()),
-        ("update", "Interact with the aurora update service.", verbs::update()),
+        (
+            "config",
+            "Work with an aurora configuration file",
+            verbs::config(),
+        ),
+        (
+            "quota",
+            "Work with quota settings for an Apache Aurora cluster",
+            verbs::quota(),
+        ),
+        (
+            "sla",
+            "Work with SLA data for an Apache Aurora job",
+            Vec::new(),
+        ),
+        (
+            "task",
+            "Work with a task running in an Apache Aurora cluster",
+            Vec::new(),
+        ),
+        (
+            "update",
+            "Interact with the aurora update service.",
+            verbs::update(),
+        ),
     ];
     let parsers = nouns
         .into_iter()
-        .map(|(name, help, verbs)| Child { name, help, parser: noun(name, verbs) })
+        .map(|(name, help, verbs)| Child {
+            name,
+            help,
+            parser: noun(name, verbs),
+        })
         .collect();
     Parser {
         prog: "aurora".to_owned(),
         options: vec![HELP, SHOW_VERSION],
         positionals: Vec::new(),
-        children: Some(Children { dest: "noun", title: "commands", parsers }),
+        children: Some(Children {
+            dest: "noun",
+            title: "commands",
+            parsers,
+        }),
     }
 }
 
@@ -77,13 +118,21 @@ fn noun(name: &str, verbs: Vec<Verb>) -> Parser {
                 positionals: verb.words,
                 children: None,
             };
-            Child { name: verb.name, help: verb.help, parser }
+            Child {
+                name: verb.name,
+                help: verb.help,
+                parser,
+            }
         })
         .collect();
     Parser {
         prog,
         options: vec![HELP],
         positionals: Vec::new(),
-        children: Some(Children { dest: "verb", title: "subcommands", parsers }),
+        children: Some(Children {
+            dest: "verb",
+            title: "subcommands",
+            parsers,
+        }),
     }
 }

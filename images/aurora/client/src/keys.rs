@@ -32,7 +32,10 @@ impl AuroraKey {
 
     /// A job of a cluster.
     pub fn new(cluster: &str, job: JobKey) -> Self {
-        Self { cluster: cluster.to_owned(), job }
+        Self {
+            cluster: cluster.to_owned(),
+            job,
+        }
     }
 }
 
@@ -54,7 +57,10 @@ impl InstanceSpec {
     pub fn parse(text: &str) -> Result<Self, Rejected> {
         const TYPE: Rejected = Rejected::Type("instance_specifier");
         match text.split('/').count() {
-            4 => Ok(Self { key: AuroraKey::parse(text).ok_or(TYPE)?, instances: None }),
+            4 => Ok(Self {
+                key: AuroraKey::parse(text).ok_or(TYPE)?,
+                instances: None,
+            }),
             5 => {
                 let (key, instances) = text.rsplit_once('/').ok_or(TYPE)?;
                 let key = AuroraKey::parse(key).ok_or(TYPE)?;
@@ -78,7 +84,9 @@ pub fn parse_instances(text: &str) -> Option<BTreeSet<i32>> {
     for part in text.split(',') {
         let mut ends = part.split('-');
         let first: i32 = ends.next()?.trim().parse().ok()?;
-        let last: i32 = ends.next_back().map_or(Some(first), |end| end.trim().parse().ok())?;
+        let last: i32 = ends
+            .next_back()
+            .map_or(Some(first), |end| end.trim().parse().ok())?;
         let room = MAX_INSTANCES.checked_sub(instances.len())?;
         if last >= first && usize::try_from(last.checked_sub(first)?).ok()? >= room {
             return None;
@@ -90,7 +98,10 @@ pub fn parse_instances(text: &str) -> Option<BTreeSet<i32>> {
 
 /// Instance numbers as Python prints a list of them.
 pub fn list(instances: impl IntoIterator<Item = i32>) -> String {
-    let numbers: Vec<String> = instances.into_iter().map(|number| number.to_string()).collect();
+    let numbers: Vec<String> = instances
+        .into_iter()
+        .map(|number| number.to_string())
+        .collect();
     format!("[{}]", numbers.join(", "))
 }
 
@@ -108,8 +119,12 @@ impl Pattern {
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('/').map(str::to_owned);
         let mut next = || parts.next().unwrap_or_else(|| "*".to_owned());
-        let pattern =
-            Self { cluster: next(), role: next(), environment: next(), name: next() };
+        let pattern = Self {
+            cluster: next(),
+            role: next(),
+            environment: next(),
+            name: next(),
+        };
         parts.next().is_none().then_some(pattern)
     }
 
@@ -134,7 +149,11 @@ impl Pattern {
 
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}/{}", self.cluster, self.role, self.environment, self.name)
+        write!(
+            f,
+            "{}/{}/{}/{}",
+            self.cluster, self.role, self.environment, self.name
+        )
     }
 }
 
@@ -167,7 +186,11 @@ pub fn glob(pattern: &str, text: &str) -> bool {
             None => *first == '?' || first == c,
         };
         let mut next = vec![false];
-        next.extend(text.iter().zip(&reached).map(|(c, here)| *here && accepts(c)));
+        next.extend(
+            text.iter()
+                .zip(&reached)
+                .map(|(c, here)| *here && accepts(c)),
+        );
         reached = next;
     }
     reached.last().copied().unwrap_or_default()

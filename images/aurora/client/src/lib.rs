@@ -38,8 +38,11 @@ pub const VERSION: &str = "0.23.0-SNAPSHOT";
 
 /// Runs the client. `args[0]` is the program's name.
 pub fn main(args: Vec<OsString>) -> ExitCode {
-    let mut words: Vec<String> =
-        args.into_iter().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let mut words: Vec<String> = args
+        .into_iter()
+        .skip(1)
+        .map(|arg| arg.to_string_lossy().into_owned())
+        .collect();
     let console = Console::new();
     if words.is_empty() {
         words.push("-h".to_owned());
@@ -60,7 +63,10 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
             return ExitCode::from(exit::USAGE);
         }
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             console.error(&format!("cannot start: {error}"));

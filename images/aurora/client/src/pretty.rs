@@ -129,16 +129,24 @@ fn typed_repr(ty: &Type, value: &Json) -> String {
     match (ty, value) {
         (_, Json::Null) => "None".to_owned(),
         (Type::Bool, value) => {
-            let truth = value.as_bool().unwrap_or_else(|| value.as_i64().is_some_and(|n| n != 0));
+            let truth = value
+                .as_bool()
+                .unwrap_or_else(|| value.as_i64().is_some_and(|n| n != 0));
             (if truth { "True" } else { "False" }).to_owned()
         }
         (Type::Struct(schema), value) => struct_repr(schema, value),
         (Type::List(element), Json::Array(items)) => {
-            format!("[{}]", joined(items.iter().map(|item| typed_repr(element, item))))
+            format!(
+                "[{}]",
+                joined(items.iter().map(|item| typed_repr(element, item)))
+            )
         }
         (Type::Set(_), Json::Array(items)) if items.is_empty() => "set()".to_owned(),
         (Type::Set(element), Json::Array(items)) => {
-            format!("{{{}}}", joined(items.iter().map(|item| typed_repr(element, item))))
+            format!(
+                "{{{}}}",
+                joined(items.iter().map(|item| typed_repr(element, item)))
+            )
         }
         (Type::Map(_, element), Json::Object(entries)) => {
             let entries = entries
@@ -157,9 +165,15 @@ fn joined(parts: impl Iterator<Item = String>) -> String {
 }
 
 fn struct_repr(schema: &StructSchema, value: &Json) -> String {
-    format!("{}({})", schema.name, joined(field_reprs(schema, value).into_iter().map(
-        |(name, text)| format!("{name}={text}")
-    )))
+    format!(
+        "{}({})",
+        schema.name,
+        joined(
+            field_reprs(schema, value)
+                .into_iter()
+                .map(|(name, text)| format!("{name}={text}"))
+        )
+    )
 }
 
 /// Every field's name and `repr`; what is unset is `None`.
@@ -184,7 +198,11 @@ pub fn thrift_lines<T: Value>(value: &T, replaced: (&str, String)) -> String {
     let mut fields = field_reprs(schema, &value.to_simple(Style::Numbers));
     fields.sort();
     let lines = fields.into_iter().map(|(name, text)| {
-        let text = if name == replaced.0 { replaced.1.clone() } else { text };
+        let text = if name == replaced.0 {
+            replaced.1.clone()
+        } else {
+            text
+        };
         format!("{}: {text}", repr(name))
     });
     format!("{{ {}}}", lines.collect::<Vec<_>>().join(",\n  "))

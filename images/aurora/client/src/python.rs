@@ -18,9 +18,15 @@ const BOOTSTRAP: &str = include_str!("../python/bootstrap.py");
 /// The loader's modules, each after those it imports.
 const MODULES: &[(&str, &str)] = &[
     ("aurora_schema", include_str!("../python/aurora_schema.py")),
-    ("aurora_helpers", include_str!("../python/aurora_helpers.py")),
+    (
+        "aurora_helpers",
+        include_str!("../python/aurora_helpers.py"),
+    ),
     ("aurora_loader", include_str!("../python/aurora_loader.py")),
-    ("aurora_validation", include_str!("../python/aurora_validation.py")),
+    (
+        "aurora_validation",
+        include_str!("../python/aurora_validation.py"),
+    ),
     ("aurora_main", include_str!("../python/aurora_main.py")),
 ];
 
@@ -91,7 +97,10 @@ pub async fn keys(request: &Request<'_>, console: Console) -> Result<Vec<String>
 
 fn refusal(answer: Answer) -> PythonError {
     match answer {
-        Answer::Error { error, traceback } => PythonError::File { message: error, traceback },
+        Answer::Error { error, traceback } => PythonError::File {
+            message: error,
+            traceback,
+        },
         Answer::Fatal { fatal } => PythonError::Fatal(fatal),
         Answer::NoPystachio { no_pystachio } => PythonError::Interpreter(format!(
             "`{no_pystachio}` has no module `pystachio`: run `{no_pystachio} -m pip install pystachio==0.8.10`, or name another interpreter in AURORA_PYTHON"
@@ -127,7 +136,11 @@ async fn ask(request: &Request<'_>, console: Console) -> Result<Answer, PythonEr
         .kill_on_drop(true)
         .output()
         .await
-        .map_err(|error| broken(format!("cannot run `{name}`: {error}; AURORA_PYTHON names the interpreter")))?;
+        .map_err(|error| {
+            broken(format!(
+                "cannot run `{name}`: {error}; AURORA_PYTHON names the interpreter"
+            ))
+        })?;
     let text = String::from_utf8_lossy(&output.stdout);
     let Some((printed, answer)) = text.rsplit_once(&mark) else {
         console.raw(&text);
@@ -161,7 +174,10 @@ fn is_reference(name: &str) -> bool {
         text.starts_with(|c: char| word(c) && !c.is_numeric()) && text.chars().all(word)
     };
     let index = |text: &str| {
-        !text.is_empty() && text.chars().all(|c| word(c) || matches!(c, '-' | '.' | '/'))
+        !text.is_empty()
+            && text
+                .chars()
+                .all(|c| word(c) || matches!(c, '-' | '.' | '/'))
     };
     let head_end = name.find(['.', '[']).unwrap_or(name.len());
     let (head, mut rest) = name.split_at(head_end);
@@ -191,7 +207,10 @@ fn is_reference(name: &str) -> bool {
 
 /// The bindings of a command line, which have been checked already.
 pub fn bindings(texts: &[String]) -> Vec<(String, String)> {
-    texts.iter().filter_map(|text| parse_binding(text).ok()).collect()
+    texts
+        .iter()
+        .filter_map(|text| parse_binding(text).ok())
+        .collect()
 }
 
 #[cfg(test)]

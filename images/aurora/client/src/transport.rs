@@ -49,7 +49,10 @@ impl Transport {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(BINARY_MEDIA_TYPE));
         headers.insert(USER_AGENT, HeaderValue::from_static(USER_AGENT_NAME));
         // The original names the host without its port.
-        if let Some(host) = endpoint.host_str().and_then(|host| HeaderValue::from_str(host).ok()) {
+        if let Some(host) = endpoint
+            .host_str()
+            .and_then(|host| HeaderValue::from_str(host).ok())
+        {
             headers.insert(HOST, host);
         }
         let http = reqwest::Client::builder()
@@ -69,8 +72,10 @@ impl Transport {
         if let Some(login) = self.endpoint.host_str().and_then(netrc::login) {
             request = request.basic_auth(login.user, Some(login.password));
         }
-        let mut answer =
-            request.send().await.map_err(|error| TransportError::Broken(chain(&error)))?;
+        let mut answer = request
+            .send()
+            .await
+            .map_err(|error| TransportError::Broken(chain(&error)))?;
         let status = answer.status();
         if matches!(status.as_u16(), 401 | 403) {
             return Err(TransportError::Auth(reason(&answer)));
@@ -79,8 +84,10 @@ impl Transport {
             return Err(TransportError::Broken(reason(&answer)));
         }
         let mut bytes = Vec::new();
-        while let Some(chunk) =
-            answer.chunk().await.map_err(|error| TransportError::Broken(chain(&error)))?
+        while let Some(chunk) = answer
+            .chunk()
+            .await
+            .map_err(|error| TransportError::Broken(chain(&error)))?
         {
             bytes.extend_from_slice(&chunk);
             if bytes.len() as u64 > MAX_ANSWER {
@@ -101,9 +108,17 @@ impl Transport {
 /// As python-requests words an answer that is an error.
 fn reason(answer: &reqwest::Response) -> String {
     let status = answer.status();
-    let kind = if status.is_client_error() { "Client" } else { "Server" };
+    let kind = if status.is_client_error() {
+        "Client"
+    } else {
+        "Server"
+    };
     let text = status.canonical_reason().unwrap_or_default();
-    format!("{} {kind} Error: {text} for url: {}", status.as_u16(), answer.url())
+    format!(
+        "{} {kind} Error: {text} for url: {}",
+        status.as_u16(),
+        answer.url()
+    )
 }
 
 /// An error with all its causes, which is where reqwest says what happened.

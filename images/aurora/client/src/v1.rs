@@ -2,7 +2,9 @@
 //! `aurora kill`, … Options are taken in that time's spelling and in today's.
 
 use crate::VERSION;
-use crate::argparse::{Child, Children, Kind, Opt, Outcome, Parser, Positional, any, help, integer};
+use crate::argparse::{
+    Child, Children, Kind, Opt, Outcome, Parser, Positional, any, help, integer,
+};
 use crate::console::Console;
 use crate::grammar::{self, JOB, PATHNAME, ROLE, VERBOSE, WILDCARD};
 use crate::keys::parse_instances;
@@ -17,12 +19,26 @@ const HELP: Opt = Opt {
     metavar: "",
     help: "show this help message and exit",
 };
-const BIND: Opt = Opt { flags: &["--bind", "-E"], ..grammar::BIND };
-const JSON: Opt = Opt { flags: &["--read-json", "--json", "-j"], ..grammar::READ_JSON };
-const OPEN_BROWSER: Opt =
-    Opt { flags: &["--open-browser", "--open_browser", "-o"], ..grammar::OPEN_BROWSER };
-const WAIT_UNTIL: Opt = Opt { flags: &["--wait-until", "--wait_until"], ..grammar::WAIT_UNTIL };
-const BATCH_SIZE: Opt = Opt { flags: &["--batch-size", "--batch_size"], ..grammar::BATCH_SIZE };
+const BIND: Opt = Opt {
+    flags: &["--bind", "-E"],
+    ..grammar::BIND
+};
+const JSON: Opt = Opt {
+    flags: &["--read-json", "--json", "-j"],
+    ..grammar::READ_JSON
+};
+const OPEN_BROWSER: Opt = Opt {
+    flags: &["--open-browser", "--open_browser", "-o"],
+    ..grammar::OPEN_BROWSER
+};
+const WAIT_UNTIL: Opt = Opt {
+    flags: &["--wait-until", "--wait_until"],
+    ..grammar::WAIT_UNTIL
+};
+const BATCH_SIZE: Opt = Opt {
+    flags: &["--batch-size", "--batch_size"],
+    ..grammar::BATCH_SIZE
+};
 const MAX_TOTAL_FAILURES: Opt = Opt {
     flags: &["--max-total-failures", "--max_total_failures"],
     kind: Kind::Value(integer),
@@ -55,13 +71,18 @@ const NO_HOOKS: Opt = Opt {
 };
 
 fn shards(text: &str) -> Result<(), argparse::Rejected> {
-    parse_instances(text).map(|_| ()).ok_or(argparse::Rejected::Type("shards"))
+    parse_instances(text)
+        .map(|_| ())
+        .ok_or(argparse::Rejected::Type("shards"))
 }
 
 /// What a command line of that time comes to; `None` if it is none.
 pub fn parse(words: &[String], width: usize) -> Option<Outcome> {
     let parser = program();
-    let known = parser.children.iter().flat_map(|children| &children.parsers);
+    let known = parser
+        .children
+        .iter()
+        .flat_map(|children| &children.parsers);
     let first = words.first()?;
     known
         .into_iter()
@@ -74,13 +95,27 @@ fn program() -> Parser {
         (
             "create",
             "Create a job",
-            &[BIND, OPEN_BROWSER, CLUSTER, ENVIRONMENT, JSON, WAIT_UNTIL, NO_HOOKS],
+            &[
+                BIND,
+                OPEN_BROWSER,
+                CLUSTER,
+                ENVIRONMENT,
+                JSON,
+                WAIT_UNTIL,
+                NO_HOOKS,
+            ],
             &[JOB, PATHNAME],
         ),
         (
             "kill",
             "Kill a job, or some of its instances",
-            &[SHARDS, BATCH_SIZE, MAX_TOTAL_FAILURES, OPEN_BROWSER, NO_HOOKS],
+            &[
+                SHARDS,
+                BATCH_SIZE,
+                MAX_TOTAL_FAILURES,
+                OPEN_BROWSER,
+                NO_HOOKS,
+            ],
             &[JOB],
         ),
         (
@@ -104,14 +139,22 @@ fn program() -> Parser {
                 positionals: words.to_vec(),
                 children: None,
             };
-            Child { name, help: about, parser }
+            Child {
+                name,
+                help: about,
+                parser,
+            }
         })
         .collect();
     Parser {
         prog: "aurora".to_owned(),
         options: vec![HELP],
         positionals: Vec::new(),
-        children: Some(Children { dest: "command", title: "commands", parsers }),
+        children: Some(Children {
+            dest: "command",
+            title: "commands",
+            parsers,
+        }),
     }
 }
 
@@ -148,6 +191,11 @@ fn descend<'p>(parser: &'p Parser, words: &[String]) -> Option<&'p Parser> {
     let Some((first, rest)) = words.split_first() else {
         return Some(parser);
     };
-    let child = parser.children.as_ref()?.parsers.iter().find(|child| child.name == first)?;
+    let child = parser
+        .children
+        .as_ref()?
+        .parsers
+        .iter()
+        .find(|child| child.name == first)?;
     descend(&child.parser, rest)
 }

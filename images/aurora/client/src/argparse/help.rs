@@ -27,8 +27,13 @@ impl Positional {
 }
 
 fn choices(parser: &Parser) -> Option<String> {
-    let names: Vec<&str> =
-        parser.children.as_ref()?.parsers.iter().map(|child| child.name).collect();
+    let names: Vec<&str> = parser
+        .children
+        .as_ref()?
+        .parsers
+        .iter()
+        .map(|child| child.name)
+        .collect();
     Some(format!("{{{}}}", names.join(",")))
 }
 
@@ -84,7 +89,11 @@ pub fn usage(parser: &Parser, width: usize) -> String {
 fn fill(parts: &[String], indent: usize, width: usize, leading: bool) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line: Vec<&str> = Vec::new();
-    let mut length = if leading { PREFIX.len() - 1 } else { indent - 1 };
+    let mut length = if leading {
+        PREFIX.len() - 1
+    } else {
+        indent - 1
+    };
     for part in parts {
         if length + 1 + part.len() > width && !line.is_empty() {
             lines.push(line.join(" "));
@@ -101,7 +110,13 @@ fn fill(parts: &[String], indent: usize, width: usize, leading: bool) -> Vec<Str
     lines
         .into_iter()
         .enumerate()
-        .map(|(index, line)| if leading && index == 0 { line } else { format!("{pad}{line}") })
+        .map(|(index, line)| {
+            if leading && index == 0 {
+                line
+            } else {
+                format!("{pad}{line}")
+            }
+        })
         .collect()
 }
 
@@ -118,8 +133,11 @@ pub fn help(parser: &Parser, width: usize) -> String {
         .options
         .iter()
         .map(|option| {
-            let spelled: Vec<String> =
-                option.flags.iter().map(|flag| option.spelled(flag)).collect();
+            let spelled: Vec<String> = option
+                .flags
+                .iter()
+                .map(|flag| option.spelled(flag))
+                .collect();
             (2, spelled.join(", "), option.help)
         })
         .collect();
@@ -127,7 +145,10 @@ pub fn help(parser: &Parser, width: usize) -> String {
     if let (Some(children), Some(choices)) = (&parser.children, choices(parser)) {
         let mut rows = vec![(2, choices, "")];
         rows.extend(
-            children.parsers.iter().map(|child| (4, child.name.to_owned(), child.help)),
+            children
+                .parsers
+                .iter()
+                .map(|child| (4, child.name.to_owned(), child.help)),
         );
         sections.push((children.title, rows));
     }

@@ -46,7 +46,10 @@ pub fn any(_: &str) -> Result<(), Rejected> {
 
 /// Takes a whole number.
 pub fn integer(text: &str) -> Result<(), Rejected> {
-    text.trim().parse::<i64>().map(|_| ()).map_err(|_| Rejected::Type("int"))
+    text.trim()
+        .parse::<i64>()
+        .map(|_| ())
+        .map_err(|_| Rejected::Type("int"))
 }
 
 /// An option. It may be repeated; each value is kept.
@@ -136,7 +139,9 @@ impl Parsed {
 
     /// An integer option's value, or its default.
     pub fn integer(&self, name: &str, default: i64) -> i64 {
-        self.value(name).and_then(|text| text.trim().parse().ok()).unwrap_or(default)
+        self.value(name)
+            .and_then(|text| text.trim().parse().ok())
+            .unwrap_or(default)
     }
 }
 
@@ -153,6 +158,8 @@ pub enum Outcome {
 /// The width that usage and help are laid out for: `COLUMNS`, else 80, less two as argparse does.
 pub fn terminal_width() -> usize {
     const DEFAULT: usize = 80;
-    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let columns = std::env::var("COLUMNS")
+        .ok()
+        .and_then(|columns| columns.parse().ok());
     columns.filter(|columns| *columns > 2).unwrap_or(DEFAULT) - 2
 }

@@ -11,7 +11,11 @@ enum Stop {
 
 /// Understands `words` (without the program's name).
 pub fn parse(parser: &Parser, words: &[String], width: usize) -> Outcome {
-    let mut reading = Reading { parsed: Parsed::default(), unknown: Vec::new(), width };
+    let mut reading = Reading {
+        parsed: Parsed::default(),
+        unknown: Vec::new(),
+        width,
+    };
     match reading.parser(parser, words) {
         Ok(()) if reading.unknown.is_empty() => Outcome::Parsed(reading.parsed),
         // Words that nobody knows are reported by the outermost parser.
@@ -31,7 +35,11 @@ fn complain(parser: &Parser, error: &str, width: usize) -> String {
 
 /// A text as Python's `repr` shows it.
 pub fn repr(text: &str) -> String {
-    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    let quote = if text.contains('\'') && !text.contains('"') {
+        '"'
+    } else {
+        '\''
+    };
     let mut shown = String::from(quote);
     for c in text.chars() {
         match c {
@@ -72,8 +80,11 @@ impl Reading {
             }
             if let Some(children) = &parser.children {
                 let Some(child) = children.parsers.iter().find(|child| child.name == word) else {
-                    let names: Vec<String> =
-                        children.parsers.iter().map(|child| repr(child.name)).collect();
+                    let names: Vec<String> = children
+                        .parsers
+                        .iter()
+                        .map(|child| repr(child.name))
+                        .collect();
                     let error = format!(
                         "argument {}: invalid choice: {} (choose from {})",
                         children.dest,
@@ -106,7 +117,10 @@ impl Reading {
         if missing.is_empty() {
             return Ok(());
         }
-        let error = format!("the following arguments are required: {}", missing.join(", "));
+        let error = format!(
+            "the following arguments are required: {}",
+            missing.join(", ")
+        );
         Err(self.error(parser, &error))
     }
 
@@ -123,7 +137,11 @@ impl Reading {
     }
 
     fn keep(&mut self, name: &'static str, value: &str) {
-        self.parsed.values.entry(name).or_default().push(value.to_owned());
+        self.parsed
+            .values
+            .entry(name)
+            .or_default()
+            .push(value.to_owned());
     }
 
     /// Reads one option, and returns the words after it.
@@ -151,7 +169,10 @@ impl Reading {
                     self.flag(parser, option, name)?;
                     return self.option(parser, &joined, rest);
                 }
-                let error = format!("argument {shown}: ignored explicit argument {}", repr(&given));
+                let error = format!(
+                    "argument {shown}: ignored explicit argument {}",
+                    repr(&given)
+                );
                 return Err(self.error(parser, &error));
             }
             self.flag(parser, option, name)?;
@@ -200,8 +221,13 @@ impl Reading {
     /// The option that a word means, and the value it carries: `--name=value`, `-nvalue`, or a
     /// long option's only beginning.
     fn find(&self, parser: &Parser, word: &str) -> Result<Option<(Opt, Option<String>)>, Stop> {
-        let by_flag =
-            |flag: &str| parser.options.iter().find(|option| option.flags.contains(&flag)).copied();
+        let by_flag = |flag: &str| {
+            parser
+                .options
+                .iter()
+                .find(|option| option.flags.contains(&flag))
+                .copied()
+        };
         if let Some(option) = by_flag(word) {
             return Ok(Some((option, None)));
         }
@@ -209,7 +235,9 @@ impl Reading {
             Some((stem, value)) => (stem, Some(value.to_owned())),
             None => (word, None),
         };
-        if value.is_some() && let Some(option) = by_flag(stem) {
+        if value.is_some()
+            && let Some(option) = by_flag(stem)
+        {
             return Ok(Some((option, value)));
         }
         if !word.starts_with("--") {
@@ -219,7 +247,10 @@ impl Reading {
             };
             let (flag, joined) = word.split_at(end);
             return Ok(by_flag(flag).map(|option| {
-                (option, Some(joined.strip_prefix('=').unwrap_or(joined).to_owned()))
+                (
+                    option,
+                    Some(joined.strip_prefix('=').unwrap_or(joined).to_owned()),
+                )
             }));
         }
         let matches: Vec<(Opt, &str)> = parser
@@ -233,8 +264,7 @@ impl Reading {
             [(option, _)] => Ok(Some((*option, value))),
             several => {
                 let names: Vec<&str> = several.iter().map(|(_, flag)| *flag).collect();
-                let error =
-                    format!("ambiguous option: {word} could match {}", names.join(", "));
+                let error = format!("ambiguous option: {word} could match {}", names.join(", "));
                 Err(self.error(parser, &error))
             }
         }

@@ -13,20 +13,22 @@ pub(super) async fn list(context: &Context) -> Result {
         bindings: python::bindings(context.args.values(grammar::name(&grammar::BIND))),
         key: None,
     };
-    let keys = python::keys(&request, context.console).await.map_err(|error| {
-        if let PythonError::File { traceback, .. } = &error
-            && context.console.is_verbose()
-        {
-            context.console.err(traceback.trim_end());
-        }
-        match error {
-            PythonError::Exited(code) => Failure::logged(code),
-            other => Failure::new(
-                exit::COMMAND_FAILURE,
-                format!("Error loading configuration file: {other}"),
-            ),
-        }
-    })?;
+    let keys = python::keys(&request, context.console)
+        .await
+        .map_err(|error| {
+            if let PythonError::File { traceback, .. } = &error
+                && context.console.is_verbose()
+            {
+                context.console.err(traceback.trim_end());
+            }
+            match error {
+                PythonError::Exited(code) => Failure::logged(code),
+                other => Failure::new(
+                    exit::COMMAND_FAILURE,
+                    format!("Error loading configuration file: {other}"),
+                ),
+            }
+        })?;
     context.console.out(&format!("jobs=[{}]", keys.join(", ")));
     Ok(exit::OK)
 }

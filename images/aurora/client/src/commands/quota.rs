@@ -16,8 +16,13 @@ pub(super) async fn get(context: &Context) -> Result {
         .split_once('/')
         .ok_or_else(|| Failure::new(exit::INVALID_PARAMETER, "no role"))?;
     context.console.info(&format!("Getting quota for: {role}"));
-    let args = GetQuotaArgs { owner_role: Some(role.to_owned()) };
-    let response = context.scheduler(cluster)?.call(Call::GetQuota(args)).await?;
+    let args = GetQuotaArgs {
+        owner_role: Some(role.to_owned()),
+    };
+    let response = context
+        .scheduler(cluster)?
+        .call(Call::GetQuota(args))
+        .await?;
     let complaint = format!("Error retrieving quota for role {role}");
     context.check(&response, exit::INVALID_PARAMETER, &complaint)?;
     let quota = match response.result {
@@ -36,10 +41,22 @@ fn describe(quota: &GetQuotaResult) -> String {
     let mut lines = Vec::new();
     section("Allocated", Some(&quota.quota), &mut lines);
     for (title, consumption) in [
-        ("Production shared pool resources consumed", &quota.prod_shared_consumption),
-        ("Production dedicated pool resources consumed", &quota.prod_dedicated_consumption),
-        ("Non-production shared pool resources consumed", &quota.non_prod_shared_consumption),
-        ("Non-production dedicated pool resources consumed", &quota.non_prod_dedicated_consumption),
+        (
+            "Production shared pool resources consumed",
+            &quota.prod_shared_consumption,
+        ),
+        (
+            "Production dedicated pool resources consumed",
+            &quota.prod_dedicated_consumption,
+        ),
+        (
+            "Non-production shared pool resources consumed",
+            &quota.non_prod_shared_consumption,
+        ),
+        (
+            "Non-production dedicated pool resources consumed",
+            &quota.non_prod_dedicated_consumption,
+        ),
     ] {
         section(title, consumption.as_ref(), &mut lines);
     }

@@ -18,17 +18,30 @@ use crate::v1::SHARDS;
 pub(super) async fn create(context: &Context) -> Result {
     let key = context.job()?;
     for (option, part) in [("--cluster", &key.cluster), ("--env", &key.job.environment)] {
-        if context.args.value(option).is_some_and(|value| value != part) {
+        if context
+            .args
+            .value(option)
+            .is_some_and(|value| value != part)
+        {
             return Err(Failure::new(
                 exit::DIED,
                 format!("{option} is not what the job key {key} says"),
             ));
         }
     }
-    let config = context.job_config(&key, context.args.word(PATHNAME.metavar)).await?;
-    context.console.info(&format!("Creating job {}", config.name()));
-    let args = CreateJobArgs { description: Some(config.job_configuration()) };
-    let response = context.scheduler(&key.cluster)?.call(Call::CreateJob(args)).await?;
+    let config = context
+        .job_config(&key, context.args.word(PATHNAME.metavar))
+        .await?;
+    context
+        .console
+        .info(&format!("Creating job {}", config.name()));
+    let args = CreateJobArgs {
+        description: Some(config.job_configuration()),
+    };
+    let response = context
+        .scheduler(&key.cluster)?
+        .call(Call::CreateJob(args))
+        .await?;
     conclude(context, &key, &response).await?;
     wait_as_asked(context, &key, None).await?;
     Ok(exit::OK)
@@ -37,8 +50,9 @@ pub(super) async fn create(context: &Context) -> Result {
 /// `aurora kill KEY` ends the whole job, unless `--shards` picks some of it.
 pub(super) async fn kill(context: &Context) -> Result {
     let key = context.job()?;
-    let shards: Option<BTreeSet<i32>> =
-        context.text(&SHARDS).and_then(|shards| parse_instances(&shards));
+    let shards: Option<BTreeSet<i32>> = context
+        .text(&SHARDS)
+        .and_then(|shards| parse_instances(&shards));
     let response = kill_tasks(context, &key, shards.as_ref(), None).await?;
     conclude(context, &key, &response).await?;
     Ok(exit::OK)

@@ -66,18 +66,32 @@ pub(super) struct PartitionPolicy {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 pub(super) enum SlaPolicy {
-    Coordinator { coordinator_url: String, status_key: String },
-    Count { count: i64, duration_secs: i64 },
-    Percentage { percentage: f64, duration_secs: i64 },
+    Coordinator {
+        coordinator_url: String,
+        status_key: String,
+    },
+    Count {
+        count: i64,
+        duration_secs: i64,
+    },
+    Percentage {
+        percentage: f64,
+        duration_secs: i64,
+    },
 }
 
 /// Which of the three it is shows in its fields.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Container {
-    Wrapped { docker: Docker },
+    Wrapped {
+        docker: Docker,
+    },
     Docker(Docker),
-    Mesos { image: Option<Image>, volumes: Vec<Volume> },
+    Mesos {
+        image: Option<Image>,
+        volumes: Vec<Volume>,
+    },
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -123,7 +137,15 @@ pub(super) struct UpdateConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 pub(super) enum UpdateStrategy {
-    VariableBatch { batch_sizes: Vec<i32>, autopause_after_batch: bool },
-    Batch { batch_size: i32, autopause_after_batch: bool },
-    Queue { batch_size: i32 },
+    VariableBatch {
+        batch_sizes: Vec<i32>,
+        autopause_after_batch: bool,
+    },
+    Batch {
+        batch_size: i32,
+        autopause_after_batch: bool,
+    },
+    Queue {
+        batch_size: i32,
+    },
 }

@@ -20,7 +20,12 @@ pub fn user() -> String {
         .into_iter()
         .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()));
     named
-        .or_else(|| User::from_uid(getuid()).ok().flatten().map(|user| user.name))
+        .or_else(|| {
+            User::from_uid(getuid())
+                .ok()
+                .flatten()
+                .map(|user| user.name)
+        })
         .unwrap_or_else(|| getuid().to_string())
 }
 
@@ -66,7 +71,10 @@ impl JobConfig {
             metadata: Some(
                 job.metadata
                     .iter()
-                    .map(|label| Metadata { key: label.key.clone(), value: label.value.clone() })
+                    .map(|label| Metadata {
+                        key: label.key.clone(),
+                        value: label.value.clone(),
+                    })
                     .collect(),
             ),
             partition_policy: job.partition_policy.as_ref().map(|policy| PartitionPolicy {
@@ -74,19 +82,26 @@ impl JobConfig {
                 delay_secs: Some(policy.delay_secs),
             }),
             sla_policy: job.sla_policy.as_ref().map(sla_policy),
-            container: Some(job.container.as_ref().map_or_else(
-                || Container::Mesos(MesosContainer::default()),
-                container,
-            )),
+            container: Some(
+                job.container
+                    .as_ref()
+                    .map_or_else(|| Container::Mesos(MesosContainer::default()), container),
+            ),
         }
     }
 
     /// Aurora's own executor gets the job; another gets what the file has for it.
     fn executor_config(&self) -> ExecutorConfig {
         let model::ExecutorConfig { name, data } = &self.job.executor_config;
-        let data =
-            if name == AURORA_EXECUTOR_NAME { self.executor_data() } else { data.clone() };
-        ExecutorConfig { name: Some(name.clone()), data: Some(data) }
+        let data = if name == AURORA_EXECUTOR_NAME {
+            self.executor_data()
+        } else {
+            data.clone()
+        };
+        ExecutorConfig {
+            name: Some(name.clone()),
+            data: Some(data),
+        }
     }
 }
 
@@ -105,7 +120,10 @@ fn resources(wanted: &model::Resources, ports: &[String]) -> BTreeSet<Resource> 
 
 /// `limit:2`, or values separated by commas, all negated by a `!` in front.
 fn constraint(text: &str) -> TaskConstraint {
-    if let Some(limit) = text.strip_prefix("limit:").and_then(|limit| limit.trim().parse().ok()) {
+    if let Some(limit) = text
+        .strip_prefix("limit:")
+        .and_then(|limit| limit.trim().parse().ok())
+    {
         return TaskConstraint::Limit(LimitConstraint { limit });
     }
     let (negated, values) = match text.strip_prefix('!') {
@@ -120,21 +138,27 @@ fn constraint(text: &str) -> TaskConstraint {
 
 fn sla_policy(policy: &model::SlaPolicy) -> SlaPolicy {
     match policy {
-        model::SlaPolicy::Coordinator { coordinator_url, status_key } => {
-            SlaPolicy::Coordinator(CoordinatorSlaPolicy {
-                coordinator_url: coordinator_url.clone(),
-                status_key: status_key.clone(),
-            })
-        }
-        model::SlaPolicy::Count { count, duration_secs } => {
-            SlaPolicy::Count(CountSlaPolicy { count: *count, duration_secs: *duration_secs })
-        }
-        model::SlaPolicy::Percentage { percentage, duration_secs } => {
-            SlaPolicy::Percentage(PercentageSlaPolicy {
-                percentage: (*percentage).into(),
-                duration_secs: *duration_secs,
-            })
-        }
+        model::SlaPolicy::Coordinator {
+            coordinator_url,
+            status_key,
+        } => SlaPolicy::Coordinator(CoordinatorSlaPolicy {
+            coordinator_url: coordinator_url.clone(),
+            status_key: status_key.clone(),
+        }),
+        model::SlaPolicy::Count {
+            count,
+            duration_secs,
+        } => SlaPolicy::Count(CountSlaPolicy {
+            count: *count,
+            duration_secs: *duration_secs,
+        }),
+        model::SlaPolicy::Percentage {
+            percentage,
+            duration_secs,
+        } => SlaPolicy::Percentage(PercentageSlaPolicy {
+            percentage: (*percentage).into(),
+            duration_secs: *duration_secs,
+        }),
     }
 }
 
@@ -157,12 +181,14 @@ fn container(container: &model::Container) -> Container {
         }
         model::Container::Mesos { image, volumes } => Container::Mesos(MesosContainer {
             image: image.as_ref().map(|image| match image {
-                model::Image::Appc { name, image_id } => {
-                    Image::Appc(AppcImage { name: name.clone(), image_id: image_id.clone() })
-                }
-                model::Image::Docker { name, tag } => {
-                    Image::Docker(DockerImage { name: name.clone(), tag: tag.clone() })
-                }
+                model::Image::Appc { name, image_id } => Image::Appc(AppcImage {
+                    name: name.clone(),
+                    image_id: image_id.clone(),
+                }),
+                model::Image::Docker { name, tag } => Image::Docker(DockerImage {
+                    name: name.clone(),
+                    tag: tag.clone(),
+                }),
             }),
             volumes: Some(
                 volumes

@@ -60,7 +60,10 @@ fn check(config: &UpdateConfig) -> Result<(), &'static str> {
     if config.watch_secs < 0 {
         return Err("Watch seconds should be greater than or equal to 0");
     }
-    if config.pulse_interval_secs.is_some_and(|seconds| seconds < MIN_PULSE_SECS) {
+    if config
+        .pulse_interval_secs
+        .is_some_and(|seconds| seconds < MIN_PULSE_SECS)
+    {
         return Err("Pulse interval seconds must be at least 60 seconds.");
     }
     if config.update_strategy.is_some() && config.wait_for_batch_completion {
@@ -81,17 +84,24 @@ fn check(config: &UpdateConfig) -> Result<(), &'static str> {
 fn strategy(config: &UpdateConfig) -> (i32, JobUpdateStrategy) {
     let queue = |group_size| JobUpdateStrategy::Queue(QueueJobUpdateStrategy { group_size });
     let batch = |group_size, autopause_after_batch| {
-        JobUpdateStrategy::Batch(BatchJobUpdateStrategy { group_size, autopause_after_batch })
+        JobUpdateStrategy::Batch(BatchJobUpdateStrategy {
+            group_size,
+            autopause_after_batch,
+        })
     };
     let size = config.batch_size;
     match &config.update_strategy {
         None if config.wait_for_batch_completion => (size, batch(size, false)),
         None => (size, queue(size)),
         Some(UpdateStrategy::Queue { batch_size }) => (*batch_size, queue(*batch_size)),
-        Some(UpdateStrategy::Batch { batch_size, autopause_after_batch }) => {
-            (*batch_size, batch(*batch_size, *autopause_after_batch))
-        }
-        Some(UpdateStrategy::VariableBatch { batch_sizes, autopause_after_batch }) => (
+        Some(UpdateStrategy::Batch {
+            batch_size,
+            autopause_after_batch,
+        }) => (*batch_size, batch(*batch_size, *autopause_after_batch)),
+        Some(UpdateStrategy::VariableBatch {
+            batch_sizes,
+            autopause_after_batch,
+        }) => (
             size,
             JobUpdateStrategy::VariableBatch(VariableBatchJobUpdateStrategy {
                 group_sizes: batch_sizes.clone(),
@@ -125,7 +135,10 @@ mod tests {
         let settings = settings(&config(), Some(&instances)).unwrap();
         let ranges = settings.update_only_these_instances.unwrap();
         assert_eq!(
-            ranges.into_iter().map(|range| (range.first, range.last)).collect::<Vec<_>>(),
+            ranges
+                .into_iter()
+                .map(|range| (range.first, range.last))
+                .collect::<Vec<_>>(),
             [(0, 2), (5, 5)]
         );
     }
@@ -133,7 +146,10 @@ mod tests {
     #[test]
     fn contradictions_are_refused() {
         for (change, expected) in [
-            ((|c| c.batch_size = 0) as fn(&mut UpdateConfig), "Batch size"),
+            (
+                (|c| c.batch_size = 0) as fn(&mut UpdateConfig),
+                "Batch size",
+            ),
             (|c| c.watch_secs = -1, "Watch seconds"),
             (|c| c.pulse_interval_secs = Some(59), "Pulse interval"),
             (

@@ -5,7 +5,12 @@ use crate::keys::{AuroraKey, InstanceSpec, Pattern};
 use crate::python;
 
 const fn flag(flags: &'static [&'static str], help: &'static str) -> Opt {
-    Opt { flags, kind: Kind::Flag, metavar: "", help }
+    Opt {
+        flags,
+        kind: Kind::Flag,
+        metavar: "",
+        help,
+    }
 }
 
 const fn value(
@@ -14,19 +19,33 @@ const fn value(
     check: Check,
     help: &'static str,
 ) -> Opt {
-    Opt { flags, kind: Kind::Value(check), metavar, help }
+    Opt {
+        flags,
+        kind: Kind::Value(check),
+        metavar,
+        help,
+    }
 }
 
 const fn word(metavar: &'static str, check: Check, help: &'static str) -> Positional {
-    Positional { metavar, check, help, arity: Arity::One }
+    Positional {
+        metavar,
+        check,
+        help,
+        arity: Arity::One,
+    }
 }
 
 fn job_key(text: &str) -> Result<(), Rejected> {
-    AuroraKey::parse(text).map(|_| ()).ok_or(Rejected::Type("jobkeytype"))
+    AuroraKey::parse(text)
+        .map(|_| ())
+        .ok_or(Rejected::Type("jobkeytype"))
 }
 
 fn renamed_key(text: &str) -> Result<(), Rejected> {
-    AuroraKey::parse(text).map(|_| ()).ok_or(Rejected::Type("from_path"))
+    AuroraKey::parse(text)
+        .map(|_| ())
+        .ok_or(Rejected::Type("from_path"))
 }
 
 fn instance_spec(text: &str) -> Result<(), Rejected> {
@@ -34,25 +53,39 @@ fn instance_spec(text: &str) -> Result<(), Rejected> {
 }
 
 fn pattern(text: &str) -> Result<(), Rejected> {
-    Pattern::parse(text).map(|_| ()).ok_or(Rejected::Type("arg_type_jobkey"))
+    Pattern::parse(text)
+        .map(|_| ())
+        .ok_or(Rejected::Type("arg_type_jobkey"))
 }
 
 fn binding(text: &str) -> Result<(), Rejected> {
-    python::parse_binding(text).map(|_| ()).map_err(Rejected::Because)
+    python::parse_binding(text)
+        .map(|_| ())
+        .map_err(Rejected::Because)
 }
 
 fn task_instance(text: &str) -> Result<(), Rejected> {
-    let parsed = InstanceSpec::parse(text).ok().and_then(|spec| spec.instances);
+    let parsed = InstanceSpec::parse(text)
+        .ok()
+        .and_then(|spec| spec.instances);
     let one = parsed.is_some_and(|instances| instances.len() == 1);
-    let plain = text.rsplit_once('/').is_some_and(|(_, number)| number.parse::<i32>().is_ok());
-    if one && plain { Ok(()) } else { Err(Rejected::Type("parse_task_instance_key")) }
+    let plain = text
+        .rsplit_once('/')
+        .is_some_and(|(_, number)| number.parse::<i32>().is_ok());
+    if one && plain {
+        Ok(())
+    } else {
+        Err(Rejected::Type("parse_task_instance_key"))
+    }
 }
 
 fn role(text: &str) -> Result<(), Rejected> {
     if text.split('/').count() == 2 {
         Ok(())
     } else {
-        Err(Rejected::Because("Role argument must be a CLUSTER/NAME pair".to_owned()))
+        Err(Rejected::Because(
+            "Role argument must be a CLUSTER/NAME pair".to_owned(),
+        ))
     }
 }
 
@@ -78,8 +111,10 @@ pub const CONFIG: Opt = value(
     any,
     "pathname of the aurora configuration file contain the job specification",
 );
-pub const OPEN_BROWSER: Opt =
-    flag(&["--open-browser"], "open browser to view job page after job is created");
+pub const OPEN_BROWSER: Opt = flag(
+    &["--open-browser"],
+    "open browser to view job page after job is created",
+);
 pub const BATCH_SIZE: Opt = value(
     &["--batch-size"],
     "BATCH_SIZE",
@@ -118,8 +153,10 @@ pub const STRICT: Opt = flag(
     &["--strict"],
     "Check instances and generate an error for instance ranges in parameters that are larger than the actual set of instances in the job",
 );
-pub const FORCE: Opt =
-    flag(&["--force"], "Force execution of the command even if there is a warning");
+pub const FORCE: Opt = flag(
+    &["--force"],
+    "Force execution of the command even if there is a warning",
+);
 pub const WAIT_UNTIL: Opt = Opt {
     flags: &["--wait-until"],
     kind: Kind::Choice(&["PENDING", "RUNNING", "FINISHED"]),
@@ -171,8 +208,12 @@ pub const STATUS: Opt = Opt {
     metavar: "",
     help: "Update state to filter by. This may be specified multiple times, in which case updates matching any of the specified statuses will be included.",
 };
-pub const USER: Opt =
-    value(&["--user"], "username", any, "The name of the user who initiated the update");
+pub const USER: Opt = value(
+    &["--user"],
+    "username",
+    any,
+    "The name of the user who initiated the update",
+);
 pub const VERBOSE: Opt = flag(&["--verbose", "-v"], "Show verbose output");
 pub const SKIP_HOOKS: Opt = value(
     &["--skip-hooks"],
@@ -208,7 +249,11 @@ pub const PAGE: Positional = word(
     any,
     "A key for the cluster, role, env, or job whose scheduler page should be opened.",
 );
-pub const ROLE: Positional = word("CLUSTER/NAME", role, "Rolename to retrieve information about");
+pub const ROLE: Positional = word(
+    "CLUSTER/NAME",
+    role,
+    "Rolename to retrieve information about",
+);
 pub const PATHNAME: Positional = word(
     "pathname",
     any,

@@ -4,13 +4,13 @@ use super::Verb;
 use super::options::*;
 use crate::argparse::{Opt, Positional};
 
-fn verb(
-    name: &'static str,
-    help: &'static str,
-    options: &[Opt],
-    words: &[Positional],
-) -> Verb {
-    Verb { name, help, options: options.to_vec(), words: words.to_vec() }
+fn verb(name: &'static str, help: &'static str, options: &[Opt], words: &[Positional]) -> Verb {
+    Verb {
+        name,
+        help,
+        options: options.to_vec(),
+        words: words.to_vec(),
+    }
 }
 
 pub(super) fn job() -> Vec<Verb> {
@@ -64,8 +64,18 @@ pub(super) fn job() -> Vec<Verb> {
             ],
             &[JOB],
         ),
-        verb("list", "List jobs that match a jobkey or jobkey pattern.", &[], &[WILDCARD]),
-        verb("open", "Open a job's scheduler page in the web browser.", &[], &[PAGE]),
+        verb(
+            "list",
+            "List jobs that match a jobkey or jobkey pattern.",
+            &[],
+            &[WILDCARD],
+        ),
+        verb(
+            "open",
+            "Open a job's scheduler page in the web browser.",
+            &[],
+            &[PAGE],
+        ),
         verb(
             "restart",
             "Perform a rolling restart of instances within a job. Restarts are fully controlled client-side, so aborting halts the restart.",
@@ -117,16 +127,36 @@ pub(super) fn update() -> Vec<Verb> {
         ),
         verb("pause", "Pause an update.", &[UPDATE_MESSAGE], &[JOB]),
         verb("resume", "Resume an update.", &[UPDATE_MESSAGE], &[JOB]),
-        verb("abort", "Abort an in-progress update.", &[UPDATE_MESSAGE], &[JOB]),
-        verb("rollback", "Rollback an in-progress update.", &[UPDATE_MESSAGE, WAIT], &[JOB]),
-        verb("list", "List summaries of job updates.", &[STATUS, USER, WRITE_JSON], &[FILTER]),
+        verb(
+            "abort",
+            "Abort an in-progress update.",
+            &[UPDATE_MESSAGE],
+            &[JOB],
+        ),
+        verb(
+            "rollback",
+            "Rollback an in-progress update.",
+            &[UPDATE_MESSAGE, WAIT],
+            &[JOB],
+        ),
+        verb(
+            "list",
+            "List summaries of job updates.",
+            &[STATUS, USER, WRITE_JSON],
+            &[FILTER],
+        ),
         verb(
             "info",
             "Display detailed status information about a scheduler-driven in-progress update. If no update ID is provided, information will be displayed about the active update for the job.",
             &[WRITE_JSON],
             &[JOB, UPDATE_ID],
         ),
-        verb("wait", "Block until an update has entered a terminal state.", &[], &[JOB, UPDATE_ID]),
+        verb(
+            "wait",
+            "Block until an update has entered a terminal state.",
+            &[],
+            &[JOB, UPDATE_ID],
+        ),
     ]
 }
 
@@ -147,17 +177,32 @@ pub(super) fn cron() -> Vec<Verb> {
             &[BIND, READ_JSON],
             &[JOB, PATHNAME],
         ),
-        verb("deschedule", "Remove the cron schedule for a job.", &[], &[JOB]),
+        verb(
+            "deschedule",
+            "Remove the cron schedule for a job.",
+            &[],
+            &[JOB],
+        ),
         verb(
             "start",
             "Start a cron job immediately, outside of its normal cron schedule.",
             &[BIND, OPEN_BROWSER, CONFIG, READ_JSON],
             &[JOB],
         ),
-        verb("show", "Get the scheduling status of a cron job", &[], &[JOB]),
+        verb(
+            "show",
+            "Get the scheduling status of a cron job",
+            &[],
+            &[JOB],
+        ),
     ]
 }
 
 pub(super) fn quota() -> Vec<Verb> {
-    vec![verb("get", "Print information about quotas for a role", &[WRITE_JSON], &[ROLE])]
+    vec![verb(
+        "get",
+        "Print information about quotas for a role",
+        &[WRITE_JSON],
+        &[ROLE],
+    )]
 }

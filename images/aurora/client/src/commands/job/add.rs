@@ -16,7 +16,10 @@ pub(crate) async fn add(context: &Context) -> Result {
     let count = context.args.integer(grammar::INSTANCE_COUNT.metavar, 0);
     let spec = spec.and_then(|spec| Some((spec.key, spec.instances?.first().copied()?)));
     let (Some((key, instance)), Ok(count)) = (spec, i32::try_from(count)) else {
-        return Err(Failure::new(exit::INVALID_PARAMETER, "no instance, or too many to add"));
+        return Err(Failure::new(
+            exit::INVALID_PARAMETER,
+            "no instance, or too many to add",
+        ));
     };
     let tasks = context.active_tasks(&key).await?;
     let active = instances_of(&tasks);
@@ -27,16 +30,24 @@ pub(crate) async fn add(context: &Context) -> Result {
         ));
     }
     if tasks.iter().any(has_counting_sla) {
-        context.console.out("WARNING: Adding instances without updating SlaPolicy.");
+        context
+            .console
+            .out("WARNING: Adding instances without updating SlaPolicy.");
     }
     context.console.info(&format!(
         "Adding {count} instances to {key} using the task config of instance {instance}"
     ));
     let args = AddInstancesArgs {
-        key: Some(InstanceKey { job_key: Some(key.job.clone()), instance_id: instance }),
+        key: Some(InstanceKey {
+            job_key: Some(key.job.clone()),
+            instance_id: instance,
+        }),
         count: Some(count),
     };
-    let response = context.scheduler(&key.cluster)?.call(Call::AddInstances(args)).await?;
+    let response = context
+        .scheduler(&key.cluster)?
+        .call(Call::AddInstances(args))
+        .await?;
     context.check(&response, exit::API_ERROR, "Command failure:")?;
     let first = active.last().copied().unwrap_or_default().saturating_add(1);
     let added: BTreeSet<i32> = (first..first.saturating_add(count)).collect();

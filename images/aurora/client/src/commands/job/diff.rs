@@ -25,9 +25,15 @@ pub(crate) async fn diff(context: &Context) -> Result {
         .and_then(|from| AuroraKey::parse(&from))
         .unwrap_or_else(|| config.key());
     let scheduler = context.scheduler(&against.cluster)?;
-    let args = PopulateJobConfigArgs { description: Some(config.job_configuration()) };
+    let args = PopulateJobConfigArgs {
+        description: Some(config.job_configuration()),
+    };
     let response = scheduler.call(Call::PopulateJobConfig(args)).await?;
-    context.check(&response, exit::INVALID_CONFIGURATION, "Error loading configuration")?;
+    context.check(
+        &response,
+        exit::INVALID_CONFIGURATION,
+        "Error loading configuration",
+    )?;
     let local = match response.result {
         Some(CallResult::PopulateJob(populated)) => populated.task_config,
         _ => None,
@@ -36,7 +42,14 @@ pub(crate) async fn diff(context: &Context) -> Result {
     if config.cron_schedule().is_some() {
         return against_tasks(context, &config, &against, &local).await;
     }
-    show_changes(context, &config, &against.cluster, spec.instances.as_ref(), Some(&local)).await?;
+    show_changes(
+        context,
+        &config,
+        &against.cluster,
+        spec.instances.as_ref(),
+        Some(&local),
+    )
+    .await?;
     Ok(exit::OK)
 }
 
@@ -52,10 +65,19 @@ async fn against_tasks(
         ..query_for(&against.job)
     };
     let args = GetTasksStatusArgs { query: Some(query) };
-    let response = context.scheduler(&against.cluster)?.call(Call::GetTasksStatus(args)).await?;
-    context.check(&response, exit::INVALID_PARAMETER, "Could not find job to diff against")?;
-    let remote: Vec<TaskConfig> =
-        tasks_of(response).into_iter().map(|task| task.assigned_task.task).collect();
+    let response = context
+        .scheduler(&against.cluster)?
+        .call(Call::GetTasksStatus(args))
+        .await?;
+    context.check(
+        &response,
+        exit::INVALID_PARAMETER,
+        "Could not find job to diff against",
+    )?;
+    let remote: Vec<TaskConfig> = tasks_of(response)
+        .into_iter()
+        .map(|task| task.assigned_task.task)
+        .collect();
     let count = usize::try_from(config.instances()).unwrap_or_default();
     let local: Vec<TaskConfig> = std::iter::repeat_n(local.clone(), count).collect();
     show_difference(context, &remote, &local)?;
@@ -74,9 +96,18 @@ pub(crate) async fn show_changes(
     let request = config
         .update_request(instances, None)
         .map_err(|why| Failure::new(exit::INVALID_CONFIGURATION, why))?;
-    let args = GetJobUpdateDiffArgs { request: Some(request) };
-    let response = context.scheduler(cluster)?.call(Call::GetJobUpdateDiff(args)).await?;
-    context.check(&response, exit::COMMAND_FAILURE, "Error getting diff info from scheduler")?;
+    let args = GetJobUpdateDiffArgs {
+        request: Some(request),
+    };
+    let response = context
+        .scheduler(cluster)?
+        .call(Call::GetJobUpdateDiff(args))
+        .await?;
+    context.check(
+        &response,
+        exit::COMMAND_FAILURE,
+        "Error getting diff info from scheduler",
+    )?;
     let Some(CallResult::GetJobUpdateDiff(diff)) = response.result else {
         return Ok(());
     };
@@ -120,7 +151,11 @@ fn ranges_text<'a>(ranges: impl Iterator<Item = &'a Range>) -> String {
     let texts: Vec<String> = ranges
         .into_iter()
         .map(|Range { first, last }| {
-            if first == last { format!("[{first}]") } else { format!("[{first}-{last}]") }
+            if first == last {
+                format!("[{first}]")
+            } else {
+                format!("[{first}-{last}]")
+            }
         })
         .collect();
     texts.join(", ")
@@ -128,9 +163,8 @@ fn ranges_text<'a>(ranges: impl Iterator<Item = &'a Range>) -> String {
 
 /// Prints what `$DIFF_VIEWER`, or `diff`, makes of two lists of configurations.
 fn show_difference(context: &Context, old: &[TaskConfig], new: &[TaskConfig]) -> Result<()> {
-    let failed = |why: String| {
-        Failure::new(exit::COMMAND_FAILURE, format!("Error running diff: {why}"))
-    };
+    let failed =
+        |why: String| Failure::new(exit::COMMAND_FAILURE, format!("Error running diff: {why}"));
     let program = std::env::var("DIFF_VIEWER")
         .ok()
         .filter(|program| !program.is_empty())
@@ -149,12 +183,17 @@ fn show_difference(context: &Context, old: &[TaskConfig], new: &[TaskConfig]) ->
     if !matches!(output.status.code(), Some(0 | 1)) {
         return Err(failed(String::from_utf8_lossy(&output.stderr).into_owned()));
     }
-    context.console.out(&String::from_utf8_lossy(&output.stdout));
+    context
+        .console
+        .out(&String::from_utf8_lossy(&output.stdout));
     Ok(())
 }
 
 fn write(path: &std::path::Path, tasks: &[TaskConfig]) -> std::io::Result<()> {
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(path)?;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)?;
     let texts: Vec<String> = tasks.iter().map(task_text).collect();
     writeln!(file, "{}", texts.join(",\n"))
 }
@@ -171,7 +210,10 @@ fn task_text(task: &TaskConfig) -> String {
             .replace("\\n", "\n"),
         Err(_) => data,
     };
-    let executor = format!("ExecutorConfig(name='{}', data={data})", executor.name.unwrap_or_default());
+    let executor = format!(
+        "ExecutorConfig(name='{}', data={data})",
+        executor.name.unwrap_or_default()
+    );
     pretty::thrift_lines(task, ("executorConfig", executor))
 }
 
@@ -179,8 +221,10 @@ fn task_text(task: &TaskConfig) -> String {
 fn sorted(value: Json) -> Json {
     match value {
         Json::Object(entries) => {
-            let mut entries: Vec<_> =
-                entries.into_iter().map(|(key, value)| (key, sorted(value))).collect();
+            let mut entries: Vec<_> = entries
+                .into_iter()
+                .map(|(key, value)| (key, sorted(value)))
+                .collect();
             entries.sort_by(|(left, _), (right, _)| left.cmp(right));
             Json::Object(entries.into_iter().collect())
         }

@@ -10,9 +10,13 @@ use crate::pretty;
 
 pub(crate) async fn inspect(context: &Context) -> Result {
     let key = context.job()?;
-    let config = context.job_config(&key, context.args.word(grammar::PATHNAME.metavar)).await?;
+    let config = context
+        .job_config(&key, context.args.word(grammar::PATHNAME.metavar))
+        .await?;
     if context.flag(&grammar::RAW) {
-        context.console.out(&pretty::thrift_repr(&config.job_configuration()));
+        context
+            .console
+            .out(&pretty::thrift_repr(&config.job_configuration()));
     } else if context.flag(&grammar::WRITE_JSON) {
         context.console.out(&config.dumps());
     } else {
@@ -61,11 +65,20 @@ fn describe(config: &JobConfig) -> String {
     }
     if let Some(policy) = config.field("partition_policy") {
         lines.push("  partition_policy:".to_owned());
-        lines.push(format!("    reschedule: {}", shown(policy.get("reschedule"))));
-        lines.push(format!("    delay_secs: '{}'", shown(policy.get("delay_secs"))));
+        lines.push(format!(
+            "    reschedule: {}",
+            shown(policy.get("reschedule"))
+        ));
+        lines.push(format!(
+            "    delay_secs: '{}'",
+            shown(policy.get("delay_secs"))
+        ));
     }
     lines.push(format!("  service:    {}", shown(config.field("service"))));
-    lines.push(format!("  production: {}", shown(config.field("production"))));
+    lines.push(format!(
+        "  production: {}",
+        shown(config.field("production"))
+    ));
     lines.push(String::new());
     if let Some(task) = config.field("task") {
         describe_task(task, &mut lines);
@@ -74,7 +87,10 @@ fn describe(config: &JobConfig) -> String {
 }
 
 fn items<'a>(value: &'a Json, name: &str) -> &'a [Json] {
-    value.get(name).and_then(Json::as_array).map_or(&[], Vec::as_slice)
+    value
+        .get(name)
+        .and_then(Json::as_array)
+        .map_or(&[], Vec::as_slice)
 }
 
 fn describe_task(task: &Json, lines: &mut Vec<String>) {
@@ -84,8 +100,10 @@ fn describe_task(task: &Json, lines: &mut Vec<String>) {
     if !constraints.is_empty() {
         lines.push("  constraints:".to_owned());
         lines.extend(constraints.iter().map(|constraint| {
-            let order: Vec<String> =
-                items(constraint, "order").iter().map(|name| shown(Some(name))).collect();
+            let order: Vec<String> = items(constraint, "order")
+                .iter()
+                .map(|name| shown(Some(name)))
+                .collect();
             format!("  {}", order.join(" < "))
         }));
     }

@@ -61,17 +61,23 @@ async fn in_batches(
 ) -> Result<()> {
     let tasks = context.active_tasks(key).await?;
     if tasks.is_empty() {
-        context.console.err(&format!("No tasks to kill found for job {key}"));
+        context
+            .console
+            .err(&format!("No tasks to kill found for job {key}"));
         return Ok(());
     }
     if wanted.is_some() && tasks.iter().any(has_counting_sla) {
-        context.console.out("WARNING: Killing instances without updating SlaPolicy.");
+        context
+            .console
+            .out("WARNING: Killing instances without updating SlaPolicy.");
     }
     let mut left = instances_of(&tasks);
     if let Some(wanted) = wanted {
         left = &left & wanted;
     }
-    let batch_size = usize::try_from(context.number(&grammar::BATCH_SIZE, 1)).unwrap_or(1).max(1);
+    let batch_size = usize::try_from(context.number(&grammar::BATCH_SIZE, 1))
+        .unwrap_or(1)
+        .max(1);
     let tolerated = context.number(&grammar::MAX_TOTAL_FAILURES, 0);
     let mut errors = 0;
     while !left.is_empty() {
@@ -83,7 +89,9 @@ async fn in_batches(
         let complaint = format!("Kill of instances {shown} failed with error:");
         context.check(&response, exit::API_ERROR, &complaint)?;
         if all_dead(context, key, Some(&batch)).await? {
-            context.console.out(&format!("Successfully killed instances {shown}"));
+            context
+                .console
+                .out(&format!("Successfully killed instances {shown}"));
             continue;
         }
         errors += 1;
@@ -110,17 +118,24 @@ pub(crate) async fn kill_tasks(
     instances: Option<&BTreeSet<i32>>,
     message: Option<String>,
 ) -> Result<Response> {
-    context.console.info(&format!("Killing tasks for job: {key}"));
+    context
+        .console
+        .info(&format!("Killing tasks for job: {key}"));
     if let Some(instances) = instances {
         let shown = keys::list(instances.iter().copied());
-        context.console.info(&format!("Instances to be killed: {shown}"));
+        context
+            .console
+            .info(&format!("Instances to be killed: {shown}"));
     }
     let args = KillTasksArgs {
         job: Some(key.job.clone()),
         instances: instances.cloned(),
         message,
     };
-    context.scheduler(&key.cluster)?.call(Call::KillTasks(args)).await
+    context
+        .scheduler(&key.cluster)?
+        .call(Call::KillTasks(args))
+        .await
 }
 
 async fn all_dead(
@@ -137,9 +152,13 @@ async fn all_dead(
     )
     .await?;
     if !dead {
-        let shown = instances
-            .map_or_else(|| "None".to_owned(), |instances| keys::list(instances.iter().copied()));
-        context.console.err(&format!("Instances {shown} were not killed in time"));
+        let shown = instances.map_or_else(
+            || "None".to_owned(),
+            |instances| keys::list(instances.iter().copied()),
+        );
+        context
+            .console
+            .err(&format!("Instances {shown} were not killed in time"));
     }
     Ok(dead)
 }

@@ -20,7 +20,11 @@ pub(crate) async fn open(context: &Context) -> Result {
     let (cluster, rest) = page.split_once('/').unwrap_or((&page, ""));
     let scheduler = context.scheduler(cluster)?;
     let url = scheduler.shown_url().await;
-    let path = if rest.is_empty() { String::new() } else { format!("/{rest}") };
+    let path = if rest.is_empty() {
+        String::new()
+    } else {
+        format!("/{rest}")
+    };
     open_browser(&format!("{url}/scheduler{path}"));
     Ok(exit::OK)
 }
@@ -50,8 +54,12 @@ pub(crate) async fn matching(context: &Context, pattern: &Pattern) -> Result<Vec
     for cluster in clusters {
         let scheduler = context.scheduler(&cluster)?;
         let shown = role.as_deref().unwrap_or("None");
-        context.console.info(&format!("Retrieving jobs for role {shown}"));
-        let args = GetJobsArgs { owner_role: role.clone() };
+        context
+            .console
+            .info(&format!("Retrieving jobs for role {shown}"));
+        let args = GetJobsArgs {
+            owner_role: role.clone(),
+        };
         let response = scheduler.call(Call::GetJobs(args)).await?;
         context.check(&response, exit::COMMAND_FAILURE, "Command failure:")?;
         let Some(CallResult::GetJobs(jobs)) = response.result else {

@@ -56,7 +56,9 @@ async fn states(
     let mut latest: BTreeMap<i32, (i64, ScheduleStatus)> = BTreeMap::new();
     for task in context.tasks(&scheduler, query, exit::API_ERROR).await? {
         let born = task.task_events.first().map_or(0, |event| event.timestamp);
-        let known = latest.entry(task.assigned_task.instance_id).or_insert((born, task.status));
+        let known = latest
+            .entry(task.assigned_task.instance_id)
+            .or_insert((born, task.status));
         if born > known.0 {
             *known = (born, task.status);
         }
@@ -75,5 +77,7 @@ pub(crate) async fn wait_as_asked(
         Some("FINISHED") => ScheduleStatus::is_terminal,
         _ => return Ok(()),
     };
-    wait_until(context, key, instances, Patience::Endless, done).await.map(|_| ())
+    wait_until(context, key, instances, Patience::Endless, done)
+        .await
+        .map(|_| ())
 }

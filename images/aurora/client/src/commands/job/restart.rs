@@ -33,7 +33,9 @@ pub(crate) async fn restart(context: &Context) -> Result {
         Duration::from_secs(u64::try_from(context.number(option, default)).unwrap_or_default())
     };
     let settings = Settings {
-        batch_size: usize::try_from(context.number(&grammar::BATCH_SIZE, 1)).unwrap_or(1).max(1),
+        batch_size: usize::try_from(context.number(&grammar::BATCH_SIZE, 1))
+            .unwrap_or(1)
+            .max(1),
         watch: seconds(&grammar::WATCH_SECS, 30),
         interval: seconds(&grammar::HEALTHCHECK_INTERVAL, 3),
         max_per_instance_failures: context.number(&grammar::MAX_PER_INSTANCE_FAILURES, 0),
@@ -48,7 +50,9 @@ pub(crate) async fn restart(context: &Context) -> Result {
     context.scheduler(&spec.key.cluster)?;
     context.optional_config(&spec.key).await?;
     roll(context, &spec.key, spec.instances, &settings).await?;
-    context.console.out(&format!("Job {} restarted successfully", spec.key));
+    context
+        .console
+        .out(&format!("Job {} restarted successfully", spec.key));
     context.maybe_open_browser(&spec.key).await?;
     Ok(exit::OK)
 }
@@ -63,8 +67,9 @@ async fn roll(
     let wanted = wanted.filter(|wanted| !wanted.is_empty()).unwrap_or(active);
     let console = context.console;
     if wanted.is_empty() {
-        console
-            .info(&format!("No instances specified, and no active instances found in job {key}"));
+        console.info(&format!(
+            "No instances specified, and no active instances found in job {key}"
+        ));
         console.info("Nothing to do.");
         return Ok(());
     }
@@ -79,10 +84,14 @@ async fn roll(
         let batch: BTreeSet<i32> = std::mem::replace(&mut left, rest).into_iter().collect();
         let shown = keys::list(batch.iter().copied());
         console.info(&format!("Restarting instances: {shown}"));
-        let args =
-            RestartShardsArgs { job: Some(key.job.clone()), shard_ids: Some(batch.clone()) };
-        let response =
-            context.scheduler(&key.cluster)?.call(Call::RestartShards(args)).await?;
+        let args = RestartShardsArgs {
+            job: Some(key.job.clone()),
+            shard_ids: Some(batch.clone()),
+        };
+        let response = context
+            .scheduler(&key.cluster)?
+            .call(Call::RestartShards(args))
+            .await?;
         let complaint = format!("Error restarting job {key}:");
         context.check(&response, exit::API_ERROR, &complaint)?;
         console.info(&format!("Watching instances: {shown}"));
@@ -107,8 +116,10 @@ fn too_many(
     log: bool,
 ) -> bool {
     let limit = settings.max_per_instance_failures;
-    let exceeding: Vec<(&i32, &i64)> =
-        failures.iter().filter(|(_, count)| **count > limit).collect();
+    let exceeding: Vec<(&i32, &i64)> = failures
+        .iter()
+        .filter(|(_, count)| **count > limit)
+        .collect();
     let total = i64::try_from(exceeding.len()).unwrap_or(i64::MAX);
     let failed = total > settings.max_total_failures;
     if failed && log {
@@ -155,28 +166,38 @@ async fn watch(
             .map(|task| (task.assigned_task.instance_id, task.assigned_task.task_id))
             .collect();
         let now = Instant::now();
-        watched.retain(|instance| match (running.get(instance), seen.get(instance)) {
-            (Some(task), None) => {
-                seen.insert(*instance, Seen { task: task.clone(), since: now });
-                true
-            }
-            (Some(task), Some(known)) if *task == known.task => {
-                let up = now.duration_since(known.since) > settings.watch;
-                if up {
-                    context.console.info(&format!(
-                        "Instance {instance} has been up and healthy for at least {} seconds",
-                        settings.watch.as_secs()
-                    ));
+        watched.retain(
+            |instance| match (running.get(instance), seen.get(instance)) {
+                (Some(task), None) => {
+                    seen.insert(
+                        *instance,
+                        Seen {
+                            task: task.clone(),
+                            since: now,
+                        },
+                    );
+                    true
                 }
-                !up
-            }
-            (_, Some(_)) => {
-                context.console.info(&format!("Instance {instance} is unhealthy"));
-                failed.insert(*instance);
-                false
-            }
-            (None, None) => true,
-        });
+                (Some(task), Some(known)) if *task == known.task => {
+                    let up = now.duration_since(known.since) > settings.watch;
+                    if up {
+                        context.console.info(&format!(
+                            "Instance {instance} has been up and healthy for at least {} seconds",
+                            settings.watch.as_secs()
+                        ));
+                    }
+                    !up
+                }
+                (_, Some(_)) => {
+                    context
+                        .console
+                        .info(&format!("Instance {instance} is unhealthy"));
+                    failed.insert(*instance);
+                    false
+                }
+                (None, None) => true,
+            },
+        );
         if watched.is_empty() {
             return Ok(failed);
         }

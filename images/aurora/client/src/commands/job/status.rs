@@ -20,10 +20,13 @@ pub(crate) async fn status(context: &Context) -> Result {
     for key in matching(context, &pattern).await? {
         context.console.info(&format!("Checking status of {key}"));
         let scheduler = context.scheduler(&key.cluster)?;
-        let tasks =
-            context.tasks(&scheduler, query_for(&key.job), exit::INVALID_PARAMETER).await?;
+        let tasks = context
+            .tasks(&scheduler, query_for(&key.job), exit::INVALID_PARAMETER)
+            .await?;
         if tasks.is_empty() {
-            context.console.info(&format!("No tasks were found for jobkey {key}"));
+            context
+                .console
+                .info(&format!("No tasks were found for jobkey {key}"));
             continue;
         }
         found = true;
@@ -51,7 +54,9 @@ pub(crate) async fn status(context: &Context) -> Result {
         ));
         return Ok(exit::OK);
     }
-    context.console.err(&format!("Found no jobs matching {pattern}"));
+    context
+        .console
+        .err(&format!("Found no jobs matching {pattern}"));
     Ok(exit::INVALID_PARAMETER)
 }
 
@@ -81,9 +86,10 @@ fn task_document(task: &ScheduledTask) -> Json {
     if let Some(service) = document.pointer_mut("/assignedTask/task/isService") {
         *service = config.is_service.into();
     }
-    if let (Some(production), Some(value)) =
-        (document.pointer_mut("/assignedTask/task/production"), config.production)
-    {
+    if let (Some(production), Some(value)) = (
+        document.pointer_mut("/assignedTask/task/production"),
+        config.production,
+    ) {
         *production = value.into();
     }
     document
@@ -139,7 +145,11 @@ fn task_lines(task: &ScheduledTask) -> Vec<String> {
             event.message.as_deref().unwrap_or("None")
         )
     }));
-    if let Some(metadata) = config.metadata.as_ref().filter(|metadata| !metadata.is_empty()) {
+    if let Some(metadata) = config
+        .metadata
+        .as_ref()
+        .filter(|metadata| !metadata.is_empty())
+    {
         lines.push("  metadata:".to_owned());
         lines.extend(
             metadata

@@ -20,17 +20,23 @@ const POLL: Duration = Duration::from_secs(5);
 
 pub(crate) async fn pause(context: &Context) -> Result {
     let call = |key, message| Call::PauseJobUpdate(PauseJobUpdateArgs { key, message });
-    modify(context, call, "pause", "Update has been paused.").await.map(|(code, _)| code)
+    modify(context, call, "pause", "Update has been paused.")
+        .await
+        .map(|(code, _)| code)
 }
 
 pub(crate) async fn resume(context: &Context) -> Result {
     let call = |key, message| Call::ResumeJobUpdate(ResumeJobUpdateArgs { key, message });
-    modify(context, call, "resume", "Update has been resumed.").await.map(|(code, _)| code)
+    modify(context, call, "resume", "Update has been resumed.")
+        .await
+        .map(|(code, _)| code)
 }
 
 pub(crate) async fn abort(context: &Context) -> Result {
     let call = |key, message| Call::AbortJobUpdate(AbortJobUpdateArgs { key, message });
-    modify(context, call, "abort", "Update has been aborted.").await.map(|(code, _)| code)
+    modify(context, call, "abort", "Update has been aborted.")
+        .await
+        .map(|(code, _)| code)
 }
 
 pub(crate) async fn rollback(context: &Context) -> Result {
@@ -56,8 +62,10 @@ async fn modify(
         return Ok((exit::INVALID_PARAMETER, None));
     };
     let message = context.text(&grammar::UPDATE_MESSAGE);
-    let response =
-        context.scheduler(&job.cluster)?.call(call(Some(key.clone()), message)).await?;
+    let response = context
+        .scheduler(&job.cluster)?
+        .call(call(Some(key.clone()), message))
+        .await?;
     let complaint = format!("Failed to {verb} update due to error:");
     context.check(&response, exit::API_ERROR, &complaint)?;
     context.console.out(success);
@@ -70,8 +78,13 @@ pub(super) async fn summaries(
     cluster: &str,
     query: JobUpdateQuery,
 ) -> Result<Vec<JobUpdateSummary>> {
-    let args = GetJobUpdateSummariesArgs { job_update_query: Some(query) };
-    let response = context.scheduler(cluster)?.call(Call::GetJobUpdateSummaries(args)).await?;
+    let args = GetJobUpdateSummariesArgs {
+        job_update_query: Some(query),
+    };
+    let response = context
+        .scheduler(cluster)?
+        .call(Call::GetJobUpdateSummaries(args))
+        .await?;
     context.check(&response, exit::API_ERROR, "Command failure:")?;
     Ok(match response.result {
         Some(CallResult::GetJobUpdateSummaries(found)) => found.update_summaries,
@@ -109,9 +122,14 @@ pub(super) async fn wait_for(
 ) -> Result {
     let mut shown = None;
     loop {
-        let query = JobUpdateQuery { key: Some(key.clone()), ..JobUpdateQuery::default() };
+        let query = JobUpdateQuery {
+            key: Some(key.clone()),
+            ..JobUpdateQuery::default()
+        };
         let found = summaries(context, &job.cluster, query).await?;
-        let Some(status) = found.first().and_then(|found| Some(found.state.as_ref()?.status))
+        let Some(status) = found
+            .first()
+            .and_then(|found| Some(found.state.as_ref()?.status))
         else {
             context.console.err("Job update not found.");
             return Ok(exit::INVALID_PARAMETER);

@@ -17,22 +17,38 @@ use crate::times;
 pub(crate) async fn info(context: &Context) -> Result {
     let job = context.job()?;
     let Some(key) = update_key(context, &job).await? else {
-        context.console.err("There is no active update for this job.");
+        context
+            .console
+            .err("There is no active update for this job.");
         return Ok(exit::INVALID_PARAMETER);
     };
-    let query = JobUpdateQuery { key: Some(key.clone()), ..JobUpdateQuery::default() };
-    let args = GetJobUpdateDetailsArgs { key: Some(key.clone()), query: Some(query) };
-    let response = context.scheduler(&job.cluster)?.call(Call::GetJobUpdateDetails(args)).await?;
+    let query = JobUpdateQuery {
+        key: Some(key.clone()),
+        ..JobUpdateQuery::default()
+    };
+    let args = GetJobUpdateDetailsArgs {
+        key: Some(key.clone()),
+        query: Some(query),
+    };
+    let response = context
+        .scheduler(&job.cluster)?
+        .call(Call::GetJobUpdateDetails(args))
+        .await?;
     context.check(&response, exit::API_ERROR, "Command failure:")?;
     let details = match response.result {
-        Some(CallResult::GetJobUpdateDetails(found)) => {
-            found.details_list.unwrap_or_default().into_iter().next().or(found.details)
-        }
+        Some(CallResult::GetJobUpdateDetails(found)) => found
+            .details_list
+            .unwrap_or_default()
+            .into_iter()
+            .next()
+            .or(found.details),
         _ => None,
     };
     let Some(details) = details else {
         let shown = pretty::thrift_repr(&key);
-        context.console.err(&format!("There is no update for key: {shown}"));
+        context
+            .console
+            .err(&format!("There is no update for key: {shown}"));
         return Ok(exit::INVALID_PARAMETER);
     };
     context.console.out(&if context.flag(&grammar::WRITE_JSON) {
@@ -46,7 +62,9 @@ pub(crate) async fn info(context: &Context) -> Result {
 pub(crate) async fn wait(context: &Context) -> Result {
     let job = context.job()?;
     let Some(key) = update_key(context, &job).await? else {
-        context.console.err("There is no active update for this job.");
+        context
+            .console
+            .err("There is no active update for this job.");
         return Ok(exit::INVALID_PARAMETER);
     };
     wait_for(context, &job, &key, JobUpdateStatus::RolledForward).await
@@ -55,7 +73,10 @@ pub(crate) async fn wait(context: &Context) -> Result {
 /// The update with the id on the command line, else the active one.
 async fn update_key(context: &Context, job: &AuroraKey) -> Result<Option<JobUpdateKey>> {
     match context.args.value(grammar::UPDATE_ID.metavar) {
-        Some(id) => Ok(Some(JobUpdateKey { job: job.job.clone(), id: id.to_owned() })),
+        Some(id) => Ok(Some(JobUpdateKey {
+            job: job.job.clone(),
+            id: id.to_owned(),
+        })),
         None => active_update(context, job).await,
     }
 }
@@ -67,10 +88,15 @@ fn document(job: &AuroraKey, details: &JobUpdateDetails) -> Json {
         .update_events
         .iter()
         .map(|event| {
-            let mut entry = json!({"status": event.status.name(), "timestampMs": event.timestamp_ms});
-            if let (Some(message), Json::Object(entry)) =
-                (event.message.as_deref().filter(|message| !message.is_empty()), &mut entry)
-            {
+            let mut entry =
+                json!({"status": event.status.name(), "timestampMs": event.timestamp_ms});
+            if let (Some(message), Json::Object(entry)) = (
+                event
+                    .message
+                    .as_deref()
+                    .filter(|message| !message.is_empty()),
+                &mut entry,
+            ) {
                 entry.insert("message".to_owned(), message.into());
             }
             entry
@@ -92,7 +118,10 @@ fn document(job: &AuroraKey, details: &JobUpdateDetails) -> Json {
         .iter()
         .flatten()
         .map(|label| {
-            Json::Object(Map::from_iter([(label.key.clone(), label.value.as_str().into())]))
+            Json::Object(Map::from_iter([(
+                label.key.clone(),
+                label.value.as_str().into(),
+            )]))
         })
         .collect();
     json!({
@@ -124,7 +153,11 @@ fn describe(job: &AuroraKey, details: &JobUpdateDetails) -> String {
         for event in &details.update_events {
             let when = times::utc(event.timestamp_ms);
             lines.push(format!("  Status: {} at {when}", event.status));
-            if let Some(message) = event.message.as_deref().filter(|message| !message.is_empty()) {
+            if let Some(message) = event
+                .message
+                .as_deref()
+                .filter(|message| !message.is_empty())
+            {
                 lines.push(format!("      message: {message}"));
             }
         }
@@ -133,12 +166,19 @@ fn describe(job: &AuroraKey, details: &JobUpdateDetails) -> String {
         lines.push("Instance events:".to_owned());
         lines.extend(details.instance_events.iter().map(|event| {
             let when = times::utc(event.timestamp_ms);
-            format!("  Instance {} at {when}: {}", event.instance_id, event.action)
+            format!(
+                "  Instance {} at {when}: {}",
+                event.instance_id, event.action
+            )
         }));
     }
     if let Some(metadata) = &summary.metadata {
         lines.push("Metadata:".to_owned());
-        lines.extend(metadata.iter().map(|label| format!("  {}: {}", label.key, label.value)));
+        lines.extend(
+            metadata
+                .iter()
+                .map(|label| format!("  {}: {}", label.key, label.value)),
+        );
     }
     lines.join("\n")
 }

@@ -14,13 +14,15 @@ use crate::pretty;
 use crate::times;
 
 pub(crate) async fn list(context: &Context) -> Result {
-    let filter: Vec<&str> = context.args.word(grammar::FILTER.metavar).split('/').collect();
+    let filter: Vec<&str> = context
+        .args
+        .word(grammar::FILTER.metavar)
+        .split('/')
+        .collect();
     let part = |index: usize| filter.get(index).map(|part| (*part).to_owned());
     let cluster = part(0).unwrap_or_default();
     let job_key = match (part(1), part(2), part(3)) {
-        (Some(role), Some(environment), Some(name)) => {
-            Some(JobKey::new(role, environment, name))
-        }
+        (Some(role), Some(environment), Some(name)) => Some(JobKey::new(role, environment, name)),
         _ => None,
     };
     let statuses: BTreeSet<JobUpdateStatus> = context
@@ -42,8 +44,11 @@ pub(crate) async fn list(context: &Context) -> Result {
         found.retain(|summary| summary.key.job.environment == environment);
     }
     let rows = found.into_iter().map(|summary| {
-        let JobUpdateState { status, created_timestamp_ms, last_modified_timestamp_ms } =
-            summary.state.unwrap_or_default();
+        let JobUpdateState {
+            status,
+            created_timestamp_ms,
+            last_modified_timestamp_ms,
+        } = summary.state.unwrap_or_default();
         [
             AuroraKey::new(&cluster, summary.key.job).to_string(),
             summary.key.id,
@@ -66,11 +71,20 @@ pub(crate) async fn list(context: &Context) -> Result {
                 })
             })
             .collect();
-        context.console.out(&pretty::dumps_indented(&Json::Array(documents)));
+        context
+            .console
+            .out(&pretty::dumps_indented(&Json::Array(documents)));
         return Ok(exit::OK);
     }
-    let header =
-        ["JOB", "UPDATE ID", "STATUS", "CREATED BY", "STARTED", "LAST MODIFIED"].map(str::to_owned);
+    let header = [
+        "JOB",
+        "UPDATE ID",
+        "STATUS",
+        "CREATED BY",
+        "STARTED",
+        "LAST MODIFIED",
+    ]
+    .map(str::to_owned);
     let mut rows = rows.peekable();
     if rows.peek().is_some() {
         context.console.out(&columns(&header));

@@ -34,28 +34,46 @@ pub(crate) async fn start(context: &Context) -> Result {
     let cluster = &spec.key.cluster;
     show_changes(context, &config, cluster, spec.instances.as_ref(), None).await?;
 
-    let label =
-        Metadata { key: UPDATE_ID.to_owned(), value: uuid::Uuid::new_v4().to_string() };
+    let label = Metadata {
+        key: UPDATE_ID.to_owned(),
+        value: uuid::Uuid::new_v4().to_string(),
+    };
     let request = config
-        .update_request(spec.instances.as_ref(), Some(BTreeSet::from([label.clone()])))
+        .update_request(
+            spec.instances.as_ref(),
+            Some(BTreeSet::from([label.clone()])),
+        )
         .map_err(|why| Failure::new(exit::INVALID_CONFIGURATION, why))?;
-    context.console.info(&format!("Starting update for: {}", config.name()));
+    context
+        .console
+        .info(&format!("Starting update for: {}", config.name()));
     let args = StartJobUpdateArgs {
         request: Some(request),
         message: context.text(&grammar::UPDATE_MESSAGE),
     };
-    let response = context.scheduler(cluster)?.call(Call::StartJobUpdate(args)).await?;
+    let response = context
+        .scheduler(cluster)?
+        .call(Call::StartJobUpdate(args))
+        .await?;
     if !is_ours(&response, &label) {
-        context.check(&response, exit::API_ERROR, "Failed to start update due to error:")?;
+        context.check(
+            &response,
+            exit::API_ERROR,
+            "Failed to start update due to error:",
+        )?;
     }
     let Some(started) = result(&response) else {
         context.console.out(&combined(&response));
         return Ok(exit::OK);
     };
-    let page = format!("{}/update/{}", context.job_page(&spec.key).await?, started.key.id);
-    context
-        .console
-        .out(&format!("Job update has started. View your update progress at {page}"));
+    let page = format!(
+        "{}/update/{}",
+        context.job_page(&spec.key).await?,
+        started.key.id
+    );
+    context.console.out(&format!(
+        "Job update has started. View your update progress at {page}"
+    ));
     if context.flag(&grammar::OPEN_BROWSER) {
         open_browser(&page);
     }
