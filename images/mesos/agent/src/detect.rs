@@ -52,9 +52,7 @@ fn disk_mb(work_dir: &Path) -> u64 {
     let existing = work_dir.ancestors().find(|folder| folder.exists());
     existing
         .and_then(|folder| nix::sys::statvfs::statvfs(folder).ok())
-        .map_or(0, |fs| {
-            u64::from(fs.blocks()).saturating_mul(fs.fragment_size()) >> 20
-        })
+        .map_or(0, |fs| fs.blocks().saturating_mul(fs.fragment_size()) >> 20)
 }
 
 fn scalar(name: &str, amount: u64) -> Resource {

@@ -11,6 +11,7 @@ mod messages;
 mod metrics;
 mod operator;
 mod page;
+mod recovery;
 mod routes;
 mod statistics;
 mod stats;

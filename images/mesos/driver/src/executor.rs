@@ -14,3 +14,6 @@ mod run;
 
 pub use environment::{Environment, EnvironmentError};
 pub use run::{Driver, Event, Events, start};
+
+#[cfg(test)]
+mod tests;

@@ -7,11 +7,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use mesos_proto::mesos::{MasterInfo, SlaveInfo, slave_info};
-use mesos_proto::messages::ReconnectExecutorMessage;
 use mesos_wire::flags::{Flags, Request, usage};
 use mesos_wire::libprocess::{Listener, Process};
+use mesos_wire::log;
 use mesos_wire::zk::detect;
-use mesos_wire::{log, resources::Resources};
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -19,15 +18,15 @@ use tokio::time::sleep_until;
 
 use super::agent::{Agent, ContainerEvents, PROCESS_ID};
 use super::documents::VERSION;
-use super::effects::{Exit, carry_out, send};
+use super::effects::{Exit, carry_out};
+use super::recovery::{Incompatible, judge, restore};
 use super::routes::Routes;
-use crate::checkpoint::{Recovered, Store, recover};
+use crate::checkpoint::{Store, recover};
 use crate::containerizer::environment::Contribution;
 use crate::containerizer::{Containers, Settings as ContainerSettings, fetcher};
 use crate::flags;
-use crate::model::{Config, Master, Model, slave_id};
-use crate::proc;
-use crate::settings::{Reconfiguration, Recover, Settings};
+use crate::model::{Config, Master, Model};
+use crate::settings::{Recover, Settings};
 
 /// Why the agent does not run.
 #[derive(Debug, Error)]
@@ -46,11 +45,8 @@ enum RunError {
     },
     #[error(transparent)]
     Master(#[from] mesos_wire::zk::MasterAddressError),
-    #[error(
-        "this agent was registered with other settings, and its executors may still run: {what}. \
-         Start it as before, or delete `{link}` to start it as a new agent"
-    )]
-    Incompatible { what: String, link: String },
+    #[error(transparent)]
+    Incompatible(#[from] Incompatible),
     #[error("a checkpoint cannot be used: {0}. `--no-strict` starts without it")]
     Recovery(String),
     #[error("cannot start")]
@@ -325,91 +321,6 @@ fn container_settings(settings: &Settings, process: &Process) -> ContainerSettin
             stall_secs: settings.duration("fetcher_stall_timeout").as_secs(),
         },
         containerizers: text("containerizers"),
-    }
-}
-
-/// Whether the agent goes on as the one that was here before.
-fn judge(settings: &Settings, model: &Model, recovered: &Recovered) -> Result<bool, RunError> {
-    let Some(before) = &recovered.agent else {
-        return Ok(false);
-    };
-    let now = &model.config().info;
-    let Some(what) = difference(settings.reconfiguration, before, now) else {
-        return Ok(true);
-    };
-    if recovered.is_same_boot {
-        let link = settings
-            .work_dir
-            .join("meta/slaves/latest")
-            .display()
-            .to_string();
-        return Err(RunError::Incompatible { what, link });
-    }
-    tracing::warn!("starting as a new agent: {what}");
-    Ok(false)
-}
-
-/// What differs more than the policy allows.
-fn difference(policy: Reconfiguration, before: &SlaveInfo, now: &SlaveInfo) -> Option<String> {
-    if before.hostname() != now.hostname() {
-        return Some(format!(
-            "host name `{}` is now `{}`",
-            before.hostname(),
-            now.hostname()
-        ));
-    }
-    if before.port() != now.port() {
-        return Some(format!("port {} is now {}", before.port(), now.port()));
-    }
-    let sum = |info: &SlaveInfo| Resources::from_protos(&info.resources).unwrap_or_default();
-    let (old, new) = (sum(before), sum(now));
-    let grows = policy == Reconfiguration::Additive;
-    if !(new.contains(&old) && (grows || old.contains(&new))) {
-        return Some("its resources are others".to_string());
-    }
-    let kept = before
-        .attributes
-        .iter()
-        .all(|attribute| now.attributes.contains(attribute));
-    if !(kept && (grows || before.attributes.len() == now.attributes.len())) {
-        return Some("its attributes are others".to_string());
-    }
-    None
-}
-
-/// Puts back what an earlier life left, and takes hold of the executors that still run.
-fn restore(agent: &Arc<Agent>, containers: &Arc<Containers>, recovered: Recovered) {
-    agent.act(|model, _| model.restore_resources(recovered.resources));
-    for framework in recovered.frameworks {
-        agent.act(|model, _| model.restore_framework(framework.info, framework.pid));
-        for executor in framework.executors {
-            let alive = executor
-                .process
-                .filter(|_| recovered.is_same_boot)
-                .filter(|(pid, start)| proc::same_process(*pid, *start).is_some());
-            let place = executor.place;
-            let process = alive.and_then(|(pid, _)| u32::try_from(pid).ok());
-            let directory = agent.act(|model, now| {
-                let (info, is_command) = (executor.info, executor.is_command);
-                model.restore_executor(now, &place, info, is_command, process, executor.tasks);
-                if alive.is_none() {
-                    model.lost_with_former_life(now, &place.container, recovered.is_same_boot);
-                }
-                let id = model.id().unwrap_or_default();
-                crate::paths::run(&model.config().work_dir, id, &place)
-            });
-            if let Some((pid, start)) = alive {
-                tracing::info!("executor {} still runs as process {pid}", place.executor);
-                containers.adopt(&place, &directory, pid, start);
-                if let Some(driver) = &executor.libprocess {
-                    let mut message = ReconnectExecutorMessage::new();
-                    message.slave_id =
-                        slave_id(&agent.look(|m| m.id().unwrap_or_default().to_string()));
-                    agent.process.link(driver);
-                    send(agent, driver, &message);
-                }
-            }
-        }
     }
 }
 

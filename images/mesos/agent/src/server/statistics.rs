@@ -134,11 +134,10 @@ pub(crate) fn containers(agent: &Agent, query: &Query) -> Result<Value, &'static
         query.get("framework_id"),
         query.get("executor_id"),
     );
-    let is_allowed = match (container, framework, executor) {
-        (None, None, None) | (Some(_), None, None) => true,
-        (None, Some(_), _) => true,
-        _ => false,
-    };
+    let is_allowed = matches!(
+        (container, framework, executor),
+        (None, None, None) | (Some(_), None, None) | (None, Some(_), _)
+    );
     if !is_allowed {
         return Err(
             "Supported query parameters are container_id only, framework_id only, or executor_id and framework_id only",
