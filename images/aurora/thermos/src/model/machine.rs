@@ -137,6 +137,14 @@ impl Machine {
     pub fn observe(&mut self, status: &ProcessStatus, now: f64) -> Vec<Action> {
         let mut actions = Vec::new();
         self.append(Record::Process(status.clone()), now, &mut actions);
+        // It was being started while all others were asked to end.
+        if status.state == ProcessState::Running
+            && self.state() == TaskState::Cleaning
+            && let Some((_, run)) = self.history.current(&status.process)
+            && run.seq == status.seq
+        {
+            actions.push(Action::Terminate(vec![run.clone()]));
+        }
         actions
     }
 

@@ -302,6 +302,18 @@ fn a_coordinator_that_starts_nothing_is_given_up() {
 }
 
 #[test]
+fn a_process_that_was_being_started_is_asked_to_end_as_well() {
+    let task = TaskSpec::from_value(&json!({"processes": [process("a", json!({}))]})).unwrap();
+    let mut machine = Machine::new(task, Owner { pid: 1, uid: 0 }, None).unwrap();
+    machine.begin(RunnerHeader::default(), 0.0);
+    machine.step(0.0, false);
+    machine.observe(&ProcessStatus::new("a", 1, ProcessState::Forked), 0.0);
+    machine.request(Request::Kill, 0.1);
+    let actions = machine.observe(&ProcessStatus::new("a", 2, ProcessState::Running), 0.2);
+    assert!(matches!(actions.as_slice(), [Action::Append(_), Action::Terminate(runs)] if runs.len() == 1), "{actions:?}");
+}
+
+#[test]
 fn orphans_hold_up_the_final_processes() {
     let task = TaskSpec::from_value(&json!({"processes": [], "name": "t", "finalization_wait": 10})).unwrap();
     let mut machine = Machine::new(task, Owner { pid: 1, uid: 0 }, None).unwrap();
