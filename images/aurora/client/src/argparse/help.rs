@@ -120,9 +120,12 @@ fn fill(parts: &[String], indent: usize, width: usize, leading: bool) -> Vec<Str
         .collect()
 }
 
+/// How far a line is indented, what it is about, and its help.
+type Row<'h> = (usize, String, &'h str);
+
 /// The whole help, without the last line's end.
 pub fn help(parser: &Parser, width: usize) -> String {
-    let mut sections: Vec<(&str, Vec<(usize, String, &str)>)> = Vec::new();
+    let mut sections: Vec<(&str, Vec<Row>)> = Vec::new();
     let positionals = parser
         .positionals
         .iter()
