@@ -8,6 +8,7 @@ mod converge;
 mod down;
 mod error;
 mod event;
+mod exec;
 mod host;
 pub mod labels;
 mod ready;
@@ -16,14 +17,19 @@ mod survey;
 mod targets;
 mod up;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use crate::engine::{Engine, EngineError};
 use crate::probe::{Asker, HostAsker};
 
+pub use containers::HostPorts;
 pub use down::{Removed, down};
 pub use error::{ClusterError, Evidence};
 pub use event::{Event, Events, NodeStep};
+pub use exec::{ExecOutput, exec};
 pub use host::Host;
 pub use status::{ClusterStatus, Health, NodeStatus, find_node, status};
 pub use up::{Recreate, UpOptions, up};

@@ -9,6 +9,13 @@ fn main() -> ExitCode {
     let program = args.first().and_then(|name| Path::new(name).file_name()).and_then(|name| name.to_str()).unwrap_or_default();
     match program {
         "node-init" => node_init::main(args),
+        "mesos-master" => mesos_master::main(args),
+        "mesos-agent" | "mesos-slave" => mesos_agent::main(args),
+        "mesos-executor" => mesos_agent::executor_main(args),
+        "aurora-scheduler" => aurora_scheduler::main(args),
+        "thermos_executor" => aurora_thermos::executor_main(args),
+        "thermos_observer" => aurora_thermos::observer_main(args),
+        "aurora" => aurora_client::main(args),
         _ => devcluster::cli::main(args),
     }
 }

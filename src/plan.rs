@@ -14,6 +14,9 @@ mod node;
 mod template;
 mod tiers;
 
+#[cfg(test)]
+mod tests;
+
 pub use address::AddressError;
 pub use check::{Ask, Check, Probe, Want, Where};
 pub use network::{NoFreeSubnet, choose_subnet};

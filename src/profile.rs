@@ -14,6 +14,9 @@ mod types;
 mod units;
 mod validate;
 
+#[cfg(test)]
+mod tests;
+
 pub use builtin::{builtin, builtin_names};
 pub use error::ProfileError;
 pub use name::{ClusterName, NameError};

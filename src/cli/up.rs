@@ -20,7 +20,7 @@ pub(super) async fn run(settings: &Settings, args: UpArgs, interrupts: &mut Inte
         Format::Text => Style::for_stderr(settings.verbose),
     };
     let reporter = Arc::new(Reporter::new(style));
-    let options = UpOptions { recreate: if recreate { Recreate::All } else { Recreate::No }, owner: None };
+    let options = UpOptions { recreate: if recreate { Recreate::All } else { Recreate::No }, ..UpOptions::default() };
     let hint = "`devcluster up` goes on from here, `devcluster down` removes what was started";
     let events: Arc<dyn cluster::Events> = Arc::<Reporter>::clone(&reporter);
     let bringing = async {

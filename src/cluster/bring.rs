@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
-use super::containers::{self, PortChooser, has_fixed_port};
+use super::containers::{self, HostPorts, PortChooser, has_fixed_port};
 use super::converge::{Action, Changes, Storage};
 use super::labels::Reach;
 use super::{ClusterError, Event, Events, Launcher, NodeStep};
@@ -51,6 +51,7 @@ pub(super) struct Bringing<'a> {
     pub(super) images: &'a References,
     pub(super) common: Labels,
     pub(super) reach: Reach,
+    pub(super) ports: HostPorts,
     pub(super) events: &'a dyn Events,
     pub(super) began: Instant,
     pub(super) progress: watch::Sender<Progress>,
@@ -65,7 +66,7 @@ impl Bringing<'_> {
 
     /// Makes and starts every node.
     pub(super) async fn nodes(&self) -> Result<(), ClusterError> {
-        let mut chooser = PortChooser::new(&self.launcher.host);
+        let mut chooser = PortChooser::new(&self.launcher.host, self.ports);
         let mut work = Vec::new();
         for node in &self.plan.nodes {
             let Some(tier) = self.plan.tiers.iter().find(|tier| tier.tier == node.tier) else { continue };

@@ -8,15 +8,26 @@ use crate::engine::{ContainerSpec, Labels, VolumeMount};
 use crate::image::{self, Entry, References};
 use crate::plan::{HostPort, Image, NodePlan, Plan, Probe};
 
+/// Which ports of the host a cluster takes where its profile fixes none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum HostPorts {
+    /// The tiers' own numbers where they are free.
+    #[default]
+    WellKnown,
+    /// What the engine gives, so that clusters side by side leave each other and the user alone.
+    Any,
+}
+
 /// The ports of the host that a plan's nodes get; 0 leaves the choice to the engine.
 pub(super) struct PortChooser<'a> {
     host: &'a Host,
+    ports: HostPorts,
     given: BTreeSet<u16>,
 }
 
 impl<'a> PortChooser<'a> {
-    pub(super) fn new(host: &'a Host) -> Self {
-        Self { host, given: BTreeSet::new() }
+    pub(super) fn new(host: &'a Host, ports: HostPorts) -> Self {
+        Self { host, ports, given: BTreeSet::new() }
     }
 
     pub(super) fn choose(&mut self, node: &NodePlan) -> Result<Vec<(u16, u16)>, ClusterError> {
@@ -27,7 +38,7 @@ impl<'a> PortChooser<'a> {
                 let host = match port.host {
                     HostPort::Fixed(wanted) if free(wanted) => wanted,
                     HostPort::Fixed(port) => return Err(ClusterError::PortTaken { port, node: node.name.clone() }),
-                    HostPort::Preferred(wanted) if free(wanted) => wanted,
+                    HostPort::Preferred(wanted) if self.ports == HostPorts::WellKnown && free(wanted) => wanted,
                     HostPort::Preferred(_) | HostPort::Any => 0,
                 };
                 Ok((port.container, host))

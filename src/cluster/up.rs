@@ -1,16 +1,18 @@
 //! `up`: converges what is there to what the profile describes, and waits until all of it is ready.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use tokio::sync::watch;
 
 use super::bring::{Bringing, Progress};
+use super::containers::{self, HostPorts};
 use super::converge::{self, Everything};
 use super::labels::{self, Reach};
 use super::ready::Answers;
 use super::survey::Survey;
-use super::{ClusterError, ClusterStatus, Event, Events, Launcher, containers, status};
+use super::{ClusterError, ClusterStatus, Event, Events, Launcher, status};
 use crate::engine::{EngineError, Kind, NetworkSpec};
 use crate::image::{ImageError, ImageStore, Product, References};
 use crate::plan::{Image, OwnImage, Plan, Surroundings};
@@ -33,6 +35,10 @@ pub struct UpOptions {
     pub recreate: Recreate,
     /// The label of who starts and ends the cluster, when that is a test.
     pub owner: Option<String>,
+    /// Which ports of the host the cluster takes.
+    pub ports: HostPorts,
+    /// The product that goes into the images, in place of the one that [`Product::find`] finds.
+    pub product: Option<PathBuf>,
 }
 
 /// Brings a cluster up, and returns what it is then: every node ready.
@@ -47,9 +53,32 @@ pub async fn up(
     options: &UpOptions,
     events: Arc<dyn Events>,
 ) -> Result<ClusterStatus, ClusterError> {
+    // A network that was free a moment ago may be another cluster's now. Where we chose it, we choose again.
+    const CHOICES: usize = 20;
+    let mut last = attempt(launcher, profile, options, &events).await;
+    for _ in 1..CHOICES {
+        match last {
+            Err(ClusterError::SubnetClash { .. }) if profile.network.subnet.is_none() => {
+                last = attempt(launcher, profile, options, &events).await;
+            }
+            done => return done,
+        }
+    }
+    last
+}
+
+async fn attempt(
+    launcher: &Launcher,
+    profile: &Profile,
+    options: &UpOptions,
+    events: &Arc<dyn Events>,
+) -> Result<ClusterStatus, ClusterError> {
     let began = Instant::now();
     // Reading the product takes as long as asking the engine, so both go at once; who needs no image needs no product.
-    let product = tokio::spawn(Product::find());
+    let product = match options.product.clone() {
+        Some(path) => tokio::spawn(Product::read(path)),
+        None => tokio::spawn(Product::find()),
+    };
     let survey = Survey::take(launcher, &profile.name).await?;
     let subnet = survey.subnet(&profile.name, profile.network.subnet, &launcher.host)?;
     let surroundings =
@@ -73,7 +102,7 @@ pub async fn up(
     let common = labels::common(&plan.cluster, options.owner.as_deref());
     // The watch begins before anything of ours can die.
     let deaths = launcher.engine.deaths((labels::CLUSTER, plan.cluster.as_str()));
-    let images = images(launcher, &plan, &changes, product, &events).await?;
+    let images = images(launcher, &plan, &changes, product, events).await?;
     clear(launcher, &survey, &changes, network_stays, &plan, events.as_ref()).await?;
     let (network, record) = tokio::join!(network(launcher, &plan, network_stays, &common), record(launcher, &plan, &survey, &common));
     network.and(record)?;
@@ -86,6 +115,7 @@ pub async fn up(
         images: &images,
         common,
         reach: if survey.facts.local { Reach::Address } else { Reach::Published },
+        ports: options.ports,
         events: events.as_ref(),
         began,
         progress: watch::Sender::new(Progress::of(&plan)),

@@ -8,7 +8,10 @@ use crate::profile::ClusterName;
 /// Where the client looks.
 const PATH: &str = "/etc/aurora/clusters.json";
 
-/// The file: the cluster under its own name, and under `example`, as the older tutorial calls it.
+/// What the tutorials call their cluster: their job keys work here whatever this cluster's name is.
+const TUTORIAL_NAMES: [&str; 2] = ["devcluster", "example"];
+
+/// The file: the cluster under its own name, and under those of the tutorials.
 pub(super) fn file(cluster: &ClusterName, zookeepers: &[String]) -> File {
     let entry = |name: &str| {
         json!({
@@ -22,9 +25,7 @@ pub(super) fn file(cluster: &ClusterName, zookeepers: &[String]) -> File {
         })
     };
     let mut names = vec![cluster.as_str()];
-    if cluster.as_str() != "example" {
-        names.push("example");
-    }
+    names.extend(TUTORIAL_NAMES.into_iter().filter(|name| *name != cluster.as_str()));
     let entries: Vec<_> = names.into_iter().map(entry).collect();
     File { path: PATH.to_owned(), content: format!("{:#}\n", serde_json::Value::Array(entries)) }
 }

@@ -7,7 +7,7 @@ use crate::plan::node::OwnImage;
 use crate::plan::template::TemplateError;
 use crate::profile::{Tier, TierSettings};
 
-const PORT: u16 = 8081;
+pub(super) const PORT: u16 = 8081;
 
 pub(super) fn recipe(settings: &TierSettings, context: &Context<'_>) -> Result<Recipe, TemplateError> {
     let flags = Flags::default()
