@@ -136,3 +136,52 @@ fn noun(name: &str, verbs: Vec<Verb>) -> Parser {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const WORDS: &[&str] = &[
+        "job",
+        "create",
+        "kill",
+        "update",
+        "list",
+        "a/b/c/d",
+        "a/b/c/d/0-3",
+        "-h",
+        "-v",
+        "-vm",
+        "--",
+        "--bind",
+        "--bind=x=y",
+        "--message",
+        "--m",
+        "-mé",
+        "-é",
+        "--é=",
+        "-",
+        "",
+        "-1",
+        "x y",
+        "=",
+    ];
+
+    proptest! {
+        #[test]
+        fn any_command_line_is_understood_or_explained(
+            words in prop::collection::vec(
+                prop_oneof![prop::sample::select(WORDS).prop_map(str::to_owned), any::<String>()],
+                0..8,
+            ),
+            width in 1usize..200,
+        ) {
+            if let Outcome::Usage(text) = parse(&words, width) {
+                prop_assert!(text.starts_with("usage: aurora"));
+                prop_assert!(text.contains(": error: "));
+            }
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! The flat commands of 2014 (`apache/aurora/client/commands/core.py` of that time): `aurora create`,
-//! `aurora kill`, … Options are taken in that time's spelling and in today's.
+//! `aurora kill`, … Options are taken in that time's spelling and in today's;
+//! `status` and `list_jobs` print what today's verbs print.
 
 use crate::VERSION;
 use crate::argparse::{
