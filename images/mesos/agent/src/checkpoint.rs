@@ -146,8 +146,8 @@ impl Store {
                 let pids = self.run(place)?.join("pids");
                 match link {
                     Link::Http(_) => fs::write(self.run(place)?.join("http.marker"), ""),
-                    Link::Libprocess(pid) => {
-                        fs::write(pids.join("libprocess.pid"), pid.to_string())
+                    Link::Libprocess { driver, .. } => {
+                        fs::write(pids.join("libprocess.pid"), driver.to_string())
                     }
                 }
             }

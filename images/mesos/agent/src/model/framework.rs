@@ -22,8 +22,13 @@ const MAX_COMPLETED_TASKS: usize = 200;
 pub enum Link {
     /// By the event stream of its v1 subscription, which has this number.
     Http(u64),
-    /// By libprocess messages to its actor.
-    Libprocess(Upid),
+    /// By libprocess messages.
+    Libprocess {
+        /// Its actor.
+        driver: Upid,
+        /// Whether it had registered before: it is told so.
+        again: bool,
+    },
 }
 
 /// Where an executor stands.

@@ -37,12 +37,13 @@ pub(crate) async fn carry_out(
                 ..
             } => agent.tell(link, &*event),
             Effect::Tell {
-                link: Link::Libprocess(pid),
+                link: Link::Libprocess { driver, again },
                 place,
                 event,
             } => {
-                if let Some(message) = v0::message(*event, &place) {
-                    send(&agent, &pid, &*message);
+                let id = agent.look(|model| model.id().unwrap_or_default().to_string());
+                if let Some(message) = v0::message(*event, &place, &id, again) {
+                    send(&agent, &driver, &*message);
                 }
             }
             Effect::Checkpoint(checkpoint) => {

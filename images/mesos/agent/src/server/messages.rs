@@ -1,5 +1,7 @@
 //! Messages from the master, from v0 executors and from frameworks (messages.md, sections 1.1, 1.3).
 
+use mesos_proto::mesos::TaskInfo;
+use mesos_proto::messages::StatusUpdate;
 use mesos_proto::messages::{
     CheckpointResourcesMessage, ExecutorToFrameworkMessage, FrameworkToExecutorMessage,
     KillTaskMessage, PingSlaveMessage, RegisterExecutorMessage, ReregisterExecutorMessage,
@@ -153,14 +155,14 @@ fn from_others(agent: &Agent, from: &Upid, name: &str, body: &[u8]) -> Outcome {
         "RegisterExecutorMessage" => {
             Some(RegisterExecutorMessage::parse_from_bytes(body).map(|m| {
                 let ids = (m.framework_id.value(), m.executor_id.value());
-                subscribe(agent, from, ids, &[], Vec::new());
+                subscribe(agent, from, ids, None);
             }))
         }
         "ReregisterExecutorMessage" => Some(ReregisterExecutorMessage::parse_from_bytes(body).map(
             |mut m| {
                 let updates = std::mem::take(&mut m.updates);
                 let ids = (m.framework_id.value(), m.executor_id.value());
-                subscribe(agent, from, ids, &m.tasks, updates);
+                subscribe(agent, from, ids, Some((&m.tasks, updates)));
             },
         )),
         "StatusUpdateMessage" => Some(StatusUpdateMessage::parse_from_bytes(body).map(|mut m| {
@@ -187,11 +189,14 @@ fn subscribe(
     agent: &Agent,
     from: &Upid,
     ids: (&str, &str),
-    tasks: &[mesos_proto::mesos::TaskInfo],
-    updates: Vec<mesos_proto::messages::StatusUpdate>,
+    unacknowledged: Option<(&[TaskInfo], Vec<StatusUpdate>)>,
 ) {
     agent.process.link(from);
-    let link = Link::Libprocess(from.clone());
+    let link = Link::Libprocess {
+        driver: from.clone(),
+        again: unacknowledged.is_some(),
+    };
+    let (tasks, updates) = unacknowledged.unwrap_or_default();
     let refused = agent.act(|model, now| model.subscribe(now, ids, link, tasks, updates));
     if let Err(reason) = refused {
         tracing::warn!("telling executor {from} to end: {reason}");

@@ -3,25 +3,38 @@
 use mesos_proto::executor::{Event, event};
 use mesos_proto::mesos::FrameworkInfo;
 use mesos_proto::messages::{
-    ExecutorRegisteredMessage, FrameworkToExecutorMessage, KillTaskMessage, RunTaskMessage,
-    ShutdownExecutorMessage, StatusUpdateAcknowledgementMessage,
+    ExecutorRegisteredMessage, ExecutorReregisteredMessage, FrameworkToExecutorMessage,
+    KillTaskMessage, RunTaskMessage, ShutdownExecutorMessage, StatusUpdateAcknowledgementMessage,
 };
 use mesos_wire::pid::Upid;
 use protobuf::MessageDyn;
 
 use crate::model::{Place, executor_id, framework_id, slave_id};
 
-/// The message that says what `event` says; `None` for events that v0 has no message for.
-pub(crate) fn message(mut event: Event, place: &Place) -> Option<Box<dyn MessageDyn>> {
+/// The message that says what `event` says; `None` for events that v0 has no message for. `again` tells
+/// an executor that it was known before.
+pub(crate) fn message(
+    mut event: Event,
+    place: &Place,
+    agent: &str,
+    again: bool,
+) -> Option<Box<dyn MessageDyn>> {
     use event::Type;
     match event.type_() {
+        Type::SUBSCRIBED if again => {
+            let mut subscribed = event.subscribed.take()?;
+            let mut message = ExecutorReregisteredMessage::new();
+            message.slave_id = slave_id(agent);
+            message.slave_info = subscribed.slave_info.take().into();
+            Some(Box::new(message))
+        }
         Type::SUBSCRIBED => {
             let mut subscribed = event.subscribed.take()?;
             let mut message = ExecutorRegisteredMessage::new();
             message.executor_info = subscribed.executor_info.take().into();
             message.framework_id = framework_id(&place.framework);
             message.framework_info = subscribed.framework_info.take().into();
-            message.slave_id = subscribed.slave_info.id.clone();
+            message.slave_id = slave_id(agent);
             message.slave_info = subscribed.slave_info.take().into();
             Some(Box::new(message))
         }
@@ -48,7 +61,7 @@ pub(crate) fn message(mut event: Event, place: &Place) -> Option<Box<dyn Message
         Type::ACKNOWLEDGED => {
             let mut acknowledged = event.acknowledged.take()?;
             let mut message = StatusUpdateAcknowledgementMessage::new();
-            message.slave_id = slave_id("");
+            message.slave_id = slave_id(agent);
             message.framework_id = framework_id(&place.framework);
             message.task_id = acknowledged.task_id.take().into();
             message.set_uuid(acknowledged.take_uuid());
@@ -56,7 +69,7 @@ pub(crate) fn message(mut event: Event, place: &Place) -> Option<Box<dyn Message
         }
         Type::MESSAGE => {
             let mut message = FrameworkToExecutorMessage::new();
-            message.slave_id = slave_id("");
+            message.slave_id = slave_id(agent);
             message.framework_id = framework_id(&place.framework);
             message.executor_id = executor_id(&place.executor);
             message.set_data(event.message.as_mut()?.take_data());
