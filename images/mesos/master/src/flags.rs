@@ -17,6 +17,24 @@ pub use table::FLAGS;
 /// The least time a disconnected agent is given (flags.md §2).
 const LEAST_REREGISTER_TIMEOUT: Duration = Duration::from_secs(600);
 
+/// Flags that this master takes and shows, but that change nothing it does: whoever gives one should
+/// know.
+const WITHOUT_EFFECT: [&str; 13] = [
+    "acls",
+    "agent_removal_rate_limit",
+    "credentials",
+    "firewall_rules",
+    "hooks",
+    "http_framework_authenticators",
+    "ip_discovery_command",
+    "log_dir",
+    "max_executors_per_agent",
+    "modules",
+    "modules_dir",
+    "rate_limits",
+    "whitelist",
+];
+
 /// Why flags that are each well formed cannot be used.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum SettingsError {
@@ -64,6 +82,13 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The flags that were given and change nothing.
+    pub fn without_effect(&self) -> impl Iterator<Item = &'static str> + '_ {
+        WITHOUT_EFFECT
+            .into_iter()
+            .filter(|flag| self.flags.text(flag).is_some())
+    }
+
     /// The settings that these flags make.
     pub fn new(flags: Flags) -> Result<Self, SettingsError> {
         let zk = flags

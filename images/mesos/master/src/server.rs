@@ -57,6 +57,9 @@ impl Server {
             address: settings.listen,
             source,
         })?;
+        for flag in settings.without_effect() {
+            tracing::warn!("`--{flag}` is taken but has no effect on this master");
+        }
         let info = identity::describe(&settings, process.address());
         let node = Node::new(process, &settings, info);
         Ok(Self {

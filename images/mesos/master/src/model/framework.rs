@@ -1,6 +1,7 @@
 //! What the master knows of one framework.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
 
 use mesos_proto::mesos::framework_info::capability::Type as Capability;
 use mesos_proto::mesos::{FrameworkInfo, Task};
@@ -21,6 +22,16 @@ pub enum Connection {
     Http(StreamId),
     /// Messages are sent to the v0 driver.
     Driver(Upid),
+}
+
+impl fmt::Display for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("nothing"),
+            Self::Http(stream) => write!(f, "stream {}", stream.0),
+            Self::Driver(pid) => write!(f, "{pid}"),
+        }
+    }
 }
 
 /// What a framework says it can do.

@@ -136,7 +136,7 @@ impl Master {
         let now = self.now;
         if let Some(framework) = self.frameworks.get_mut(&id) {
             tracing::info!(
-                "framework {id} `{}` subscribed through {connection:?}",
+                "framework {id} `{}` subscribed through {connection}",
                 info.name()
             );
             framework.last_pid = match &connection {

@@ -82,6 +82,8 @@ impl Master {
         } else if let Some(agent) = agent.filter(|agent| self.gone_agents.contains_key(*agent)) {
             let state = unless_aware(TaskState::TASK_GONE_BY_OPERATOR);
             (state, "Task is gone", Some(agent.clone()), None)
+        } else if self.may_come_back(framework_id, agent) {
+            return;
         } else {
             let state = unless_aware(TaskState::TASK_UNKNOWN);
             (state, "Task is unknown", agent.cloned(), None)
@@ -93,6 +95,41 @@ impl Master {
             unreachable,
         };
         self.notify_status(framework_id, id, agent.as_ref(), status);
+    }
+
+    /// Whether a task of which nothing is known may yet turn up: after a failover agents that a former
+    /// master named take some time to come back, and until then nothing is said of their tasks. Where
+    /// the agent is not named, the time is that in which every agent notices its new master.
+    fn may_come_back(&self, framework: &FrameworkId, agent: Option<&AgentId>) -> bool {
+        let (is_foreign, time) = match agent {
+            Some(agent) => {
+                let master = agent
+                    .as_str()
+                    .rsplit_once("-S")
+                    .map_or("", |(master, _)| master);
+                (
+                    self.is_another_master(master),
+                    self.config.agent_reregister_timeout,
+                )
+            }
+            None => {
+                let master = framework
+                    .as_str()
+                    .rsplit_once('-')
+                    .map_or("", |(master, _)| master);
+                let noticed = self.config.ping_timeout * self.config.max_ping_timeouts;
+                (self.is_another_master(master), noticed)
+            }
+        };
+        is_foreign
+            && self
+                .elected
+                .is_some_and(|elected| self.now < elected + time)
+    }
+
+    /// Whether an id is that of a master, but not of this one.
+    fn is_another_master(&self, id: &str) -> bool {
+        id != self.info.id() && uuid::Uuid::try_parse(id).is_ok()
     }
 
     /// The unreachable agent that a task is on: the one that is named, or that the task was on.

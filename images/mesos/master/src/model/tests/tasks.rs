@@ -332,6 +332,41 @@ fn reconciliation_says_what_is_known() {
 }
 
 #[test]
+fn after_a_failover_nothing_is_said_of_tasks_that_may_turn_up() {
+    let former = "6931f876-54e7-4843-937c-880765a6f8e9";
+    let config = Config {
+        ping_timeout: Duration::from_secs(3),
+        ..Config::default()
+    };
+    let mut world = World::new(config);
+    let mut info = framework_info("a", &[]);
+    info.id
+        .mut_or_insert_default()
+        .set_value(format!("{former}-0000"));
+    let (id, stream) = world.framework(info);
+    let ask = |world: &mut World, agent: Option<String>| {
+        world
+            .call(&id, stream, call::Type::RECONCILE, |call| {
+                let mut wanted = call::reconcile::Task::new();
+                wanted.task_id.mut_or_insert_default().set_value("t".into());
+                wanted.slave_id = agent.map(|agent| AgentId::new(agent).proto()).into();
+                call.reconcile.mut_or_insert_default().tasks.push(wanted);
+            })
+            .expect("allowed");
+        statuses(&world.effects(), stream).len()
+    };
+    let formers = || Some(format!("{former}-S0"));
+    assert_eq!(ask(&mut world, formers()), 0);
+    assert_eq!(ask(&mut world, None), 0);
+    assert_eq!(ask(&mut world, Some("made-up".into())), 1);
+    world.pass(Duration::from_secs(16));
+    assert_eq!(ask(&mut world, None), 1);
+    assert_eq!(ask(&mut world, formers()), 0);
+    world.pass(Duration::from_secs(600));
+    assert_eq!(ask(&mut world, formers()), 1);
+}
+
+#[test]
 fn a_framework_ends_at_once_or_after_its_timeout() {
     for (timeout, ends) in [(0.0, true), (30.0, false)] {
         let mut world = World::new(Config::default());
