@@ -14,4 +14,4 @@ pub use codec::{CodecError, decode, encode};
 pub use paths::{TaskPaths, is_file_name};
 pub use record::{ProcessState, ProcessStatus, Record, RunnerHeader, TaskState, TaskStatus};
 pub use replay::{Rejected, Runs, TaskHistory};
-pub use stream::{MAX_RECORD, StreamError, Tail, Writer, read_all, split};
+pub use stream::{MAX_RECORD, Split, StreamError, Tail, Writer, read_all, split};

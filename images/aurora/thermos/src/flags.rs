@@ -17,12 +17,18 @@ pub(crate) struct Flag {
 
 /// A flag with a value.
 pub(crate) const fn value(name: &'static str) -> Flag {
-    Flag { name, takes_value: true }
+    Flag {
+        name,
+        takes_value: true,
+    }
 }
 
 /// A flag that is there or not.
 pub(crate) const fn switch(name: &'static str) -> Flag {
-    Flag { name, takes_value: false }
+    Flag {
+        name,
+        takes_value: false,
+    }
 }
 
 /// Why a command line cannot be used.
@@ -67,9 +73,14 @@ pub(crate) struct Given(BTreeMap<&'static str, Vec<String>>);
 impl Given {
     /// Reads `args`, without the program's name. Logging options of the original's programs
     /// (`--log_to_disk`, `--log_to_stderr`, …) are taken and have no effect: all goes to stderr.
-    pub(crate) fn parse(specs: &[Flag], args: impl IntoIterator<Item = OsString>) -> Result<Self, FlagError> {
+    pub(crate) fn parse(
+        specs: &[Flag],
+        args: impl IntoIterator<Item = OsString>,
+    ) -> Result<Self, FlagError> {
         let mut given = Self::default();
-        let mut args = args.into_iter().map(|arg| arg.to_string_lossy().into_owned());
+        let mut args = args
+            .into_iter()
+            .map(|arg| arg.to_string_lossy().into_owned());
         while let Some(arg) = args.next() {
             let Some(body) = arg.strip_prefix("--").filter(|body| !body.is_empty()) else {
                 return Err(FlagError::Positional(arg));
@@ -78,8 +89,12 @@ impl Given {
                 Some((name, value)) => (name.replace('-', "_"), Some(value.to_string())),
                 None => (body.replace('-', "_"), None),
             };
-            const LOGGING: [Flag; 4] =
-                [value("log_to_disk"), value("log_to_stderr"), value("log_dir"), switch("log_simple")];
+            const LOGGING: [Flag; 4] = [
+                value("log_to_disk"),
+                value("log_to_stderr"),
+                value("log_dir"),
+                switch("log_simple"),
+            ];
             let spec = specs
                 .iter()
                 .chain(&LOGGING)
@@ -90,9 +105,16 @@ impl Given {
                 Some(value) => match value.to_lowercase().as_str() {
                     "true" | "1" => "true".to_string(),
                     "false" | "0" => continue,
-                    _ => return Err(FlagError::NotASwitch { name: spec.name, value }),
+                    _ => {
+                        return Err(FlagError::NotASwitch {
+                            name: spec.name,
+                            value,
+                        });
+                    }
                 },
-                None if spec.takes_value => args.next().ok_or(FlagError::MissingValue(spec.name))?,
+                None if spec.takes_value => {
+                    args.next().ok_or(FlagError::MissingValue(spec.name))?
+                }
                 None => "true".to_string(),
             };
             given.0.entry(spec.name).or_default().push(value);
@@ -102,7 +124,10 @@ impl Given {
 
     /// The last value given.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).and_then(|values| values.last()).map(String::as_str)
+        self.0
+            .get(name)
+            .and_then(|values| values.last())
+            .map(String::as_str)
     }
 
     /// All values given.
@@ -145,7 +170,15 @@ mod tests {
 
     #[test]
     fn flags_are_written_in_many_ways() {
-        let given = parse(&["--mesos-root=/a", "--port", "1", "--port=2", "--nosetuid", "--log_to_stderr=google:INFO"]).unwrap();
+        let given = parse(&[
+            "--mesos-root=/a",
+            "--port",
+            "1",
+            "--port=2",
+            "--nosetuid",
+            "--log_to_stderr=google:INFO",
+        ])
+        .unwrap();
         assert_eq!(given.text("mesos_root"), Some("/a"));
         assert_eq!(given.all("port"), ["1", "2"]);
         assert!(given.is_on("nosetuid"));
@@ -157,8 +190,14 @@ mod tests {
         let cases: [(&[&str], &str); 4] = [
             (&["--nope"], "no such option: --nope"),
             (&["--port"], "--port option requires 1 argument"),
-            (&["x"], "unexpected argument `x`: options are written `--name=value`"),
-            (&["--nosetuid=maybe"], "--nosetuid is on or off: `maybe` is neither `true` nor `false`"),
+            (
+                &["x"],
+                "unexpected argument `x`: options are written `--name=value`",
+            ),
+            (
+                &["--nosetuid=maybe"],
+                "--nosetuid is on or off: `maybe` is neither `true` nor `false`",
+            ),
         ];
         for (args, want) in cases {
             assert_eq!(parse(args).unwrap_err().to_string(), want);

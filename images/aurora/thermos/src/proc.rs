@@ -68,7 +68,8 @@ impl Stat {
 
 fn boot_time() -> Option<f64> {
     let text = std::fs::read_to_string("/proc/stat").ok()?;
-    text.lines().find_map(|line| line.strip_prefix("btime ")?.trim().parse().ok())
+    text.lines()
+        .find_map(|line| line.strip_prefix("btime ")?.trim().parse().ok())
 }
 
 /// Every process there is.
@@ -122,7 +123,9 @@ pub(crate) fn disk_usage(path: &Path) -> u64 {
     let mut seen = BTreeSet::new();
     let mut open = vec![path.to_path_buf()];
     while let Some(folder) = open.pop() {
-        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        let Ok(entries) = std::fs::read_dir(&folder) else {
+            continue;
+        };
         for entry in entries.flatten() {
             // Of the entry itself: a link's target is not in the sandbox.
             let Ok(meta) = entry.metadata() else { continue };
@@ -144,10 +147,24 @@ mod tests {
 
     #[test]
     fn a_name_may_hold_anything() {
-        let line = "42 (a) b (c)) S 1 40 41 0 -1 4194304 9 8 7 6 150 50 0 0 20 0 3 0 1000 8192 5 184467";
+        let line =
+            "42 (a) b (c)) S 1 40 41 0 -1 4194304 9 8 7 6 150 50 0 0 20 0 3 0 1000 8192 5 184467";
         let stat = Stat::parse(line).unwrap();
-        assert_eq!((stat.pid, stat.state, stat.parent, stat.group, stat.session), (42, 'S', 1, 40, 41));
-        assert_eq!((stat.user, stat.system, stat.nice, stat.threads, stat.start, stat.vms), (1.5, 0.5, 0, 3, 10.0, 8192));
+        assert_eq!(
+            (stat.pid, stat.state, stat.parent, stat.group, stat.session),
+            (42, 'S', 1, 40, 41)
+        );
+        assert_eq!(
+            (
+                stat.user,
+                stat.system,
+                stat.nice,
+                stat.threads,
+                stat.start,
+                stat.vms
+            ),
+            (1.5, 0.5, 0, 3, 10.0, 8192)
+        );
         assert_eq!(Stat::parse("nonsense"), None);
     }
 

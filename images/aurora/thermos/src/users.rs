@@ -50,7 +50,10 @@ impl User {
             return Ok(());
         }
         let groups = fs::read_to_string(GROUP).unwrap_or_default();
-        let groups: Vec<Gid> = supplementary(&groups, self).into_iter().map(Gid::from_raw).collect();
+        let groups: Vec<Gid> = supplementary(&groups, self)
+            .into_iter()
+            .map(Gid::from_raw)
+            .collect();
         setgroups(&groups)?;
         setgid(Gid::from_raw(self.gid))?;
         setuid(Uid::from_raw(self.uid))?;
@@ -61,7 +64,9 @@ impl User {
 /// The name of a group; `None` where it has none.
 pub(crate) fn group_name(gid: u32) -> Option<String> {
     let groups = fs::read_to_string(GROUP).ok()?;
-    let line = groups.lines().find(|line| field(line, 2).and_then(|g| g.parse().ok()) == Some(gid))?;
+    let line = groups
+        .lines()
+        .find(|line| field(line, 2).and_then(|g| g.parse().ok()) == Some(gid))?;
     field(line, 0).map(str::to_string)
 }
 
@@ -99,13 +104,20 @@ mod tests {
     fn entries_are_read_and_nonsense_is_not() {
         let passwd = "root:x:0:0:root:/root:/bin/bash\n\n#x\nwww-data:x:33:33::/var/www:/usr/sbin/nologin\nbad:x:y:1::\n";
         let names: Vec<(String, u32)> = users(passwd).map(|user| (user.name, user.uid)).collect();
-        assert_eq!(names, [("root".to_string(), 0), ("www-data".to_string(), 33)]);
+        assert_eq!(
+            names,
+            [("root".to_string(), 0), ("www-data".to_string(), 33)]
+        );
     }
 
     #[test]
     fn a_user_has_its_own_group_and_those_it_is_named_in() {
         let groups = "root:x:0:\nadm:x:4:www-data,x\nwww-data:x:33:\nno:x:5:www-data2\n";
-        let user = User { name: "www-data".into(), uid: 33, gid: 33 };
+        let user = User {
+            name: "www-data".into(),
+            uid: 33,
+            gid: 33,
+        };
         assert_eq!(supplementary(groups, &user), [4, 33]);
     }
 

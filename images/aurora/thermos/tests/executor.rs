@@ -1,141 +1,99 @@
 //! The executor, run by an agent that is only a port: what it reports, and what it leaves behind.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 #[path = "support/agent.rs"]
 mod agent;
+#[path = "executor/health.rs"]
+mod health;
+#[path = "support/task.rs"]
+mod task;
 
-use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
 use agent::Agent;
-use aurora_api::{AssignedTask, ExecutorConfig, JobKey, Protocol, TaskConfig};
-use aurora_thermos::checkpoint::{ProcessState, Record, TaskHistory, TaskPaths, TaskState as Ended, read_all};
-use mesos_proto::mesos::{TaskInfo, TaskState};
-use serde_json::{Value, json};
-
-const TASK: &str = "role-devel-job-0-1234";
-
-/// The user that tasks run as: another one where that is possible.
-fn role() -> String {
-    let root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
-    let passwd = std::fs::read_to_string("/etc/passwd").unwrap();
-    let uid = std::fs::metadata("/proc/self").unwrap().uid().to_string();
-    let own = passwd.lines().find(|line| line.split(':').nth(2) == Some(&uid)).and_then(|line| line.split(':').next());
-    match root && passwd.lines().any(|line| line.starts_with("www-data:")) {
-        true => "www-data".to_string(),
-        false => own.expect("the tests' user has a name").to_string(),
-    }
-}
-
-/// A job of these processes, in order.
-fn job(processes: &[(&str, &str)], more: Value) -> Value {
-    let specs: Vec<Value> = processes
-        .iter()
-        .map(|(name, cmdline)| json!({"name": name, "cmdline": cmdline, "max_failures": 1, "min_duration": 1}))
-        .collect();
-    let order: Vec<&str> = processes.iter().map(|(name, _)| *name).collect();
-    let mut job = json!({
-        "role": role(), "environment": "devel", "name": "job", "cluster": "devcluster", "service": false,
-        "task": {
-            "name": "job", "processes": specs, "constraints": [{"order": order}], "finalization_wait": 5,
-            "resources": {"cpu": 1.0, "ram": 1048576, "disk": 8388608},
-        },
-    });
-    job.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
-    job
-}
-
-fn task_info(data: &Value, ports: &[(&str, u16)]) -> TaskInfo {
-    let assigned = AssignedTask {
-        task_id: TASK.into(),
-        slave_id: Some("S".into()),
-        slave_host: Some("192.168.33.10".into()),
-        task: TaskConfig {
-            job: Some(JobKey { role: role(), environment: "devel".into(), name: "job".into() }),
-            executor_config: Some(ExecutorConfig { name: Some("AuroraExecutor".into()), data: Some(data.to_string()) }),
-            ..TaskConfig::default()
-        },
-        assigned_ports: ports.iter().map(|(name, port)| (name.to_string(), i32::from(*port))).collect::<BTreeMap<_, _>>(),
-        instance_id: 0,
-    };
-    let mut task = TaskInfo::new();
-    task.set_name("job".into());
-    task.task_id.mut_or_insert_default().set_value(TASK.into());
-    task.slave_id.mut_or_insert_default().set_value("S".into());
-    task.set_data(Protocol::Binary.encode(&assigned).unwrap());
-    task
-}
-
-async fn exit(mut child: Child) -> ExitStatus {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status;
-        }
-        assert!(Instant::now() < deadline, "the executor does not exit");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
-/// A run's folder that other users can reach.
-fn run_folder() -> tempfile::TempDir {
-    let run = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(run.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    run
-}
-
-fn paths(run: &Path) -> TaskPaths {
-    TaskPaths::new(run.join("checkpoints"), TASK)
-}
-
-fn history(run: &Path) -> TaskHistory {
-    TaskHistory::replay(&read_all(&paths(run).runner()).unwrap())
-}
-
-fn log(run: &Path, path: &str) -> String {
-    std::fs::read_to_string(run.join("sandbox/.logs").join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
-
-const STARTED: [(TaskState, &str); 2] =
-    [(TaskState::TASK_STARTING, ""), (TaskState::TASK_RUNNING, "No health-check defined, task is assumed healthy.")];
-
-fn assert_said(agent: &Agent, said: &[(TaskState, &str)]) {
-    let said: Vec<(TaskState, String)> = said.iter().map(|(state, text)| (*state, text.to_string())).collect();
-    assert_eq!(agent.said(), said);
-}
+use aurora_thermos::checkpoint::{ProcessState, Record, TaskHistory, TaskState as Ended, read_all};
+use mesos_proto::mesos::TaskState;
+use serde_json::json;
+use task::{
+    STARTED, TASK, assert_said, exit, history, job, log, paths, role, run_folder, task_info,
+};
 
 #[tokio::test]
 async fn a_task_of_two_processes_runs_to_its_end() {
     let (agent, run) = (Agent::start().await, run_folder());
     let processes = [
-        ("first", "echo one; echo err >&2; pwd > where; id -un > who; env | sort > environment"),
-        ("second", "cat where; echo {{mesos.instance}} {{thermos.task_id}} {{thermos.ports[http]}}"),
+        (
+            "first",
+            "echo one; echo err >&2; pwd > where; id -un > who; env | sort > environment",
+        ),
+        (
+            "second",
+            "cat where; echo {{mesos.instance}} {{thermos.task_id}} {{thermos.ports[http]}}",
+        ),
     ];
     agent.launch(task_info(&job(&processes, json!({})), &[("http", 31000)]));
     let executor = agent.executor(run.path(), &["--announcer-ensemble", "localhost:2181"]);
     assert!(exit(executor).await.success());
-    assert_said(&agent, &[STARTED[0], STARTED[1], (TaskState::TASK_FINISHED, "Task finished.")]);
+    assert_said(
+        &agent,
+        &[
+            STARTED[0],
+            STARTED[1],
+            (TaskState::TASK_FINISHED, "Task finished."),
+        ],
+    );
 
     let sandbox = run.path().join("sandbox").canonicalize().unwrap();
     assert_eq!(log(run.path(), "first/0/stdout"), "one\n");
     assert_eq!(log(run.path(), "first/0/stderr"), "err\n");
-    assert_eq!(log(run.path(), "second/0/stdout"), format!("{}\n0 {TASK} 31000\n", sandbox.display()));
-    assert_eq!(std::fs::read_to_string(sandbox.join("who")).unwrap().trim(), role());
+    assert_eq!(
+        log(run.path(), "second/0/stdout"),
+        format!("{}\n0 {TASK} 31000\n", sandbox.display())
+    );
+    assert_eq!(
+        std::fs::read_to_string(sandbox.join("who")).unwrap().trim(),
+        role()
+    );
     assert_eq!(std::fs::metadata(&sandbox).unwrap().mode() & 0o777, 0o700);
 
     let environment = std::fs::read_to_string(sandbox.join("environment")).unwrap();
-    assert!(environment.contains(&format!("HOME={}\n", run.path().join("sandbox").display())), "{environment}");
-    assert!(environment.contains(&format!("USER={}\n", role())), "{environment}");
-    assert!(!environment.contains("MESOS") && !environment.contains("SECRET"), "{environment}");
+    assert!(
+        environment.contains(&format!("HOME={}\n", run.path().join("sandbox").display())),
+        "{environment}"
+    );
+    assert!(
+        environment.contains(&format!("USER={}\n", role())),
+        "{environment}"
+    );
+    assert!(
+        !environment.contains("MESOS") && !environment.contains("SECRET"),
+        "{environment}"
+    );
 
     let history = history(run.path());
     let header = history.header.clone().unwrap();
-    assert_eq!((header.task_id.as_str(), header.user, header.hostname.as_str()), (TASK, role(), "192.168.33.10"));
+    assert_eq!(
+        (
+            header.task_id.as_str(),
+            header.user,
+            header.hostname.as_str()
+        ),
+        (TASK, role(), "192.168.33.10")
+    );
     assert_eq!(header.ports, [("http".to_string(), 31000)]);
     let states: Vec<Ended> = history.statuses.iter().map(|status| status.state).collect();
-    assert_eq!(states, [Ended::Active, Ended::Cleaning, Ended::Finalizing, Ended::Success]);
+    assert_eq!(
+        states,
+        [
+            Ended::Active,
+            Ended::Cleaning,
+            Ended::Finalizing,
+            Ended::Success
+        ]
+    );
     for process in ["first", "second"] {
         let states: Vec<ProcessState> = read_all(&paths(run.path()).coordinator(process))
             .unwrap()
@@ -145,11 +103,22 @@ async fn a_task_of_two_processes_runs_to_its_end() {
                 other => panic!("{other:?}"),
             })
             .collect();
-        assert_eq!(states, [ProcessState::Forked, ProcessState::Running, ProcessState::Success], "{process}");
+        assert_eq!(
+            states,
+            [
+                ProcessState::Forked,
+                ProcessState::Running,
+                ProcessState::Success
+            ],
+            "{process}"
+        );
         assert_eq!(history.runs(process).len(), 1);
     }
     let first = history.runs("first")[0].stop_time.unwrap();
-    assert!(history.runs("second")[0].fork_time.unwrap() >= first, "in order");
+    assert!(
+        history.runs("second")[0].fork_time.unwrap() >= first,
+        "in order"
+    );
     assert!(paths(run.path()).finished().exists() && !paths(run.path()).active().exists());
     assert!(run.path().join("task.json").exists());
 }
@@ -157,12 +126,31 @@ async fn a_task_of_two_processes_runs_to_its_end() {
 #[tokio::test]
 async fn a_task_that_fails_says_so() {
     let (agent, run) = (Agent::start().await, run_folder());
-    agent.launch(task_info(&job(&[("bad", "echo oops >&2; exit 7"), ("never", "echo no")], json!({})), &[]));
+    agent.launch(task_info(
+        &job(
+            &[("bad", "echo oops >&2; exit 7"), ("never", "echo no")],
+            json!({}),
+        ),
+        &[],
+    ));
     assert!(exit(agent.executor(run.path(), &[])).await.success());
-    assert_said(&agent, &[STARTED[0], STARTED[1], (TaskState::TASK_FAILED, "Task failed.")]);
+    assert_said(
+        &agent,
+        &[
+            STARTED[0],
+            STARTED[1],
+            (TaskState::TASK_FAILED, "Task failed."),
+        ],
+    );
     let history = history(run.path());
     assert_eq!(history.state(), Some(Ended::Failed));
-    assert_eq!((history.runs("bad")[0].state, history.runs("bad")[0].return_code), (ProcessState::Failed, Some(7)));
+    assert_eq!(
+        (
+            history.runs("bad")[0].state,
+            history.runs("bad")[0].return_code
+        ),
+        (ProcessState::Failed, Some(7))
+    );
     assert!(history.runs("never").is_empty());
     assert_eq!(log(run.path(), "bad/0/stderr"), "oops\n");
 }
@@ -188,12 +176,23 @@ async fn a_killed_task_leaves_no_process() {
     agent.kill("another");
     agent.kill(TASK);
     assert!(exit(executor).await.success());
-    assert_said(&agent, &[STARTED[0], STARTED[1], (TaskState::TASK_KILLED, "Instructed to kill task.")]);
+    assert_said(
+        &agent,
+        &[
+            STARTED[0],
+            STARTED[1],
+            (TaskState::TASK_KILLED, "Instructed to kill task."),
+        ],
+    );
     assert_eq!(history(run.path()).state(), Some(Ended::Killed));
     let run_state = history(run.path()).runs("p")[0].clone();
-    assert_eq!((run_state.state, run_state.return_code), (ProcessState::Killed, Some(-15)));
+    assert_eq!(
+        (run_state.state, run_state.return_code),
+        (ProcessState::Killed, Some(-15))
+    );
     for pid in pids {
-        let alive = std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z"));
+        let alive = std::fs::read_to_string(format!("/proc/{pid}/stat"))
+            .is_ok_and(|stat| !stat.contains(") Z"));
         assert!(!alive, "process {pid} still runs");
     }
 }
@@ -212,85 +211,72 @@ async fn a_shutdown_ends_the_task_and_the_executor() {
 #[tokio::test]
 async fn an_agents_restart_does_not_touch_the_task() {
     let (mut agent, run) = (Agent::start().await, run_folder());
-    agent.launch(task_info(&job(&[("p", "until [ -e go ]; do sleep 0.02; done")], json!({})), &[]));
+    agent.launch(task_info(
+        &job(&[("p", "until [ -e go ]; do sleep 0.02; done")], json!({})),
+        &[],
+    ));
     let executor = agent.executor(run.path(), &[]);
     agent.wait_for(TaskState::TASK_RUNNING).await;
     agent.restart().await;
-    agent.wait("a second subscription", |agent| agent.subscriptions() >= 2).await;
+    agent
+        .wait("a second subscription", |agent| agent.subscriptions() >= 2)
+        .await;
     std::fs::write(run.path().join("sandbox/go"), "").unwrap();
     assert!(exit(executor).await.success());
     let states: Vec<TaskState> = agent.said().into_iter().map(|(state, _)| state).collect();
     assert_eq!(states.last(), Some(&TaskState::TASK_FINISHED));
-    assert_eq!(history(run.path()).runs("p").len(), 1, "it was not started again");
+    assert_eq!(
+        history(run.path()).runs("p").len(),
+        1,
+        "it was not started again"
+    );
     assert_eq!(agent.unacknowledged().first(), Some(&0));
 }
 
 #[tokio::test]
 async fn a_runner_that_dies_takes_its_processes_with_it() {
     let (agent, run) = (Agent::start().await, run_folder());
-    agent.launch(task_info(&job(&[("p", "echo $$ > pid; exec sleep 1000")], json!({})), &[]));
+    agent.launch(task_info(
+        &job(&[("p", "echo $$ > pid; exec sleep 1000")], json!({})),
+        &[],
+    ));
     let executor = agent.executor(run.path(), &[]);
     let deadline = Instant::now() + Duration::from_secs(60);
-    while history_if_any(run.path()).is_none_or(|h| h.runs("p").first().is_none_or(|run| run.pid.is_none())) {
+    while history_if_any(run.path())
+        .is_none_or(|h| h.runs("p").first().is_none_or(|run| run.pid.is_none()))
+    {
         assert!(Instant::now() < deadline);
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let before = history(run.path());
-    let (runner, process) = (before.statuses[0].runner_pid, before.runs("p")[0].pid.unwrap());
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(runner), nix::sys::signal::Signal::SIGKILL).unwrap();
+    let (runner, process) = (
+        before.statuses[0].runner_pid,
+        before.runs("p")[0].pid.unwrap(),
+    );
+    nix::sys::signal::kill(
+        nix::unistd::Pid::from_raw(runner),
+        nix::sys::signal::Signal::SIGKILL,
+    )
+    .unwrap();
     assert!(exit(executor).await.success());
-    assert_said(&agent, &[STARTED[0], STARTED[1], (TaskState::TASK_KILLED, "Task killed by signal 9.")]);
+    assert_said(
+        &agent,
+        &[
+            STARTED[0],
+            STARTED[1],
+            (TaskState::TASK_KILLED, "Task killed by signal 9."),
+        ],
+    );
     assert_eq!(history(run.path()).state(), Some(Ended::Killed));
-    let alive = std::fs::read_to_string(format!("/proc/{process}/stat")).is_ok_and(|stat| !stat.contains(") Z"));
+    let alive = std::fs::read_to_string(format!("/proc/{process}/stat"))
+        .is_ok_and(|stat| !stat.contains(") Z"));
     assert!(!alive, "process {process} still runs");
 }
 
 fn history_if_any(run: &Path) -> Option<TaskHistory> {
-    read_all(&paths(run).runner()).ok().map(|records| TaskHistory::replay(&records))
-}
-
-#[tokio::test]
-async fn health_decides_when_a_task_runs_and_whether_it_may() {
-    let (agent, run) = (Agent::start().await, run_folder());
-    let check = json!({"health_check_config": {
-        "health_checker": {"shell": {"shell_command": "test -e healthy"}},
-        "initial_interval_secs": 600, "interval_secs": 0.05, "timeout_secs": 30,
-    }});
-    agent.launch(task_info(&job(&[("p", "sleep 0.2; touch healthy; until [ -e stop ]; do sleep 0.02; done; rm healthy; sleep 1000")], check), &[]));
-    let executor = agent.executor(run.path(), &[]);
-    agent.wait_for(TaskState::TASK_RUNNING).await;
-    assert!(run.path().join("sandbox/healthy").exists());
-    std::fs::write(run.path().join("sandbox/stop"), "").unwrap();
-    assert!(exit(executor).await.success());
-    assert_said(&agent, &[
-        (TaskState::TASK_STARTING, ""),
-        (TaskState::TASK_RUNNING, "Task is healthy."),
-        (TaskState::TASK_FAILED, "Failed health check! Command 'test -e healthy' returned non-zero exit status 1 with output ''"),
-    ]);
-    assert_eq!(history(run.path()).state(), Some(Ended::Killed));
-}
-
-#[tokio::test]
-async fn a_task_is_asked_over_http_to_end() {
-    let (agent, run) = (Agent::start().await, run_folder());
-    // Stands for the task's own server: it takes note, and the process ends then.
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let quit = run.path().join("sandbox/quit");
-    let router = axum::Router::new()
-        .route("/health", axum::routing::get(async || "OK"))
-        .route("/quitquitquit", axum::routing::post(async move || std::fs::write(quit, "").unwrap()));
-    let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-    let data = job(&[("p", "until [ -e quit ]; do sleep 0.02; done; echo asked")], json!({"health_check_config": {"interval_secs": 0.1}}));
-    agent.launch(task_info(&data, &[("health", port)]));
-    let executor = agent.executor(run.path(), &[]);
-    agent.wait_for(TaskState::TASK_RUNNING).await;
-    agent.kill(TASK);
-    assert!(exit(executor).await.success());
-    server.abort();
-    assert_eq!(log(run.path(), "p/0/stdout"), "asked\n");
-    assert_eq!(agent.said().last().unwrap(), &(TaskState::TASK_KILLED, "Instructed to kill task.".to_string()));
-    assert_eq!(history(run.path()).state(), Some(Ended::Success));
+    read_all(&paths(run).runner())
+        .ok()
+        .map(|records| TaskHistory::replay(&records))
 }
 
 #[tokio::test]
@@ -300,10 +286,16 @@ async fn what_cannot_be_run_fails_in_the_originals_words() {
     let mut nobody = job(&[("p", "true")], json!({}));
     nobody["role"] = json!("no-such-user-here");
     let cases = [
-        (garbage, vec![(TaskState::TASK_FAILED, "Could not deserialize task.")]),
+        (
+            garbage,
+            vec![(TaskState::TASK_FAILED, "Could not deserialize task.")],
+        ),
         (
             task_info(&job(&[("p", "{{nothing}}")], json!({})), &[]),
-            vec![(TaskState::TASK_FAILED, "Task initialization failed: Unexpected unbound refs: {{nothing}}")],
+            vec![(
+                TaskState::TASK_FAILED,
+                "Task initialization failed: Unexpected unbound refs: {{nothing}}",
+            )],
         ),
         (
             task_info(&nobody, &[]),
@@ -317,7 +309,10 @@ async fn what_cannot_be_run_fails_in_the_originals_words() {
         ),
         (
             task_info(&job(&[("a/b", "true")], json!({})), &[]),
-            vec![(TaskState::TASK_STARTING, ""), (TaskState::TASK_FAILED, "Thermos received an invalid task.")],
+            vec![
+                (TaskState::TASK_STARTING, ""),
+                (TaskState::TASK_FAILED, "Thermos received an invalid task."),
+            ],
         ),
     ];
     for (task, said) in cases {
@@ -331,22 +326,34 @@ async fn what_cannot_be_run_fails_in_the_originals_words() {
 #[tokio::test]
 async fn a_second_task_is_refused() {
     let (agent, run) = (Agent::start().await, run_folder());
-    agent.launch(task_info(&job(&[("p", "until [ -e go ]; do sleep 0.02; done")], json!({})), &[]));
+    agent.launch(task_info(
+        &job(&[("p", "until [ -e go ]; do sleep 0.02; done")], json!({})),
+        &[],
+    ));
     let executor = agent.executor(run.path(), &[]);
     agent.wait_for(TaskState::TASK_RUNNING).await;
     agent.launch(task_info(&job(&[("p", "true")], json!({})), &[]));
     agent.wait_for(TaskState::TASK_LOST).await;
-    assert!(agent.said().contains(&(TaskState::TASK_LOST, format!("Task already running on this executor: {TASK}"))));
+    assert!(agent.said().contains(&(
+        TaskState::TASK_LOST,
+        format!("Task already running on this executor: {TASK}")
+    )));
     std::fs::write(run.path().join("sandbox/go"), "").unwrap();
     assert!(exit(executor).await.success());
 }
 
 #[test]
 fn wrong_command_lines_are_refused() {
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_thermos_executor")).arg("--nope").output().unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_thermos_executor"))
+        .arg("--nope")
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("no such option: --nope"));
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_thermos_executor")).env_clear().output().unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_thermos_executor"))
+        .env_clear()
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("MESOS_AGENT_ENDPOINT"));
 }

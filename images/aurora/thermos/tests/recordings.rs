@@ -1,5 +1,7 @@
 //! Checkpoints that the original wrote: read, written again, replayed.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::path::{Path, PathBuf};
 
 use aurora_thermos::checkpoint::{
@@ -7,7 +9,9 @@ use aurora_thermos::checkpoint::{
 };
 
 fn data(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(path)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data")
+        .join(path)
 }
 
 const STREAMS: [&str; 7] = [
@@ -27,7 +31,11 @@ fn every_recorded_record_is_written_again_byte_for_byte() {
         let mut rest = bytes.as_slice();
         let mut count = 0;
         while let Some((record, after)) = split(rest).unwrap() {
-            assert_eq!(encode(&decode(record).unwrap()).unwrap(), record, "{stream}, record {count}");
+            assert_eq!(
+                encode(&decode(record).unwrap()).unwrap(),
+                record,
+                "{stream}, record {count}"
+            );
             rest = after;
             count += 1;
         }
@@ -46,7 +54,11 @@ fn a_whole_stream_is_written_again_byte_for_byte() {
             writer.append(&record).unwrap();
         }
         drop(writer);
-        assert_eq!(std::fs::read(&copy).unwrap(), std::fs::read(data(stream)).unwrap(), "{stream}");
+        assert_eq!(
+            std::fs::read(&copy).unwrap(),
+            std::fs::read(data(stream)).unwrap(),
+            "{stream}"
+        );
         std::fs::remove_file(&copy).unwrap();
     }
 }
@@ -63,7 +75,11 @@ fn describe(history: &TaskHistory) -> String {
     for runs in &history.processes {
         text += &format!("{} runs: {}\n", runs.process, runs.runs.len());
         for (number, run) in runs.runs.iter().enumerate().rev() {
-            text += &format!("  {number}: pid={}, state:{}\n", run.pid.unwrap_or_default(), run.state);
+            text += &format!(
+                "  {number}: pid={}, state:{}\n",
+                run.pid.unwrap_or_default(),
+                run.state
+            );
         }
     }
     text
@@ -73,8 +89,15 @@ fn describe(history: &TaskHistory) -> String {
 fn recorded(task: &str) -> String {
     let mut text = String::new();
     let mut header = Vec::new();
-    for line in std::fs::read_to_string(data(task).join("read.txt")).unwrap().lines() {
-        let field = |name: &str| line.trim().strip_prefix(name).map(|rest| rest.trim().to_string());
+    for line in std::fs::read_to_string(data(task).join("read.txt"))
+        .unwrap()
+        .lines()
+    {
+        let field = |name: &str| {
+            line.trim()
+                .strip_prefix(name)
+                .map(|rest| rest.trim().to_string())
+        };
         if let Some(value) = field("id:").or(field("user:")).or(field("sandbox:")) {
             header.push(value);
             if header.len() == 3 {
@@ -105,8 +128,15 @@ fn the_history_is_what_the_original_reads() {
 
 #[test]
 fn a_coordinators_records_are_those_that_the_runner_copied() {
-    for (task, process) in [("seq", "first"), ("seq", "second"), ("flaky", "flaky"), ("flaky", "side"), ("flaky", "cleanup")] {
-        let written = read_all(&data(task).join(format!("checkpoint/coordinator.{process}"))).unwrap();
+    for (task, process) in [
+        ("seq", "first"),
+        ("seq", "second"),
+        ("flaky", "flaky"),
+        ("flaky", "side"),
+        ("flaky", "cleanup"),
+    ] {
+        let written =
+            read_all(&data(task).join(format!("checkpoint/coordinator.{process}"))).unwrap();
         let copied: Vec<Record> = read_all(&data(task).join("checkpoint/runner"))
             .unwrap()
             .into_iter()

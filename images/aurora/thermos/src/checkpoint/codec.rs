@@ -55,7 +55,9 @@ pub fn decode(bytes: &[u8]) -> Result<Record, CodecError> {
     if !rest.is_empty() {
         return Err(CodecError::Trailing(rest.len()));
     }
-    found.ok_or(CodecError::Missing("runner_header, process_status or task_status"))
+    found.ok_or(CodecError::Missing(
+        "runner_header, process_status or task_status",
+    ))
 }
 
 /// Writes one record.
@@ -206,7 +208,8 @@ impl Output<'_> {
     }
 
     fn field(&mut self, kind: TType, id: i16) -> thrift::Result<()> {
-        self.0.write_field_begin(&TFieldIdentifier::new("", kind, id))
+        self.0
+            .write_field_begin(&TFieldIdentifier::new("", kind, id))
     }
 
     fn i32(&mut self, id: i16, value: Option<i32>) -> thrift::Result<()> {
@@ -240,7 +243,8 @@ impl Output<'_> {
         self.string(5, &header.user)?;
         self.field(TType::Map, 6)?;
         let size = i32::try_from(header.ports.len()).unwrap_or(i32::MAX);
-        self.0.write_map_begin(&TMapIdentifier::new(TType::String, TType::I64, size))?;
+        self.0
+            .write_map_begin(&TMapIdentifier::new(TType::String, TType::I64, size))?;
         for (name, port) in &header.ports {
             self.0.write_string(name)?;
             self.0.write_i64(*port)?;

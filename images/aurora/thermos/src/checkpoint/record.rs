@@ -39,7 +39,10 @@ impl ProcessState {
 
     /// Whether a run in this state is over.
     pub fn is_over(self) -> bool {
-        matches!(self, Self::Success | Self::Killed | Self::Failed | Self::Lost)
+        matches!(
+            self,
+            Self::Success | Self::Killed | Self::Failed | Self::Lost
+        )
     }
 }
 
@@ -94,7 +97,10 @@ impl TaskState {
 
     /// Whether nothing can follow this state.
     pub fn is_terminal(self) -> bool {
-        matches!(self, Self::Success | Self::Failed | Self::Killed | Self::Lost)
+        matches!(
+            self,
+            Self::Success | Self::Failed | Self::Killed | Self::Lost
+        )
     }
 }
 

@@ -118,7 +118,10 @@ impl TaskHistory {
                 want,
             });
         }
-        let place = self.processes.iter().position(|runs| runs.process == status.process);
+        let place = self
+            .processes
+            .iter()
+            .position(|runs| runs.process == status.process);
         let from = place
             .and_then(|place| self.processes.get(place))
             .and_then(|runs| runs.runs.last())
@@ -195,7 +198,14 @@ mod tests {
 
     #[test]
     fn records_out_of_order_are_ignored() {
-        let (history, taken) = replay(&[(0, Waiting), (1, Forked), (1, Forked), (3, Success), (2, Running), (3, Success)]);
+        let (history, taken) = replay(&[
+            (0, Waiting),
+            (1, Forked),
+            (1, Forked),
+            (3, Success),
+            (2, Running),
+            (3, Success),
+        ]);
         assert_eq!(taken, [true, true, false, false, true, true]);
         assert_eq!(history.runs("p").len(), 1);
         assert_eq!(history.next_seq("p"), 4);
@@ -203,9 +213,23 @@ mod tests {
 
     #[test]
     fn every_waiting_record_opens_a_run() {
-        let (history, taken) = replay(&[(0, Waiting), (1, Failed), (2, Waiting), (3, Forked), (4, Lost), (5, Waiting)]);
+        let (history, taken) = replay(&[
+            (0, Waiting),
+            (1, Failed),
+            (2, Waiting),
+            (3, Forked),
+            (4, Lost),
+            (5, Waiting),
+        ]);
         assert!(taken.iter().all(|t| *t));
-        assert_eq!(history.runs("p").iter().map(|r| r.state).collect::<Vec<_>>(), [Failed, Lost, Waiting]);
+        assert_eq!(
+            history
+                .runs("p")
+                .iter()
+                .map(|r| r.state)
+                .collect::<Vec<_>>(),
+            [Failed, Lost, Waiting]
+        );
     }
 
     #[test]
@@ -222,7 +246,11 @@ mod tests {
         ];
         for (from, to) in allowed {
             for state in all {
-                assert_eq!(follows(Some(from), state), to.contains(&state), "{from} -> {state}");
+                assert_eq!(
+                    follows(Some(from), state),
+                    to.contains(&state),
+                    "{from} -> {state}"
+                );
             }
         }
         for state in all {

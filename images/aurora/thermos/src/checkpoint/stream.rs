@@ -44,8 +44,11 @@ pub enum StreamError {
     Corrupt(#[from] CodecError),
 }
 
+/// The bytes of a stream's first record, and of all that follows.
+pub type Split<'a> = (&'a [u8], &'a [u8]);
+
 /// Takes the first record's bytes off `bytes`; `None` where it is not whole yet.
-pub fn split(bytes: &[u8]) -> Result<Option<(&[u8], &[u8])>, StreamError> {
+pub fn split(bytes: &[u8]) -> Result<Option<Split<'_>>, StreamError> {
     let Some((length, rest)) = bytes.split_first_chunk::<4>() else {
         return Ok(None);
     };
@@ -100,7 +103,10 @@ impl Tail {
         let mut records = Vec::new();
         let mut pending = Vec::new();
         loop {
-            let got = (&mut file).take(CHUNK).read_to_end(&mut pending).map_err(failed)?;
+            let got = (&mut file)
+                .take(CHUNK)
+                .read_to_end(&mut pending)
+                .map_err(failed)?;
             let mut rest = pending.as_slice();
             while let Some((record, after)) = split(rest)? {
                 records.push(codec::decode(record)?);
@@ -165,10 +171,12 @@ impl Writer {
         let mut framed = Vec::with_capacity(4 + body.len());
         framed.extend_from_slice(&length.to_be_bytes());
         framed.extend_from_slice(&body);
-        self.file.write_all(&framed).map_err(|source| StreamError::Io {
-            path: self.path.clone(),
-            source,
-        })
+        self.file
+            .write_all(&framed)
+            .map_err(|source| StreamError::Io {
+                path: self.path.clone(),
+                source,
+            })
     }
 }
 
@@ -200,7 +208,11 @@ mod tests {
             std::fs::write(&path, &torn).unwrap();
             let mut writer = Writer::open(&path).unwrap();
             writer.append(&record(1)).unwrap();
-            assert_eq!(read_all(&path).unwrap(), [record(0), record(1)], "cut at {cut}");
+            assert_eq!(
+                read_all(&path).unwrap(),
+                [record(0), record(1)],
+                "cut at {cut}"
+            );
         }
     }
 

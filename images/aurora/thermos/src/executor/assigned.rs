@@ -33,16 +33,25 @@ impl Assigned {
         let assigned: AssignedTask = Protocol::Binary
             .decode(task.data())
             .map_err(|error| AssignError::NotAnAssignedTask(Some(error)))?;
-        let data = assigned.task.executor_config.as_ref().and_then(|config| config.data.as_deref());
+        let data = assigned
+            .task
+            .executor_config
+            .as_ref()
+            .and_then(|config| config.data.as_deref());
         let data = data.ok_or(AssignError::NotAnAssignedTask(None))?;
         let in_docker = match &assigned.task.container {
             Some(Container::Docker(_)) => true,
             Some(Container::Mesos(container)) if container.image.is_some() => {
-                return Err(AssignError::Job("tasks with a filesystem image are not supported".into()));
+                return Err(AssignError::Job(
+                    "tasks with a filesystem image are not supported".into(),
+                ));
             }
             _ => false,
         };
-        let hostname = assigned.slave_host.clone().unwrap_or_else(|| hostname.to_string());
+        let hostname = assigned
+            .slave_host
+            .clone()
+            .unwrap_or_else(|| hostname.to_string());
         let assignment = Assignment {
             task_id: assigned.task_id.clone(),
             instance: assigned.instance_id,
@@ -53,7 +62,8 @@ impl Assigned {
                 .map(|(name, port)| (name.clone(), i64::from(*port)))
                 .collect(),
         };
-        let job = Job::from_executor_data(data, &assignment).map_err(|error| AssignError::Job(error.to_string()))?;
+        let job = Job::from_executor_data(data, &assignment)
+            .map_err(|error| AssignError::Job(error.to_string()))?;
         Ok(Self {
             task_id: assigned.task_id,
             hostname,

@@ -49,7 +49,12 @@ pub(crate) struct Config {
 impl Config {
     pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Self, FlagError> {
         let given = Given::parse(FLAGS, args)?;
-        let text = |name| given.text(name).filter(|v| !v.is_empty()).map(str::to_string);
+        let text = |name| {
+            given
+                .text(name)
+                .filter(|v| !v.is_empty())
+                .map(str::to_string)
+        };
         Ok(Self {
             announcer_ensemble: text("announcer_ensemble"),
             execute_as_user: text("execute_as_user"),
@@ -57,11 +62,18 @@ impl Config {
             nosetuid_health_checks: given.is_on("nosetuid_health_checks"),
             logger: logger(
                 &given,
-                ["runner_logger_destination", "runner_logger_mode", "runner_rotate_log_size_mb", "runner_rotate_log_backups"],
+                [
+                    "runner_logger_destination",
+                    "runner_logger_mode",
+                    "runner_rotate_log_size_mb",
+                    "runner_rotate_log_backups",
+                ],
             )?,
             preserve_env: given.is_on("preserve_env"),
             stop_timeout: given
-                .parsed("stop_timeout_in_secs", "a number of seconds", |v| v.parse().ok())?
+                .parsed("stop_timeout_in_secs", "a number of seconds", |v| {
+                    v.parse().ok()
+                })?
                 .map_or(Duration::from_secs(120), Duration::from_secs),
         })
     }
@@ -74,8 +86,12 @@ mod tests {
     #[test]
     fn the_vagrant_clusters_flags_are_taken() {
         let args = [
-            "--announcer-ensemble", "localhost:2181", "--announcer-zookeeper-auth-config", "/a.json",
-            "--mesos-containerizer-path=/usr/libexec/mesos/mesos-containerizer", "--stop_timeout_in_secs=7",
+            "--announcer-ensemble",
+            "localhost:2181",
+            "--announcer-zookeeper-auth-config",
+            "/a.json",
+            "--mesos-containerizer-path=/usr/libexec/mesos/mesos-containerizer",
+            "--stop_timeout_in_secs=7",
         ];
         let config = Config::parse(args.iter().map(OsString::from)).unwrap();
         assert_eq!(config.announcer_ensemble.as_deref(), Some("localhost:2181"));

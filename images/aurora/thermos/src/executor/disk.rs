@@ -18,7 +18,9 @@ pub(crate) async fn exceeded(sandbox: PathBuf, limit: u64) -> Report {
         tokio::time::sleep(INTERVAL).await;
         let path = sandbox.clone();
         // Walking a large sandbox would hold everything else up.
-        let used = tokio::task::spawn_blocking(move || disk_usage(&path)).await.unwrap_or_default();
+        let used = tokio::task::spawn_blocking(move || disk_usage(&path))
+            .await
+            .unwrap_or_default();
         if let Some(report) = judge(limit, used) {
             return report;
         }
@@ -42,6 +44,9 @@ mod tests {
     fn a_sandbox_may_be_as_large_as_its_task_says() {
         assert_eq!(judge(10, 10), None);
         let report = judge(10, 11).unwrap();
-        assert_eq!(report.message.as_deref(), Some("Disk limit exceeded.  Reserved 10 bytes vs used 11 bytes."));
+        assert_eq!(
+            report.message.as_deref(),
+            Some("Disk limit exceeded.  Reserved 10 bytes vs used 11 bytes.")
+        );
     }
 }

@@ -79,7 +79,14 @@ pub(crate) async fn run(config: Config, environment: Environment) -> ExitCode {
                 }
                 waiting_until.get_or_insert(Instant::now() + TASK_LIMIT);
             }
-            Some(Event::Launch(task)) => launch(&mut current, &task, &config, &driver, &hostname, &run_folder),
+            Some(Event::Launch(task)) => launch(
+                &mut current,
+                &task,
+                &config,
+                &driver,
+                &hostname,
+                &run_folder,
+            ),
             Some(Event::LaunchGroup(group)) => {
                 for task in &group.tasks {
                     launch(&mut current, task, &config, &driver, &hostname, &run_folder);
@@ -87,15 +94,22 @@ pub(crate) async fn run(config: Config, environment: Environment) -> ExitCode {
             }
             Some(Event::Kill { task_id, .. }) => match &current {
                 Some(current) if current.task_id == task_id.value() => {
-                    current.stop.send_if_modified(|stop| stop.replace(Stop::Kill).is_none());
+                    current
+                        .stop
+                        .send_if_modified(|stop| stop.replace(Stop::Kill).is_none());
                 }
-                _ => tracing::warn!("told to kill `{}`, which does not run here", task_id.value()),
+                _ => tracing::warn!(
+                    "told to kill `{}`, which does not run here",
+                    task_id.value()
+                ),
             },
             Some(Event::Message(_)) => {}
             Some(Event::Error(text)) => tracing::error!("the agent says: {text}"),
             Some(Event::Shutdown) | None => match &mut current {
                 Some(current) => {
-                    current.stop.send_if_modified(|stop| stop.replace(Stop::Shutdown).is_none());
+                    current
+                        .stop
+                        .send_if_modified(|stop| stop.replace(Stop::Shutdown).is_none());
                     let _ = (&mut current.done).await;
                     break;
                 }
@@ -154,10 +168,19 @@ fn launch(
             Ok(assigned) => seen.through(assigned).await,
             Err(error) => Report::new(TaskState::TASK_FAILED, error.to_string()),
         };
-        tracing::info!("task `{}` has ended: {:?} {:?}", seen.task_id, report.state, report.message);
+        tracing::info!(
+            "task `{}` has ended: {:?} {:?}",
+            seen.task_id,
+            report.state,
+            report.message
+        );
         seen.driver.update(report.status(&seen.task_id));
     });
-    *current = Some(Current { task_id, stop, done });
+    *current = Some(Current {
+        task_id,
+        stop,
+        done,
+    });
 }
 
 /// Sees one task through.
@@ -200,13 +223,22 @@ impl See {
         let sandbox = match sandbox::create(&self.run_folder, &user, assigned.in_docker) {
             Ok(sandbox) => sandbox,
             Err(error) => {
-                return Report::new(TaskState::TASK_FAILED, format!("Failed to initialize sandbox: {error}"));
+                return Report::new(
+                    TaskState::TASK_FAILED,
+                    format!("Failed to initialize sandbox: {error}"),
+                );
             }
         };
-        let mut running = match Running::start(&assigned, &self.config, &self.run_folder, &sandbox, &user) {
-            Ok(running) => running,
-            Err(error) => return Report::new(TaskState::TASK_FAILED, format!("Task initialization failed: {error}")),
-        };
+        let mut running =
+            match Running::start(&assigned, &self.config, &self.run_folder, &sandbox, &user) {
+                Ok(running) => running,
+                Err(error) => {
+                    return Report::new(
+                        TaskState::TASK_FAILED,
+                        format!("Task initialization failed: {error}"),
+                    );
+                }
+            };
         let shown = tokio::select! {
             shown = running.shown() => Some(shown),
             _ = self.stop() => None,
@@ -239,15 +271,29 @@ impl See {
     }
 
     /// Watches a task until it ends (`Ok`) or has to be ended (`Err`).
-    async fn watch(&self, assigned: &Assigned, sandbox: &Path, running: &mut Running) -> Result<Report, Report> {
+    async fn watch(
+        &self,
+        assigned: &Assigned,
+        sandbox: &Path,
+        running: &mut Running,
+    ) -> Result<Report, Report> {
         let job = &assigned.job;
         let check_as = match self.config.nosetuid_health_checks || assigned.in_docker {
             true => None,
             false => User::named(&self.user(assigned)).filter(|user| *user != User::current()),
         };
-        let probe = Probe::of(&job.health_check, &job.ports, check_as, sandbox)
-            .map_err(|error| Report::new(TaskState::TASK_FAILED, format!("Internal health check error: {error}")))?;
-        let disk = job.task.resources.and_then(|r| u64::try_from(r.disk).ok()).filter(|disk| *disk > 0);
+        let probe =
+            Probe::of(&job.health_check, &job.ports, check_as, sandbox).map_err(|error| {
+                Report::new(
+                    TaskState::TASK_FAILED,
+                    format!("Internal health check error: {error}"),
+                )
+            })?;
+        let disk = job
+            .task
+            .resources
+            .and_then(|r| u64::try_from(r.disk).ok())
+            .filter(|disk| *disk > 0);
         let mut watchers = Watchers::start(probe, &job.health_check, sandbox.to_path_buf(), disk);
         loop {
             let report = tokio::select! {

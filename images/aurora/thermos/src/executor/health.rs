@@ -29,8 +29,15 @@ pub(crate) struct Health {
 impl Health {
     pub(crate) fn new(config: &HealthCheckConfig) -> Self {
         let intervals = config.initial_interval_secs / config.interval_secs;
-        #[expect(clippy::cast_possible_truncation, reason = "clamped to a range that fits")]
-        let forgiven = if intervals.is_finite() { intervals.ceil().clamp(0.0, 1e9) as i64 } else { 0 };
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "clamped to a range that fits"
+        )]
+        let forgiven = if intervals.is_finite() {
+            intervals.ceil().clamp(0.0, 1e9) as i64
+        } else {
+            0
+        };
         Self {
             forgiven,
             max_failures: config.max_consecutive_failures.max(0),
@@ -97,10 +104,16 @@ mod tests {
     fn play(mut health: Health, checks: &str) -> String {
         checks
             .chars()
-            .map(|check| match health.checked(if check == '+' { Ok(()) } else { Err("bad".into()) }) {
-                Verdict::Same => '.',
-                Verdict::Running => 'R',
-                Verdict::Unhealthy(_) => 'X',
+            .map(|check| {
+                match health.checked(if check == '+' {
+                    Ok(())
+                } else {
+                    Err("bad".into())
+                }) {
+                    Verdict::Same => '.',
+                    Verdict::Running => 'R',
+                    Verdict::Unhealthy(_) => 'X',
+                }
             })
             .collect()
     }
@@ -123,7 +136,10 @@ mod tests {
         ];
         for (initial, failures, successes, checks, want) in cases {
             let got = play(health(initial, failures, successes), checks);
-            assert_eq!(got, want, "case initial {initial}, f {failures}, s {successes}, {checks}");
+            assert_eq!(
+                got, want,
+                "case initial {initial}, f {failures}, s {successes}, {checks}"
+            );
         }
     }
 
@@ -132,11 +148,18 @@ mod tests {
         let mut health = health(10.0, 5, 2);
         let mut verdict = Verdict::Same;
         for check in 0..20 {
-            verdict = health.checked(if check % 2 == 0 { Ok(()) } else { Err("bad".into()) });
+            verdict = health.checked(if check % 2 == 0 {
+                Ok(())
+            } else {
+                Err("bad".into())
+            });
             if verdict != Verdict::Same {
                 break;
             }
         }
-        assert_eq!(verdict, Verdict::Unhealthy("Not enough successful health checks in time.".into()));
+        assert_eq!(
+            verdict,
+            Verdict::Unhealthy("Not enough successful health checks in time.".into())
+        );
     }
 }

@@ -16,25 +16,43 @@ const SIGNAL_TIMEOUT_VARIABLE: &str = "AURORA_HTTP_SIGNALER_TIMEOUT_SECS";
 
 /// Asks twice, each time waiting as long as the job says; an unanswered request is not waited for.
 /// Returns when the runner has ended, or the time is over.
-pub(crate) async fn stop(lifecycle: &HttpLifecycle, ports: &BTreeMap<String, i64>, running: &mut Running) {
-    let Some(port) = ports.get(&lifecycle.port) else { return };
-    let Ok(client) = local_client(*port) else { return };
+pub(crate) async fn stop(
+    lifecycle: &HttpLifecycle,
+    ports: &BTreeMap<String, i64>,
+    running: &mut Running,
+) {
+    let Some(port) = ports.get(&lifecycle.port) else {
+        return;
+    };
+    let Ok(client) = local_client(*port) else {
+        return;
+    };
     let timeout = std::env::var(SIGNAL_TIMEOUT_VARIABLE)
         .ok()
         .and_then(|text| text.parse::<f64>().ok())
         .filter(|secs| secs.is_finite() && *secs > 0.0)
         .unwrap_or(SIGNAL_TIMEOUT);
     let requests = [
-        (&lifecycle.graceful_shutdown_endpoint, lifecycle.graceful_shutdown_wait_secs),
+        (
+            &lifecycle.graceful_shutdown_endpoint,
+            lifecycle.graceful_shutdown_wait_secs,
+        ),
         (&lifecycle.shutdown_endpoint, lifecycle.shutdown_wait_secs),
     ];
     for (endpoint, wait) in requests {
         let url = format!("http://localhost:{port}{endpoint}");
-        let answer = client.post(&url).timeout(Duration::from_secs_f64(timeout)).send().await;
+        let answer = client
+            .post(&url)
+            .timeout(Duration::from_secs_f64(timeout))
+            .send()
+            .await;
         match answer {
             Ok(_) if running.ended_within(Duration::from_secs(wait)).await => return,
             Ok(_) => {}
-            Err(error) => tracing::info!("no answer from {url}: {}", super::probe::urlopen_error(&error)),
+            Err(error) => tracing::info!(
+                "no answer from {url}: {}",
+                super::probe::urlopen_error(&error)
+            ),
         }
     }
 }

@@ -12,8 +12,8 @@ use nix::unistd::Pid;
 use reqwest::Client;
 use tokio::io::AsyncReadExt;
 
-use crate::users::User;
 use crate::task::{HealthCheckConfig, HealthChecker, HttpHealthChecker};
+use crate::users::User;
 
 /// The name of the port that is asked for health.
 const HEALTH_PORT: &str = "health";
@@ -64,8 +64,16 @@ impl Probe {
     /// Checks once; the error is the reason that is reported.
     pub(crate) async fn check(&self, timeout: Duration) -> Result<(), String> {
         match self {
-            Self::Http { client, url, expected } => check_http(client, url, expected, timeout).await,
-            Self::Shell { command, user, sandbox } => check_shell(command, user.as_ref(), sandbox, timeout).await,
+            Self::Http {
+                client,
+                url,
+                expected,
+            } => check_http(client, url, expected, timeout).await,
+            Self::Shell {
+                command,
+                user,
+                sandbox,
+            } => check_shell(command, user.as_ref(), sandbox, timeout).await,
         }
     }
 }
@@ -80,9 +88,20 @@ pub(crate) fn local_client(port: i64) -> Result<Client, reqwest::Error> {
         .build()
 }
 
-async fn check_http(client: &Client, url: &str, expected: &HttpHealthChecker, timeout: Duration) -> Result<(), String> {
-    let failed = |error: &reqwest::Error| format!("Failed to signal {url}: {}", urlopen_error(error));
-    let mut response = client.get(url).timeout(timeout).send().await.map_err(|e| failed(&e))?;
+async fn check_http(
+    client: &Client,
+    url: &str,
+    expected: &HttpHealthChecker,
+    timeout: Duration,
+) -> Result<(), String> {
+    let failed =
+        |error: &reqwest::Error| format!("Failed to signal {url}: {}", urlopen_error(error));
+    let mut response = client
+        .get(url)
+        .timeout(timeout)
+        .send()
+        .await
+        .map_err(|e| failed(&e))?;
     let status = response.status();
     let mut body = Vec::new();
     // The original's client has no body for an answer that is an error.
@@ -121,7 +140,10 @@ pub(crate) fn urlopen_error(error: &reqwest::Error) -> String {
     let mut source: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(error);
     let mut last = error.to_string();
     while let Some(cause) = source {
-        if let Some(errno) = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error) {
+        if let Some(errno) = cause
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::raw_os_error)
+        {
             let text = nix::errno::Errno::from_raw(errno).desc();
             return format!("<urlopen error [Errno {errno}] {text}>");
         }
@@ -138,7 +160,12 @@ fn shortened(text: &str) -> String {
     text.chars().take(7).chain("...".chars()).collect()
 }
 
-async fn check_shell(command: &str, user: Option<&User>, sandbox: &Path, timeout: Duration) -> Result<(), String> {
+async fn check_shell(
+    command: &str,
+    user: Option<&User>,
+    sandbox: &Path,
+    timeout: Duration,
+) -> Result<(), String> {
     let mut bash = tokio::process::Command::new("/bin/bash");
     bash.arg("-c")
         .arg(command)
@@ -177,9 +204,13 @@ async fn check_shell(command: &str, user: Option<&User>, sandbox: &Path, timeout
         Ok((Err(error), _)) => Err(format!("OSError: {error}")),
         Ok((Ok(status), _)) if status.success() => Ok(()),
         Ok((Ok(status), output)) => {
-            let code = status.code().unwrap_or_else(|| -status.signal().unwrap_or_default());
+            let code = status
+                .code()
+                .unwrap_or_else(|| -status.signal().unwrap_or_default());
             let output = String::from_utf8_lossy(&output);
-            Err(format!("Command '{command}' returned non-zero exit status {code} with output '{output}'"))
+            Err(format!(
+                "Command '{command}' returned non-zero exit status {code} with output '{output}'"
+            ))
         }
     }
 }
@@ -190,17 +221,29 @@ mod tests {
     use tokio::io::AsyncWriteExt;
 
     fn shell(command: &str) -> Probe {
-        Probe::Shell { command: command.into(), user: None, sandbox: "/".into() }
+        Probe::Shell {
+            command: command.into(),
+            user: None,
+            sandbox: "/".into(),
+        }
     }
 
     #[tokio::test]
     async fn a_command_is_healthy_when_it_exits_with_0() {
         assert_eq!(shell("true").check(Duration::from_secs(10)).await, Ok(()));
         assert_eq!(
-            shell("echo no; exit 3").check(Duration::from_secs(10)).await,
-            Err("Command 'echo no; exit 3' returned non-zero exit status 3 with output 'no\n'".into())
+            shell("echo no; exit 3")
+                .check(Duration::from_secs(10))
+                .await,
+            Err(
+                "Command 'echo no; exit 3' returned non-zero exit status 3 with output 'no\n'"
+                    .into()
+            )
         );
-        assert_eq!(shell("sleep 60").check(Duration::from_millis(50)).await, Err("Health check timed out.".into()));
+        assert_eq!(
+            shell("sleep 60").check(Duration::from_millis(50)).await,
+            Err("Health check timed out.".into())
+        );
     }
 
     /// Answers one request with `answer`.
@@ -231,7 +274,9 @@ mod tests {
             timeout_secs: 1.0,
         };
         let ports = BTreeMap::from([("health".to_string(), port)]);
-        let probe = Probe::of(&config, &ports, None, Path::new("/")).unwrap().unwrap();
+        let probe = Probe::of(&config, &ports, None, Path::new("/"))
+            .unwrap()
+            .unwrap();
         probe.check(Duration::from_secs(10)).await
     }
 
@@ -241,8 +286,16 @@ mod tests {
         assert_eq!(http(ok, "ok", 200).await, Ok(()));
         assert_eq!(http(ok, "", 0).await, Ok(()));
         assert_eq!(
-            http("HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nsomething el", "ok", 0).await,
-            Err("Response differs from expected response (expected \"ok\", got \"somethi...\")".into())
+            http(
+                "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nsomething el",
+                "ok",
+                0
+            )
+            .await,
+            Err(
+                "Response differs from expected response (expected \"ok\", got \"somethi...\")"
+                    .into()
+            )
         );
         assert_eq!(
             http("HTTP/1.1 500 No\r\nContent-Length: 2\r\n\r\nok", "", 200).await,
@@ -257,8 +310,17 @@ mod tests {
         drop(listener);
         let client = local_client(port).unwrap();
         let url = format!("http://localhost:{port}/health");
-        let expected = HttpHealthChecker { endpoint: "/health".into(), expected_response: "ok".into(), expected_response_code: 0 };
-        let error = check_http(&client, &url, &expected, Duration::from_secs(10)).await.unwrap_err();
-        assert_eq!(error, format!("Failed to signal {url}: <urlopen error [Errno 111] Connection refused>"));
+        let expected = HttpHealthChecker {
+            endpoint: "/health".into(),
+            expected_response: "ok".into(),
+            expected_response_code: 0,
+        };
+        let error = check_http(&client, &url, &expected, Duration::from_secs(10))
+            .await
+            .unwrap_err();
+        assert_eq!(
+            error,
+            format!("Failed to signal {url}: <urlopen error [Errno 111] Connection refused>")
+        );
     }
 }

@@ -70,7 +70,13 @@ impl Running {
             .arg(format!("--task_id={}", assigned.task_id))
             .arg(format!("--hostname={}", assigned.hostname))
             .arg("--end_with_parent")
-            .args(assigned.job.ports.iter().map(|(name, port)| format!("--port={name}:{port}")))
+            .args(
+                assigned
+                    .job
+                    .ports
+                    .iter()
+                    .map(|(name, port)| format!("--port={name}:{port}")),
+            )
             .args(logger_flags(&config.logger))
             .stdin(Stdio::null());
         if !assigned.in_docker && User::current().name != user {
@@ -195,13 +201,19 @@ fn flag(name: &str, path: &Path) -> std::ffi::OsString {
 fn logger_flags(logger: &Logger) -> Vec<String> {
     let mut flags = Vec::new();
     if let Some(destination) = logger.destination {
-        flags.push(format!("--process_logger_destination={}", destination.name()));
+        flags.push(format!(
+            "--process_logger_destination={}",
+            destination.name()
+        ));
     }
     if let Some(mode) = logger.mode {
         flags.push(format!("--process_logger_mode={}", mode.name()));
     }
     if let Some(rotate) = logger.rotate {
-        flags.push(format!("--rotate_log_size_mb={}", rotate.log_size / (1024 * 1024)));
+        flags.push(format!(
+            "--rotate_log_size_mb={}",
+            rotate.log_size / (1024 * 1024)
+        ));
         flags.push(format!("--rotate_log_backups={}", rotate.backups));
     }
     flags

@@ -26,7 +26,9 @@ pub(crate) fn create(run: &Path, user: &str, in_docker: bool) -> Result<PathBuf,
     let sandbox = run.join("sandbox");
     let owner = match in_docker {
         true => None,
-        false => Some(User::named(user).ok_or_else(|| SandboxError::UnknownUser(user.to_string()))?),
+        false => {
+            Some(User::named(user).ok_or_else(|| SandboxError::UnknownUser(user.to_string()))?)
+        }
     };
     if let Err(error) = fs::create_dir(&sandbox)
         && error.kind() != io::ErrorKind::AlreadyExists
@@ -37,10 +39,12 @@ pub(crate) fn create(run: &Path, user: &str, in_docker: bool) -> Result<PathBuf,
         for path in [run, sandbox.as_path()] {
             // Files of one's own need no new owner, and only root could give them one.
             if owner.uid != Uid::effective().as_raw() || Uid::effective().is_root() {
-                chown(path, Some(owner.uid), Some(owner.gid)).map_err(|e| SandboxError::Own(path.to_path_buf(), e))?;
+                chown(path, Some(owner.uid), Some(owner.gid))
+                    .map_err(|e| SandboxError::Own(path.to_path_buf(), e))?;
             }
         }
-        fs::set_permissions(&sandbox, Permissions::from_mode(0o700)).map_err(|e| SandboxError::Own(sandbox.clone(), e))?;
+        fs::set_permissions(&sandbox, Permissions::from_mode(0o700))
+            .map_err(|e| SandboxError::Own(sandbox.clone(), e))?;
     }
     Ok(sandbox)
 }
@@ -54,9 +58,15 @@ mod tests {
         let run = tempfile::tempdir().unwrap();
         let me = User::current();
         let sandbox = create(run.path(), &me.name, false).unwrap();
-        assert_eq!(fs::metadata(&sandbox).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(
+            fs::metadata(&sandbox).unwrap().permissions().mode() & 0o777,
+            0o700
+        );
         assert!(create(run.path(), &me.name, false).is_ok(), "a second time");
         let error = create(run.path(), "no-such-user-here", false).unwrap_err();
-        assert_eq!(error.to_string(), "Could not create sandbox because user does not exist: no-such-user-here");
+        assert_eq!(
+            error.to_string(),
+            "Could not create sandbox because user does not exist: no-such-user-here"
+        );
     }
 }

@@ -35,10 +35,18 @@ impl Watchers {
         let mut tasks = JoinSet::new();
         match probe {
             Some(probe) => {
-                tasks.spawn(check_again_and_again(probe, config.clone(), sandbox.clone(), sender.clone()));
+                tasks.spawn(check_again_and_again(
+                    probe,
+                    config.clone(),
+                    sandbox.clone(),
+                    sender.clone(),
+                ));
             }
             None => {
-                let report = Report::new(TaskState::TASK_RUNNING, "No health-check defined, task is assumed healthy.");
+                let report = Report::new(
+                    TaskState::TASK_RUNNING,
+                    "No health-check defined, task is assumed healthy.",
+                );
                 // The channel was made with room for it.
                 let _ = sender.try_send(report);
             }
@@ -49,7 +57,10 @@ impl Watchers {
                 let _ = sender.send(report).await;
             });
         }
-        Self { reports, _tasks: tasks }
+        Self {
+            reports,
+            _tasks: tasks,
+        }
     }
 
     /// The next report. Never returns once all watchers are done.
@@ -68,7 +79,9 @@ async fn check_again_and_again(
     reports: mpsc::Sender<Report>,
 ) {
     let mut health = Health::new(&config);
-    let seconds = |secs: f64| Duration::try_from_secs_f64(secs.max(0.001)).unwrap_or(Duration::from_secs(86_400));
+    let seconds = |secs: f64| {
+        Duration::try_from_secs_f64(secs.max(0.001)).unwrap_or(Duration::from_secs(86_400))
+    };
     loop {
         let result = match sandbox.join(SNOOZE).exists() {
             true => Ok(()),
@@ -80,9 +93,10 @@ async fn check_again_and_again(
         let report = match health.checked(result) {
             Verdict::Same => None,
             Verdict::Running => Some(Report::new(TaskState::TASK_RUNNING, "Task is healthy.")),
-            Verdict::Unhealthy(reason) => {
-                Some(Report::new(TaskState::TASK_FAILED, format!("Failed health check! {reason}")))
-            }
+            Verdict::Unhealthy(reason) => Some(Report::new(
+                TaskState::TASK_FAILED,
+                format!("Failed health check! {reason}"),
+            )),
         };
         if let Some(report) = report {
             let over = report.state != TaskState::TASK_RUNNING;

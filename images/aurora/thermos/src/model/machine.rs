@@ -150,12 +150,16 @@ impl Machine {
 
     /// A run could not be started at all.
     pub fn not_started(&mut self, process: &str, now: f64) -> Vec<Action> {
-        self.report(process, now, |run| (run.state == ProcessState::Waiting).then_some(ProcessState::Failed))
+        self.report(process, now, |run| {
+            (run.state == ProcessState::Waiting).then_some(ProcessState::Failed)
+        })
     }
 
     /// A coordinator is gone without having said how its process ended.
     pub fn lost(&mut self, process: &str, now: f64) -> Vec<Action> {
-        self.report(process, now, |run| is_alive(run).then_some(ProcessState::Lost))
+        self.report(process, now, |run| {
+            is_alive(run).then_some(ProcessState::Lost)
+        })
     }
 
     /// A run's processes have been killed; `found`: there were any.
@@ -247,7 +251,10 @@ impl Machine {
     /// When [`Machine::step`] has to be called at the latest, if nothing happens before.
     pub fn wake_at(&self, now: f64) -> Option<f64> {
         let start = |planner: &Planner| {
-            (self.slots(planner) > 0).then(|| planner.min_wait(now)).flatten().map(|wait| now + wait)
+            (self.slots(planner) > 0)
+                .then(|| planner.min_wait(now))
+                .flatten()
+                .map(|wait| now + wait)
         };
         let stage = match self.state() {
             _ if self.finished => None,
@@ -272,7 +279,10 @@ impl Machine {
     fn overdue(&self, now: f64) -> Vec<ProcessStatus> {
         self.history
             .alive()
-            .filter(|run| run.state == ProcessState::Forked && run.fork_time.is_some_and(|at| now - at >= FORK_LIMIT))
+            .filter(|run| {
+                run.state == ProcessState::Forked
+                    && run.fork_time.is_some_and(|at| now - at >= FORK_LIMIT)
+            })
             .cloned()
             .collect()
     }
@@ -283,7 +293,11 @@ impl Machine {
     }
 
     fn end(&mut self) {
-        let natural = if self.is_healthy() { TaskState::Success } else { TaskState::Failed };
+        let natural = if self.is_healthy() {
+            TaskState::Success
+        } else {
+            TaskState::Failed
+        };
         self.ending = Some(self.requested.unwrap_or(natural));
     }
 
@@ -295,7 +309,9 @@ impl Machine {
     fn remaining(&self, now: f64) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "no wait is that long")]
         let wait = self.task.finalization_wait as f64;
-        self.deadline.unwrap_or_else(|| self.cleaning_since.unwrap_or(now) + wait) - now
+        self.deadline
+            .unwrap_or_else(|| self.cleaning_since.unwrap_or(now) + wait)
+            - now
     }
 
     fn slots(&self, planner: &Planner) -> usize {
@@ -307,8 +323,16 @@ impl Machine {
 
     /// Starts what may start; whether anything did.
     fn run_plan(&mut self, final_: bool, now: f64, actions: &mut Vec<Action>) -> bool {
-        let planner = if final_ { &self.finalizing } else { &self.regular };
-        let chosen: Vec<String> = planner.runnable(now).into_iter().take(self.slots(planner)).collect();
+        let planner = if final_ {
+            &self.finalizing
+        } else {
+            &self.regular
+        };
+        let chosen: Vec<String> = planner
+            .runnable(now)
+            .into_iter()
+            .take(self.slots(planner))
+            .collect();
         let any = !chosen.is_empty();
         for process in chosen {
             let seq = self.history.next_seq(&process);
@@ -326,7 +350,10 @@ impl Machine {
     }
 
     fn set_state(&mut self, state: TaskState, now: f64, actions: &mut Vec<Action>) {
-        #[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970 fit")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "milliseconds since 1970 fit"
+        )]
         let timestamp_ms = (now * 1000.0) as i64;
         let status = TaskStatus {
             state,
@@ -345,7 +372,10 @@ impl Machine {
         become_: impl Fn(&ProcessStatus) -> Option<ProcessState>,
     ) -> Vec<Action> {
         let mut actions = Vec::new();
-        let state = self.history.current(process).and_then(|(_, run)| become_(run));
+        let state = self
+            .history
+            .current(process)
+            .and_then(|(_, run)| become_(run));
         if let Some(state) = state {
             let mut status = ProcessStatus::new(process, self.history.next_seq(process), state);
             if state == ProcessState::Killed {
@@ -381,13 +411,16 @@ impl Machine {
                     ProcessState::Waiting | ProcessState::Forked | ProcessState::Running => None,
                 };
                 match end {
-                    Some(end) => planner.ended(&status.process, end, status.stop_time.unwrap_or(now)),
+                    Some(end) => {
+                        planner.ended(&status.process, end, status.stop_time.unwrap_or(now))
+                    }
                     None => planner.started(&status.process),
                 }
             }
             #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit")]
             Record::Task(status) if status.state == TaskState::Cleaning => {
-                self.cleaning_since.get_or_insert(status.timestamp_ms as f64 / 1000.0);
+                self.cleaning_since
+                    .get_or_insert(status.timestamp_ms as f64 / 1000.0);
             }
             Record::Task(_) | Record::Header(_) => {}
         }

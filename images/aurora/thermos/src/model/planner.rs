@@ -44,7 +44,8 @@ pub struct Planner {
 impl Planner {
     /// A plan of which nothing has run.
     pub fn new(task: &TaskSpec, plan: &Plan, run_limit: Option<u32>) -> Self {
-        let place_of = |wanted: &usize| plan.processes.iter().position(|(place, _)| place == wanted);
+        let place_of =
+            |wanted: &usize| plan.processes.iter().position(|(place, _)| place == wanted);
         let members = plan
             .processes
             .iter()
@@ -84,7 +85,9 @@ impl Planner {
     /// How long until one more process may start: 0 where one may now, `None` where none is only
     /// waiting for its time.
     pub fn min_wait(&self, now: f64) -> Option<f64> {
-        self.ready().map(|member| member.wait(now).max(0.0)).reduce(f64::min)
+        self.ready()
+            .map(|member| member.wait(now).max(0.0))
+            .reduce(f64::min)
     }
 
     /// How many run.
@@ -120,7 +123,9 @@ impl Planner {
     /// A run has ended.
     pub(crate) fn ended(&mut self, process: &str, end: End, at: f64) {
         let run_limit = self.run_limit;
-        let Some(member) = self.member(process) else { return };
+        let Some(member) = self.member(process) else {
+            return;
+        };
         member.last_end = Some(at);
         member.runs = member.runs.saturating_add(1);
         member.standing = match end {
@@ -137,34 +142,42 @@ impl Planner {
                 }
             }
         };
-        if member.standing == Standing::Idle && run_limit.is_some_and(|limit| member.runs >= limit) {
+        if member.standing == Standing::Idle && run_limit.is_some_and(|limit| member.runs >= limit)
+        {
             member.standing = Standing::Failed;
         }
     }
 
     fn member(&mut self, process: &str) -> Option<&mut Member> {
-        self.members.iter_mut().find(|member| member.name == process)
+        self.members
+            .iter_mut()
+            .find(|member| member.name == process)
     }
 
     fn count(&self, standing: Standing) -> usize {
-        self.members.iter().filter(|member| member.standing == standing).count()
+        self.members
+            .iter()
+            .filter(|member| member.standing == standing)
+            .count()
     }
 
     /// Those that wait for nothing but perhaps their time.
     fn ready(&self) -> impl Iterator<Item = &Member> {
         self.members.iter().filter(|member| {
             member.standing == Standing::Idle
-                && member
-                    .waits_for
-                    .iter()
-                    .all(|place| self.members.get(*place).is_some_and(|m| m.standing == Standing::Finished))
+                && member.waits_for.iter().all(|place| {
+                    self.members
+                        .get(*place)
+                        .is_some_and(|m| m.standing == Standing::Finished)
+                })
         })
     }
 }
 
 impl Member {
     fn wait(&self, now: f64) -> f64 {
-        self.last_end.map_or(0.0, |end| end + self.min_duration - now)
+        self.last_end
+            .map_or(0.0, |end| end + self.min_duration - now)
     }
 }
 
@@ -175,8 +188,14 @@ mod tests {
     use serde_json::json;
 
     fn planner(processes: serde_json::Value, orders: &[&[&str]], limit: Option<u32>) -> Planner {
-        let constraints: Vec<_> = orders.iter().map(|order| json!({ "order": order })).collect();
-        let task = TaskSpec::from_value(&json!({"name": "t", "processes": processes, "constraints": constraints})).unwrap();
+        let constraints: Vec<_> = orders
+            .iter()
+            .map(|order| json!({ "order": order }))
+            .collect();
+        let task = TaskSpec::from_value(
+            &json!({"name": "t", "processes": processes, "constraints": constraints}),
+        )
+        .unwrap();
         Planner::new(&task, &Plans::new(&task).unwrap().regular, limit)
     }
 
@@ -185,16 +204,64 @@ mod tests {
         // flags, max_failures, ends, then: runnable, failed, complete
         let cases = [
             ("success", "", 1, vec![End::Success], (false, 0, true)),
-            ("a daemon's success", "d", 1, vec![End::Success], (true, 0, false)),
+            (
+                "a daemon's success",
+                "d",
+                1,
+                vec![End::Success],
+                (true, 0, false),
+            ),
             ("a failure", "", 1, vec![End::Failure], (false, 1, true)),
-            ("a failure of three", "", 3, vec![End::Failure, End::Failure], (true, 0, false)),
-            ("all three failures", "", 3, vec![End::Failure, End::Failure, End::Failure], (false, 1, true)),
-            ("a failure that never counts", "", 0, vec![End::Failure; 9], (true, 0, false)),
-            ("an ephemeral's failure", "e", 1, vec![End::Failure], (false, 0, true)),
+            (
+                "a failure of three",
+                "",
+                3,
+                vec![End::Failure, End::Failure],
+                (true, 0, false),
+            ),
+            (
+                "all three failures",
+                "",
+                3,
+                vec![End::Failure, End::Failure, End::Failure],
+                (false, 1, true),
+            ),
+            (
+                "a failure that never counts",
+                "",
+                0,
+                vec![End::Failure; 9],
+                (true, 0, false),
+            ),
+            (
+                "an ephemeral's failure",
+                "e",
+                1,
+                vec![End::Failure],
+                (false, 0, true),
+            ),
             ("lost", "", 1, vec![End::Lost; 5], (true, 0, false)),
-            ("run too often", "", 0, vec![End::Failure; 10], (false, 1, true)),
-            ("lost too often", "", 1, vec![End::Lost; 10], (false, 1, true)),
-            ("a daemon run too often", "d", 1, vec![End::Success; 10], (false, 1, true)),
+            (
+                "run too often",
+                "",
+                0,
+                vec![End::Failure; 10],
+                (false, 1, true),
+            ),
+            (
+                "lost too often",
+                "",
+                1,
+                vec![End::Lost; 10],
+                (false, 1, true),
+            ),
+            (
+                "a daemon run too often",
+                "d",
+                1,
+                vec![End::Success; 10],
+                (false, 1, true),
+            ),
         ];
         for (name, flags, max_failures, ends, want) in cases {
             let mut planner = planner(
@@ -207,7 +274,11 @@ mod tests {
                 assert!(planner.runnable(0.0).is_empty());
                 planner.ended("p", end, 0.0);
             }
-            let got = (!planner.runnable(0.0).is_empty(), planner.failed(), planner.is_complete());
+            let got = (
+                !planner.runnable(0.0).is_empty(),
+                planner.failed(),
+                planner.is_complete(),
+            );
             assert_eq!(got, want, "case `{name}`");
         }
     }
@@ -234,7 +305,11 @@ mod tests {
 
     #[test]
     fn behind_a_failed_process_nothing_runs() {
-        let mut planner = planner(json!([{"name": "a", "cmdline": "c"}, {"name": "b", "cmdline": "c"}]), &[&["a", "b"]], None);
+        let mut planner = planner(
+            json!([{"name": "a", "cmdline": "c"}, {"name": "b", "cmdline": "c"}]),
+            &[&["a", "b"]],
+            None,
+        );
         planner.started("a");
         planner.ended("a", End::Failure, 0.0);
         assert!(planner.runnable(100.0).is_empty());

@@ -43,7 +43,11 @@ pub(crate) fn entries(folder: &Path, path: &str) -> Option<Vec<Entry>> {
             // A link to a folder opens as one.
             let is_folder = fs::metadata(entry.path()).is_ok_and(|meta| meta.is_dir());
             let prefix = path.trim_matches('/');
-            let full = if prefix.is_empty() { name.clone() } else { format!("{prefix}/{name}") };
+            let full = if prefix.is_empty() {
+                name.clone()
+            } else {
+                format!("{prefix}/{name}")
+            };
             Some(Entry {
                 mode: mode(own.mode()),
                 links: own.nlink(),

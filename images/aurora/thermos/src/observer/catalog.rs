@@ -20,7 +20,9 @@ pub(crate) enum Which {
 
 impl Which {
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        [Self::All, Self::Active, Self::Finished].into_iter().find(|which| which.name() == name)
+        [Self::All, Self::Active, Self::Finished]
+            .into_iter()
+            .find(|which| which.name() == name)
     }
 
     pub(crate) fn name(self) -> &'static str {
@@ -117,7 +119,8 @@ impl Catalog {
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         if which == Which::All {
             // Sandboxes are removed by the agent some day.
-            let kept: std::collections::HashSet<PathBuf> = wanted.iter().map(|found| found.paths.runner()).collect();
+            let kept: std::collections::HashSet<PathBuf> =
+                wanted.iter().map(|found| found.paths.runner()).collect();
             ended.retain(|path, _| kept.contains(path));
         }
         let mut listed: Vec<(Found, Summary)> = wanted
@@ -134,7 +137,11 @@ impl Catalog {
                 Some((found, summary))
             })
             .collect();
-        listed.sort_by(|(_, a), (_, b)| b.launched.cmp(&a.launched).then_with(|| b.task_id.cmp(&a.task_id)));
+        listed.sort_by(|(_, a), (_, b)| {
+            b.launched
+                .cmp(&a.launched)
+                .then_with(|| b.task_id.cmp(&a.task_id))
+        });
         listed
     }
 
@@ -143,7 +150,10 @@ impl Catalog {
         if !is_file_name(task_id) {
             return None;
         }
-        self.scan().into_iter().find(|found| found.paths.task_id() == task_id).and_then(read)
+        self.scan()
+            .into_iter()
+            .find(|found| found.paths.task_id() == task_id)
+            .and_then(read)
     }
 
     /// The folders of all runs of all executors, without the links to them.
@@ -177,9 +187,13 @@ fn folders(path: &Path) -> Vec<PathBuf> {
 
 fn tasks(root: &Path, run: Option<&Path>, found: &mut Vec<Found>) {
     for (folder, active) in [("active", true), ("finished", false)] {
-        let Ok(entries) = fs::read_dir(root.join("tasks").join(folder)) else { continue };
+        let Ok(entries) = fs::read_dir(root.join("tasks").join(folder)) else {
+            continue;
+        };
         for entry in entries.flatten() {
-            let Ok(task_id) = entry.file_name().into_string() else { continue };
+            let Ok(task_id) = entry.file_name().into_string() else {
+                continue;
+            };
             if is_file_name(&task_id) {
                 found.push(Found {
                     paths: TaskPaths::new(root, task_id),
@@ -200,18 +214,30 @@ fn read(found: Found) -> Option<Task> {
         .or_else(|_| fs::read_to_string(found.paths.finished()))
         .ok()?;
     let json: Value = serde_json::from_str(&text).ok()?;
-    let name = json.get("name").and_then(Value::as_str).unwrap_or_default().to_string();
+    let name = json
+        .get("name")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_string();
     let seconds = |ms: i64| ms.div_euclid(1000);
     let last = history.statuses.last();
     // The state may have been written again by a runner that took over.
     let entered = last.and_then(|last| {
-        history.statuses.iter().rev().take_while(|status| status.state == last.state).last()
+        history
+            .statuses
+            .iter()
+            .rev()
+            .take_while(|status| status.state == last.state)
+            .last()
     });
     let summary = Summary {
         task_id: header.task_id.clone(),
         name,
         user: header.user.clone(),
-        launched: history.statuses.first().map_or(0, |status| seconds(status.timestamp_ms)),
+        launched: history
+            .statuses
+            .first()
+            .map_or(0, |status| seconds(status.timestamp_ms)),
         state: last.map_or_else(|| "UNKNOWN".to_string(), |status| status.state.to_string()),
         state_since: entered.map_or(0, |status| seconds(status.timestamp_ms)),
         ports: header.ports.clone(),

@@ -42,12 +42,22 @@ impl Config {
         let port = given.parsed("port", "a port number", |v| v.parse::<u16>().ok())?;
         // Figures are taken when they are asked for, so that the other intervals have no use; they
         // still have to be numbers.
-        for name in ["polling_interval_secs", "task_process_collection_interval_secs"] {
+        for name in [
+            "polling_interval_secs",
+            "task_process_collection_interval_secs",
+        ] {
             given.parsed(name, "a number of seconds", |v| v.parse::<u64>().ok())?;
         }
-        let disk = given.parsed("task_disk_collection_interval_secs", "a number of seconds", |v| v.parse().ok())?;
+        let disk = given.parsed(
+            "task_disk_collection_interval_secs",
+            "a number of seconds",
+            |v| v.parse().ok(),
+        )?;
         Ok(Self {
-            address: SocketAddr::new(ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), port.unwrap_or(1338)),
+            address: SocketAddr::new(
+                ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+                port.unwrap_or(1338),
+            ),
             mesos_root: given.text("mesos_root").unwrap_or("/var/lib/mesos").into(),
             root: given.text("root").map(PathBuf::from),
             resources: !given.is_on("disable_task_resource_collection"),
@@ -67,12 +77,21 @@ mod tests {
     #[test]
     fn both_vagrant_clusters_flags_are_taken() {
         let new = parse(&[
-            "--ip=192.168.33.7", "--port=1338", "--enable_mesos_disk_collector",
-            "--agent_api_url=http://192.168.33.7:5051/containers", "--log_to_disk=NONE", "--log_to_stderr=google:INFO",
+            "--ip=192.168.33.7",
+            "--port=1338",
+            "--enable_mesos_disk_collector",
+            "--agent_api_url=http://192.168.33.7:5051/containers",
+            "--log_to_disk=NONE",
+            "--log_to_stderr=google:INFO",
         ])
         .unwrap();
         assert_eq!(new.address.to_string(), "192.168.33.7:1338");
-        let old = parse(&["--root=/var/run/thermos", "--port=1338", "--mesos-root=/var/lib/mesos"]).unwrap();
+        let old = parse(&[
+            "--root=/var/run/thermos",
+            "--port=1338",
+            "--mesos-root=/var/lib/mesos",
+        ])
+        .unwrap();
         assert_eq!(old.root, Some("/var/run/thermos".into()));
         assert_eq!(old.address.to_string(), "0.0.0.0:1338");
     }
@@ -80,6 +99,9 @@ mod tests {
     #[test]
     fn wrong_values_are_named() {
         let error = parse(&["--port=http"]).unwrap_err().to_string();
-        assert_eq!(error, "option --port: invalid value `http`: a port number is allowed");
+        assert_eq!(
+            error,
+            "option --port: invalid value `http`: a port number is allowed"
+        );
     }
 }

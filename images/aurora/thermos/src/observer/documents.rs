@@ -62,7 +62,11 @@ fn task(observer: &Observer, task: &Task) -> Value {
         task.history
             .processes
             .iter()
-            .filter(|runs| runs.runs.last().is_some_and(|run| states.contains(&run.state)))
+            .filter(|runs| {
+                runs.runs
+                    .last()
+                    .is_some_and(|run| states.contains(&run.state))
+            })
             .map(|runs| runs.process.as_str())
             .collect()
     };
@@ -87,7 +91,12 @@ fn task(observer: &Observer, task: &Task) -> Value {
 }
 
 /// `/j/process`: a run of a process, its last where none is named; `{}` where there is none.
-pub(crate) fn process(observer: &Observer, task_id: &str, process: &str, run: Option<usize>) -> Value {
+pub(crate) fn process(
+    observer: &Observer,
+    task_id: &str,
+    process: &str,
+    run: Option<usize>,
+) -> Value {
     let Some(task) = observer.catalog.task(task_id) else {
         return json!({});
     };
@@ -107,7 +116,10 @@ pub(crate) fn processes<'a>(observer: &Observer, ids: impl Iterator<Item = &'a s
         if let Some(task) = observer.catalog.task(id) {
             for runs in &task.history.processes {
                 if let Some((number, status)) = task.history.current(&runs.process) {
-                    documents.insert(runs.process.clone(), run_document(observer, &task, number, status));
+                    documents.insert(
+                        runs.process.clone(),
+                        run_document(observer, &task, number, status),
+                    );
                 }
             }
         }
@@ -135,7 +147,9 @@ fn run_document(observer: &Observer, task: &Task, number: usize, status: &Proces
     }
     if task.found.active && status.state == ProcessState::Running {
         let mut used = Map::new();
-        observer.used_by(task, status, &proc::all()).fields(&mut used);
+        observer
+            .used_by(task, status, &proc::all())
+            .fields(&mut used);
         map.insert("used".into(), Value::Object(used));
     }
     Value::Object(map)
@@ -147,20 +161,38 @@ fn consumption(map: &mut Map<String, Value>, usage: &Usage, disk: u64) {
 }
 
 fn ports(ports: &[(String, i64)]) -> Value {
-    ports.iter().map(|(name, port)| (name.clone(), json!(port))).collect::<Map<_, _>>().into()
+    ports
+        .iter()
+        .map(|(name, port)| (name.clone(), json!(port)))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 /// `/vars.json`: what the original says of its own process.
 pub(crate) fn vars(observer: &Observer) -> Map<String, Value> {
     let uname = nix::sys::utsname::uname().ok();
-    let part = |part: Option<&std::ffi::OsStr>| part.map(|p| p.to_string_lossy().into_owned()).unwrap_or_default();
-    let program = std::env::current_exe().map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
+    let part = |part: Option<&std::ffi::OsStr>| {
+        part.map(|p| p.to_string_lossy().into_owned())
+            .unwrap_or_default()
+    };
+    let program = std::env::current_exe()
+        .map(|path| path.to_string_lossy().into_owned())
+        .unwrap_or_default();
     let uname = uname.map(|u| {
-        [part(Some(u.sysname())), part(Some(u.nodename())), part(Some(u.release())), part(Some(u.version())), part(Some(u.machine()))]
-            .join(" ")
+        [
+            part(Some(u.sysname())),
+            part(Some(u.nodename())),
+            part(Some(u.release())),
+            part(Some(u.version())),
+            part(Some(u.machine())),
+        ]
+        .join(" ")
     });
     let mut vars = Map::new();
-    vars.insert("sys.uptime".into(), json!(observer.started.elapsed().as_secs_f64()));
+    vars.insert(
+        "sys.uptime".into(),
+        json!(observer.started.elapsed().as_secs_f64()),
+    );
     vars.insert("sys.version".into(), json!(env!("CARGO_PKG_VERSION")));
     vars.insert("sys.prefix".into(), json!(program));
     vars.insert("sys.exec_prefix".into(), json!(program));

@@ -33,7 +33,10 @@ impl Sandbox {
             Some(run) => {
                 let run = fs::canonicalize(run).ok()?;
                 let own = fs::canonicalize(run.join("sandbox")).ok();
-                recorded.into_iter().chain(own).find(|path| path.starts_with(&run))?
+                recorded
+                    .into_iter()
+                    .chain(own)
+                    .find(|path| path.starts_with(&run))?
             }
         };
         Some(Self { root })
@@ -42,10 +45,15 @@ impl Sandbox {
     /// The real path of something in the sandbox; `None` where it is missing or outside.
     pub(crate) fn resolve(&self, path: &str) -> Option<PathBuf> {
         let relative = Path::new(path.trim_start_matches('/'));
-        let plain = relative
-            .components()
-            .all(|part| matches!(part, Component::Normal(_) | Component::CurDir | Component::ParentDir));
-        let real = plain.then(|| fs::canonicalize(self.root.join(relative)).ok()).flatten()?;
+        let plain = relative.components().all(|part| {
+            matches!(
+                part,
+                Component::Normal(_) | Component::CurDir | Component::ParentDir
+            )
+        });
+        let real = plain
+            .then(|| fs::canonicalize(self.root.join(relative)).ok())
+            .flatten()?;
         real.starts_with(&self.root).then_some(real)
     }
 
@@ -74,16 +82,19 @@ impl Sandbox {
 /// all that is left.
 pub(crate) fn chunk(file: Option<File>, offset: i64, length: i64) -> Value {
     let missing = || json!({});
-    let Some(mut file) = file else { return missing() };
+    let Some(mut file) = file else {
+        return missing();
+    };
     let Ok(size) = file.metadata().map(|meta| meta.len()) else {
         return missing();
     };
     let offset = u64::try_from(offset).unwrap_or(size);
     let wanted = u64::try_from(length).unwrap_or(u64::MAX).min(MAX_READ);
     let mut bytes = Vec::new();
-    let read = file
-        .seek(SeekFrom::Start(offset))
-        .and_then(|_| file.take(wanted.min(size.saturating_sub(offset))).read_to_end(&mut bytes));
+    let read = file.seek(SeekFrom::Start(offset)).and_then(|_| {
+        file.take(wanted.min(size.saturating_sub(offset)))
+            .read_to_end(&mut bytes)
+    });
     match read {
         Ok(_) if bytes.is_empty() => json!({"offset": offset, "length": 0}),
         Ok(_) => json!({
@@ -119,10 +130,27 @@ mod tests {
         symlink(root.join("sub"), root.join("absolute")).unwrap();
         symlink("..", root.join("up")).unwrap();
         let sandbox = Sandbox { root: root.clone() };
-        for path in ["sub/file", "/sub/file", "good", "absolute/file", "sub/../sub/file"] {
+        for path in [
+            "sub/file",
+            "/sub/file",
+            "good",
+            "absolute/file",
+            "sub/../sub/file",
+        ] {
             assert!(sandbox.open(path).is_some(), "case `{path}`");
         }
-        for path in ["../secret", "link", "up/secret", "sub", "none", "../sandbox-other/secret", "../../etc/passwd", "/etc/passwd", "sub/../../secret", "a\0b"] {
+        for path in [
+            "../secret",
+            "link",
+            "up/secret",
+            "sub",
+            "none",
+            "../sandbox-other/secret",
+            "../../etc/passwd",
+            "/etc/passwd",
+            "sub/../../secret",
+            "a\0b",
+        ] {
             assert!(sandbox.open(path).is_none(), "case `{path}`");
         }
     }
@@ -134,13 +162,21 @@ mod tests {
         let open = || Some(File::open(file.path()).unwrap());
         let cases = [
             (0, 3, json!({"offset": 0, "length": 3, "data": "one"})),
-            (4, -1, json!({"offset": 4, "length": 4, "data": "&lt;&amp;&gt;\u{fffd}"})),
+            (
+                4,
+                -1,
+                json!({"offset": 4, "length": 4, "data": "&lt;&amp;&gt;\u{fffd}"}),
+            ),
             (-1, -1, json!({"offset": 8, "length": 0})),
             (100, 5, json!({"offset": 100, "length": 0})),
             (0, 0, json!({"offset": 0, "length": 0})),
         ];
         for (offset, length, want) in cases {
-            assert_eq!(chunk(open(), offset, length), want, "case {offset} {length}");
+            assert_eq!(
+                chunk(open(), offset, length),
+                want,
+                "case {offset} {length}"
+            );
         }
         assert_eq!(chunk(None, 0, 1), json!({}));
     }

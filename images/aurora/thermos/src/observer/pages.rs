@@ -87,7 +87,9 @@ impl Pages {
 
     fn page(&self, title: &str, name: &str, values: Rendered) -> Page {
         let body = self.engine.get_template(name)?.render(values)?;
-        self.engine.get_template("layout.html")?.render(context! { title, body })
+        self.engine
+            .get_template("layout.html")?
+            .render(context! { title, body })
     }
 
     /// `/`.
@@ -95,11 +97,21 @@ impl Pages {
         let active = self.main(observer, Which::Active, 0, PAGE)?;
         let finished = self.main(observer, Which::Finished, 0, PAGE)?;
         let title = format!("thermos({})", self.hostname);
-        self.page(&title, "home.html", context! { hostname => self.hostname.as_str(), active, finished })
+        self.page(
+            &title,
+            "home.html",
+            context! { hostname => self.hostname.as_str(), active, finished },
+        )
     }
 
     /// `/main…`: a table and nothing around it.
-    pub(crate) fn main(&self, observer: &Observer, which: Which, offset: usize, num: usize) -> Page {
+    pub(crate) fn main(
+        &self,
+        observer: &Observer,
+        which: Which,
+        offset: usize,
+        num: usize,
+    ) -> Page {
         let listing = observer.list(which, offset, num);
         let rows: Vec<ListRow> = listing
             .rows
@@ -124,7 +136,8 @@ impl Pages {
             .collect();
         let address = |offset: usize| format!("/main/{}/{offset}/{num}", which.name());
         let newer = (offset > 0).then(|| address(offset.saturating_sub(num)));
-        let older = (offset.saturating_add(num) < listing.count).then(|| address(offset.saturating_add(num)));
+        let older = (offset.saturating_add(num) < listing.count)
+            .then(|| address(offset.saturating_add(num)));
         // Nothing shown is `0...-1` on the original's page.
         let last = match offset.saturating_add(rows.len()).checked_sub(1) {
             Some(last) => last.to_string(),
@@ -212,7 +225,11 @@ impl Pages {
         // Writing a value into memory fails at nothing.
         let _ = task.json.serialize(&mut out);
         let text = String::from_utf8_lossy(&text).into_owned();
-        self.page(&format!("task {id}"), "raw.html", context! { id => id.as_str(), link => link(id), text })
+        self.page(
+            &format!("task {id}"),
+            "raw.html",
+            context! { id => id.as_str(), link => link(id), text },
+        )
     }
 
     /// A page that follows a file. `path` is where it is in the sandbox, `source` what its data is
@@ -220,7 +237,11 @@ impl Pages {
     pub(crate) fn viewer(&self, task_id: &str, path: &str, source: &str) -> Page {
         let heading = format!("{task_id} {path}");
         let download = format!("/download/{}/{}", link(task_id), link(path));
-        self.page(&heading, "viewer.html", context! { heading => heading.as_str(), link => link(task_id), source, download })
+        self.page(
+            &heading,
+            "viewer.html",
+            context! { heading => heading.as_str(), link => link(task_id), source, download },
+        )
     }
 
     /// `/browse/ID/PATH`. `None` where there is no such folder.
@@ -228,17 +249,25 @@ impl Pages {
         let sandbox = Sandbox::of(task)?;
         let folder = sandbox.resolve(path)?;
         // Where links lead, seen from the sandbox.
-        let within = folder.strip_prefix(sandbox.root()).ok()?.to_string_lossy().into_owned();
+        let within = folder
+            .strip_prefix(sandbox.root())
+            .ok()?
+            .to_string_lossy()
+            .into_owned();
         let entries = browse::entries(&folder, &within)?;
         let parent = within.rsplit_once('/').map_or("", |(parent, _)| parent);
         let shown = format!("{} /{within}", task.summary.task_id);
-        Some(self.page(&shown, "browse.html", context! {
-            link => link(&task.summary.task_id),
-            path => shown.as_str(),
-            is_root => within.is_empty(),
-            parent => link(parent),
-            entries => Rendered::from(Serde(&entries)),
-        }))
+        Some(self.page(
+            &shown,
+            "browse.html",
+            context! {
+                link => link(&task.summary.task_id),
+                path => shown.as_str(),
+                is_root => within.is_empty(),
+                parent => link(parent),
+                entries => Rendered::from(Serde(&entries)),
+            },
+        ))
     }
 
     /// What went wrong.
@@ -247,7 +276,13 @@ impl Pages {
     }
 }
 
-fn run(observer: &Observer, task: &Task, number: usize, status: &ProcessStatus, all: &[proc::Stat]) -> Run {
+fn run(
+    observer: &Observer,
+    task: &Task,
+    number: usize,
+    status: &ProcessStatus,
+    all: &[proc::Stat],
+) -> Run {
     let running = task.found.active && status.state == ProcessState::Running;
     let usage = observer.used_by(task, status, all);
     let time = |at: Option<f64>| {
@@ -260,7 +295,11 @@ fn run(observer: &Observer, task: &Task, number: usize, status: &ProcessStatus, 
         link: link(&status.process),
         number,
         status: status.state.to_string(),
-        code: status.return_code.filter(|code| *code != 0).map(|code| code.to_string()).unwrap_or_default(),
+        code: status
+            .return_code
+            .filter(|code| *code != 0)
+            .map(|code| code.to_string())
+            .unwrap_or_default(),
         started: time(status.start_time),
         finished: time(status.stop_time),
         cpu: only_running(format!("{:.3}", usage.cpu)),
@@ -285,7 +324,12 @@ fn limits(task: &Value) -> Option<String> {
     let resources = task.get("resources")?;
     let number = |name| resources.get(name).and_then(Value::as_f64);
     let mib = |name| number(name).map(|bytes| bytes / 1_048_576.0);
-    Some(format!("{} cpu, {:.0} MB ram, {:.0} MB disk", number("cpu")?, mib("ram")?, mib("disk")?))
+    Some(format!(
+        "{} cpu, {:.0} MB ram, {:.0} MB disk",
+        number("cpu")?,
+        mib("ram")?,
+        mib("disk")?
+    ))
 }
 
 /// The orders of the task's processes, in words.
@@ -295,7 +339,13 @@ fn orders(task: &Value) -> Vec<String> {
         .into_iter()
         .flatten()
         .filter_map(|constraint| constraint.get("order")?.as_array())
-        .map(|order| order.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" → "))
+        .map(|order| {
+            order
+                .iter()
+                .filter_map(Value::as_str)
+                .collect::<Vec<_>>()
+                .join(" → ")
+        })
         .collect()
 }
 

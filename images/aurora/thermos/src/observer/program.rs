@@ -37,11 +37,15 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
 
 async fn serve(config: Config) -> std::io::Result<()> {
     let address = config.address;
-    let listener = TcpListener::bind(address)
-        .await
-        .map_err(|error| std::io::Error::new(error.kind(), format!("cannot listen at {address}: {error}")))?;
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        std::io::Error::new(error.kind(), format!("cannot listen at {address}: {error}"))
+    })?;
     // With port 0, this line is how others learn the port.
-    tracing::info!("observing `{}` at http://{}", config.mesos_root.display(), listener.local_addr()?);
+    tracing::info!(
+        "observing `{}` at http://{}",
+        config.mesos_root.display(),
+        listener.local_addr()?
+    );
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let observer = Arc::new(Observer::new(config));

@@ -88,8 +88,12 @@ impl Meter {
 
     /// What one running run uses, with its children. `all` is every process there is.
     pub(crate) fn of_run(&self, all: &[Stat], run: &ProcessStatus, uid: Option<i32>) -> Usage {
-        let root = run.pid.filter(|pid| self.enabled && is_ours(*pid, run.start_time, uid));
-        let Some(root) = root else { return Usage::default() };
+        let root = run
+            .pid
+            .filter(|pid| self.enabled && is_ours(*pid, run.start_time, uid));
+        let Some(root) = root else {
+            return Usage::default();
+        };
         let mut pids = descendants(all, root);
         pids.insert(root);
         let mut usage = Usage::default();
@@ -100,7 +104,11 @@ impl Meter {
             usage.threads += stat.threads;
             usage.rss += rss(stat.pid).unwrap_or_default();
         }
-        usage.cpu = self.rate(root, run.start_time.unwrap_or_default(), usage.user + usage.system);
+        usage.cpu = self.rate(
+            root,
+            run.start_time.unwrap_or_default(),
+            usage.user + usage.system,
+        );
         usage
     }
 
@@ -121,7 +129,14 @@ impl Meter {
         if samples.len() >= MEMORY {
             samples.clear();
         }
-        samples.insert(key, Sample { at: now, busy, rate });
+        samples.insert(
+            key,
+            Sample {
+                at: now,
+                busy,
+                rate,
+            },
+        );
         rate
     }
 
@@ -162,10 +177,16 @@ mod tests {
         run.start_time = Stat::of(pid).unwrap().started_at();
         let meter = Meter::new(true, 60);
         let usage = meter.of_run(&proc::all(), &run, None);
-        assert!(usage.rss > 0 && usage.threads > 0 && usage.vms > usage.rss, "{usage:?}");
+        assert!(
+            usage.rss > 0 && usage.threads > 0 && usage.vms > usage.rss,
+            "{usage:?}"
+        );
         run.start_time = Some(1000.0);
         assert_eq!(meter.of_run(&proc::all(), &run, None), Usage::default());
         run.start_time = Stat::of(pid).unwrap().started_at();
-        assert_eq!(Meter::new(false, 60).of_run(&proc::all(), &run, None), Usage::default());
+        assert_eq!(
+            Meter::new(false, 60).of_run(&proc::all(), &run, None),
+            Usage::default()
+        );
     }
 }

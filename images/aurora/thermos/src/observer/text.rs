@@ -11,7 +11,9 @@ pub(crate) struct Date {
     pub(crate) second: i64,
 }
 
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
 
 impl Date {
     /// The date so many seconds after 1970 began. By days from March on, so that the leap day is a
@@ -21,10 +23,15 @@ impl Date {
         let days = days + 719_468;
         let era = days.div_euclid(146_097);
         let day_of_era = days.rem_euclid(146_097);
-        let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let year_of_era =
+            (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let shifted = (5 * day_of_year + 2) / 153;
-        let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+        let month = if shifted < 10 {
+            shifted + 3
+        } else {
+            shifted - 9
+        };
         Self {
             year: year_of_era + era * 400 + i64::from(month <= 2),
             month: usize::try_from(month).unwrap_or(1),
@@ -38,15 +45,32 @@ impl Date {
 
 /// `MM/DD HH:MM:SS`, as the original's pages show times.
 pub(crate) fn page_time(seconds: i64) -> String {
-    let Date { month, day, hour, minute, second, .. } = Date::at(seconds);
+    let Date {
+        month,
+        day,
+        hour,
+        minute,
+        second,
+        ..
+    } = Date::at(seconds);
     format!("{month:02}/{day:02} {hour:02}:{minute:02}:{second:02}")
 }
 
 /// A time as `ls -l` shows it: with the hour where it is less than half a year ago, else with the
 /// year.
 pub(crate) fn list_time(seconds: i64, now: i64) -> String {
-    let Date { year, month, day, hour, minute, .. } = Date::at(seconds);
-    let name = MONTHS.get(month.saturating_sub(1)).copied().unwrap_or("???");
+    let Date {
+        year,
+        month,
+        day,
+        hour,
+        minute,
+        ..
+    } = Date::at(seconds);
+    let name = MONTHS
+        .get(month.saturating_sub(1))
+        .copied()
+        .unwrap_or("???");
     if (0..=183 * 86_400).contains(&(now - seconds)) {
         format!("{name} {day:2} {hour:02}:{minute:02}")
     } else {
@@ -98,7 +122,11 @@ mod tests {
             (-1, "12/31 23:59:59", 1969),
         ];
         for (seconds, want, year) in cases {
-            assert_eq!((page_time(seconds).as_str(), Date::at(seconds).year), (want, year), "case {seconds}");
+            assert_eq!(
+                (page_time(seconds).as_str(), Date::at(seconds).year),
+                (want, year),
+                "case {seconds}"
+            );
         }
     }
 

@@ -53,21 +53,40 @@ impl Observer {
     pub(crate) fn list(&self, which: Which, offset: usize, num: usize) -> Listing {
         let all = self.catalog.summaries(which);
         let count = all.len();
-        let processes = all.iter().any(|(found, _)| found.active).then(proc::all).unwrap_or_default();
+        let processes = all
+            .iter()
+            .any(|(found, _)| found.active)
+            .then(proc::all)
+            .unwrap_or_default();
         let rows = all
             .into_iter()
             .skip(offset)
             .take(num)
             .map(|(found, summary)| self.row(found, summary, &processes))
             .collect();
-        Listing { which, offset, num, count, rows }
+        Listing {
+            which,
+            offset,
+            num,
+            count,
+            rows,
+        }
     }
 
     fn row(&self, found: Found, summary: Summary, processes: &[Stat]) -> Row {
         let active = found.active;
-        let task = active.then(|| self.catalog.task(&summary.task_id)).flatten();
-        let (usage, disk) = task.map(|task| self.used(&task, processes)).unwrap_or_default();
-        Row { summary, active, usage, disk }
+        let task = active
+            .then(|| self.catalog.task(&summary.task_id))
+            .flatten();
+        let (usage, disk) = task
+            .map(|task| self.used(&task, processes))
+            .unwrap_or_default();
+        Row {
+            summary,
+            active,
+            usage,
+            disk,
+        }
     }
 
     /// What a task uses now: processes, and bytes of disk. Nothing for one that has ended.

@@ -22,7 +22,11 @@ const CANNOT_RUN: i32 = 126;
 /// runner died before it could give one.
 pub(crate) fn main() -> ExitCode {
     let mut text = Vec::new();
-    if std::io::stdin().take(MAX_ORDER).read_to_end(&mut text).is_err() {
+    if std::io::stdin()
+        .take(MAX_ORDER)
+        .read_to_end(&mut text)
+        .is_err()
+    {
         return ExitCode::FAILURE;
     }
     let Ok(order) = serde_json::from_slice::<Order>(&text) else {
@@ -94,7 +98,12 @@ fn start(order: &Order) -> std::io::Result<(std::process::Child, Pumps)> {
     Ok((child, pumps))
 }
 
-fn end(writer: &mut Writer, order: &Order, state: ProcessState, code: i32) -> Result<(), StreamError> {
+fn end(
+    writer: &mut Writer,
+    order: &Order,
+    state: ProcessState,
+    code: i32,
+) -> Result<(), StreamError> {
     let mut ended = ProcessStatus::new(&order.process, order.seq + 1, state);
     ended.stop_time = Some(clock::now());
     ended.return_code = Some(code);
@@ -112,7 +121,10 @@ fn outcome(status: ExitStatus) -> (ProcessState, i32) {
 }
 
 /// The original's processes ignore SIGINT, and what is ignored stays so in children.
-#[expect(unsafe_code, reason = "ignoring a signal runs no handler; nix has no safe call for it")]
+#[expect(
+    unsafe_code,
+    reason = "ignoring a signal runs no handler; nix has no safe call for it"
+)]
 fn ignore_interrupts() {
     // SAFETY: SIG_IGN installs no handler, so nothing can run at a bad moment.
     let _ = unsafe { signal(Signal::SIGINT, SigHandler::SigIgn) };

@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, Uid};
 
-use crate::checkpoint::{ProcessStatus, Record, StreamError, TaskHistory, TaskPaths, TaskState, Writer};
+use crate::checkpoint::{
+    ProcessStatus, Record, StreamError, TaskHistory, TaskPaths, TaskState, Writer,
+};
 use crate::clock;
 use crate::model::{Action, Machine, Owner, Request};
 use crate::proc::{self, Stat};
@@ -20,10 +22,13 @@ pub(crate) fn is_ours(pid: i32, recorded: Option<f64>, uid: Option<i32>) -> bool
     let (Some(stat), Some(recorded)) = (Stat::of(pid), recorded) else {
         return false;
     };
-    let near = stat.started_at().is_some_and(|at| (at - recorded).abs() <= TOLERANCE);
+    let near = stat
+        .started_at()
+        .is_some_and(|at| (at - recorded).abs() <= TOLERANCE);
     // A coordinator that has not changed its user yet is still its runner's.
     let user = proc::uid(pid).is_some_and(|found| {
-        found == Uid::effective().as_raw() || uid.is_none_or(|uid| uid == 0 || u32::try_from(uid) == Ok(found))
+        found == Uid::effective().as_raw()
+            || uid.is_none_or(|uid| uid == 0 || u32::try_from(uid) == Ok(found))
     });
     near && user && !stat.is_zombie()
 }
@@ -40,7 +45,9 @@ pub(crate) fn terminate(run: &ProcessStatus, uid: Option<i32>) {
 /// Kills a run: coordinator, command line, all of their children and all of their session.
 /// Whether there was anything.
 pub(crate) fn destroy(run: &ProcessStatus, uid: Option<i32>) -> bool {
-    let coordinator = run.coordinator_pid.filter(|pid| is_ours(*pid, run.fork_time, uid));
+    let coordinator = run
+        .coordinator_pid
+        .filter(|pid| is_ours(*pid, run.fork_time, uid));
     let pid = run.pid.filter(|pid| is_ours(*pid, run.start_time, uid));
     let mut found = false;
     // What forks while it is killed is found by the second look.
@@ -55,7 +62,10 @@ pub(crate) fn destroy(run: &ProcessStatus, uid: Option<i32>) -> bool {
             targets.extend(session(&all, leader, coordinator.is_some()));
         }
         for target in targets {
-            if all.iter().any(|stat| stat.pid == target && !stat.is_zombie()) {
+            if all
+                .iter()
+                .any(|stat| stat.pid == target && !stat.is_zombie())
+            {
                 send(target, Signal::SIGKILL);
                 found = true;
             }
@@ -67,7 +77,10 @@ pub(crate) fn destroy(run: &ProcessStatus, uid: Option<i32>) -> bool {
 /// The members of a coordinator's process group. A session keeps its number for as long as it has
 /// members; a stranger with that number would be its leader, and alive.
 fn session(all: &[Stat], leader: i32, leader_is_ours: bool) -> Vec<i32> {
-    let stranger = all.iter().any(|stat| stat.pid == leader && !stat.is_zombie()) && !leader_is_ours;
+    let stranger = all
+        .iter()
+        .any(|stat| stat.pid == leader && !stat.is_zombie())
+        && !leader_is_ours;
     if stranger {
         return Vec::new();
     }
@@ -96,7 +109,11 @@ pub(crate) fn send(pid: i32, signal: Signal) {
 
 /// Ends a task whose runner is dead: kills what its checkpoint says is running, and writes the end
 /// down. What the checkpoint's state is then.
-pub(crate) fn seize(paths: &TaskPaths, task: &TaskSpec, end: Request) -> Result<Option<TaskState>, StreamError> {
+pub(crate) fn seize(
+    paths: &TaskPaths,
+    task: &TaskSpec,
+    end: Request,
+) -> Result<Option<TaskState>, StreamError> {
     let records = crate::checkpoint::read_all(&paths.runner())?;
     let history = TaskHistory::replay(&records);
     let uid = history.header.as_ref().and_then(|header| header.uid);

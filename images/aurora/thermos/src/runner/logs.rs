@@ -34,7 +34,11 @@ pub(super) fn stdio(plan: &LogPlan, output: Output) -> io::Result<Stdio> {
     fs::create_dir_all(&plan.folder)?;
     let path = plan.folder.join(output.name());
     Ok(match (plan.to_file, plan.to_console, plan.rotate) {
-        (true, false, None) => OpenOptions::new().append(true).create(true).open(path)?.into(),
+        (true, false, None) => OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(path)?
+            .into(),
         (false, true, _) => Stdio::inherit(),
         (false, false, _) => Stdio::null(),
         _ => Stdio::piped(),
@@ -51,34 +55,47 @@ pub(super) struct Pumps {
 impl Pumps {
     pub(super) fn new() -> Self {
         let (sender, done) = mpsc::channel();
-        Self { done, count: 0, sender }
+        Self {
+            done,
+            count: 0,
+            sender,
+        }
     }
 
     /// Copies one output in a thread of its own.
-    pub(super) fn add(&mut self, plan: &LogPlan, output: Output, mut from: impl Read + Send + 'static) -> io::Result<()> {
+    pub(super) fn add(
+        &mut self,
+        plan: &LogPlan,
+        output: Output,
+        mut from: impl Read + Send + 'static,
+    ) -> io::Result<()> {
         let mut file = match plan.to_file {
             true => Some(LogFile::open(plan.folder.join(output.name()), plan.rotate)?),
             false => None,
         };
         let to_console = plan.to_console;
         let sender = self.sender.clone();
-        std::thread::Builder::new().stack_size(64 * 1024).spawn(move || {
-            let mut buffer = [0; 8192];
-            while let Ok(got) = from.read(&mut buffer) {
-                let Some(text) = buffer.get(..got).filter(|text| !text.is_empty()) else { break };
-                // A full disk loses output, never the process.
-                if let Some(file) = &mut file {
-                    let _ = file.write(text);
-                }
-                if to_console {
-                    let _ = match output {
-                        Output::Stdout => io::stdout().write_all(text),
-                        Output::Stderr => io::stderr().write_all(text),
+        std::thread::Builder::new()
+            .stack_size(64 * 1024)
+            .spawn(move || {
+                let mut buffer = [0; 8192];
+                while let Ok(got) = from.read(&mut buffer) {
+                    let Some(text) = buffer.get(..got).filter(|text| !text.is_empty()) else {
+                        break;
                     };
+                    // A full disk loses output, never the process.
+                    if let Some(file) = &mut file {
+                        let _ = file.write(text);
+                    }
+                    if to_console {
+                        let _ = match output {
+                            Output::Stdout => io::stdout().write_all(text),
+                            Output::Stderr => io::stderr().write_all(text),
+                        };
+                    }
                 }
-            }
-            let _ = sender.send(());
-        })?;
+                let _ = sender.send(());
+            })?;
         self.count += 1;
         Ok(())
     }
@@ -108,7 +125,12 @@ impl LogFile {
             Some(_) => File::create(&path)?,
             None => OpenOptions::new().append(true).create(true).open(&path)?,
         };
-        Ok(Self { path, file, size: 0, rotate })
+        Ok(Self {
+            path,
+            file,
+            size: 0,
+            rotate,
+        })
     }
 
     fn write(&mut self, text: &[u8]) -> io::Result<()> {
@@ -118,13 +140,18 @@ impl LogFile {
             self.move_away(backups)?;
         }
         self.file.write_all(text)?;
-        self.size = self.size.saturating_add(u64::try_from(text.len()).unwrap_or_default());
+        self.size = self
+            .size
+            .saturating_add(u64::try_from(text.len()).unwrap_or_default());
         Ok(())
     }
 
     fn move_away(&mut self, backups: u32) -> io::Result<()> {
         for number in (1..backups).rev() {
-            let (from, to) = (numbered(&self.path, number), numbered(&self.path, number + 1));
+            let (from, to) = (
+                numbered(&self.path, number),
+                numbered(&self.path, number + 1),
+            );
             if from.exists() {
                 fs::rename(from, to)?;
             }
@@ -157,16 +184,34 @@ mod tests {
             file.write(text.as_bytes()).unwrap();
         }
         let read = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap_or_default();
-        assert_eq!((read("stdout"), read("stdout.1"), read("stdout.2"), read("stdout.3")), ("fou4".into(), "thr3".into(), "two2".into(), String::new()));
+        assert_eq!(
+            (
+                read("stdout"),
+                read("stdout.1"),
+                read("stdout.2"),
+                read("stdout.3")
+            ),
+            ("fou4".into(), "thr3".into(), "two2".into(), String::new())
+        );
     }
 
     #[test]
     fn what_the_coordinator_copies_arrives_whole() {
         let dir = tempfile::tempdir().unwrap();
-        let plan = LogPlan { folder: dir.path().to_path_buf(), to_file: true, to_console: false, rotate: Some((1000, 1)) };
+        let plan = LogPlan {
+            folder: dir.path().to_path_buf(),
+            to_file: true,
+            to_console: false,
+            rotate: Some((1000, 1)),
+        };
         let mut pumps = Pumps::new();
-        pumps.add(&plan, Output::Stdout, io::Cursor::new(b"hello".to_vec())).unwrap();
+        pumps
+            .add(&plan, Output::Stdout, io::Cursor::new(b"hello".to_vec()))
+            .unwrap();
         pumps.drain();
-        assert_eq!(fs::read_to_string(dir.path().join("stdout")).unwrap(), "hello");
+        assert_eq!(
+            fs::read_to_string(dir.path().join("stdout")).unwrap(),
+            "hello"
+        );
     }
 }

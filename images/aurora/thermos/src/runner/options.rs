@@ -62,17 +62,30 @@ impl Options {
         Ok(Self {
             thermos_json: required("thermos_json")?.into(),
             sandbox: required("sandbox")?.into(),
-            checkpoint_root: given.text("checkpoint_root").unwrap_or("/var/run/thermos").into(),
+            checkpoint_root: given
+                .text("checkpoint_root")
+                .unwrap_or("/var/run/thermos")
+                .into(),
             task_id: required("task_id")?.to_string(),
             setuid: given.text("setuid").map(str::to_string),
             ports,
             hostname: match given.text("hostname") {
                 Some(name) => name.to_string(),
-                None => nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+                None => nix::unistd::gethostname()
+                    .map(|name| name.to_string_lossy().into_owned())
+                    .unwrap_or_default(),
             },
             preserve_env: given.is_on("preserve_env"),
             end_with_parent: given.is_on("end_with_parent"),
-            logger: logger(&given, ["process_logger_destination", "process_logger_mode", "rotate_log_size_mb", "rotate_log_backups"])?,
+            logger: logger(
+                &given,
+                [
+                    "process_logger_destination",
+                    "process_logger_mode",
+                    "rotate_log_size_mb",
+                    "rotate_log_backups",
+                ],
+            )?,
         })
     }
 }
@@ -84,7 +97,11 @@ pub(crate) fn logger(given: &Given, names: [&'static str; 4]) -> Result<Logger, 
     let mb = given.parsed(size, "a number of megabytes", |v| v.parse::<u32>().ok())?;
     let backups = given.parsed(backups, "a number", |v| v.parse().ok())?;
     Ok(Logger {
-        destination: given.parsed(destination, "`file`, `console`, `both` or `none`", Destination::from_name)?,
+        destination: given.parsed(
+            destination,
+            "`file`, `console`, `both` or `none`",
+            Destination::from_name,
+        )?,
         mode: given.parsed(mode, "`standard` or `rotate`", Mode::from_name)?,
         rotate: (mb.is_some() || backups.is_some()).then(|| Rotate {
             log_size: mb.map_or(usual.log_size, |mb| u64::from(mb) * 1024 * 1024),
@@ -104,14 +121,31 @@ mod tests {
     #[test]
     fn the_originals_command_line_is_read() {
         let options = parse(&[
-            "--thermos_json=task.json", "--sandbox=/s", "--container_sandbox=/s", "--checkpoint_root=/c", "--task_id=t",
-            "--setuid=www-data", "--port=http:31000", "--port=admin:31001", "--hostname=h", "--process_logger_mode=rotate",
+            "--thermos_json=task.json",
+            "--sandbox=/s",
+            "--container_sandbox=/s",
+            "--checkpoint_root=/c",
+            "--task_id=t",
+            "--setuid=www-data",
+            "--port=http:31000",
+            "--port=admin:31001",
+            "--hostname=h",
+            "--process_logger_mode=rotate",
             "--rotate_log_size_mb=2",
         ])
         .unwrap();
-        assert_eq!(options.ports, BTreeMap::from([("http".into(), 31000), ("admin".into(), 31001)]));
+        assert_eq!(
+            options.ports,
+            BTreeMap::from([("http".into(), 31000), ("admin".into(), 31001)])
+        );
         assert_eq!(options.logger.mode, Some(Mode::Rotate));
-        assert_eq!(options.logger.rotate, Some(Rotate { log_size: 2 * 1024 * 1024, backups: 5 }));
+        assert_eq!(
+            options.logger.rotate,
+            Some(Rotate {
+                log_size: 2 * 1024 * 1024,
+                backups: 5
+            })
+        );
         assert_eq!(options.setuid.as_deref(), Some("www-data"));
     }
 
@@ -119,7 +153,10 @@ mod tests {
     fn wrong_values_are_refused() {
         for (args, want) in [
             (vec!["--sandbox=/s"], "option --thermos_json is required"),
-            (vec!["--port=http"], "option --port: invalid value `http`: `NAME:PORT` is allowed"),
+            (
+                vec!["--port=http"],
+                "option --port: invalid value `http`: `NAME:PORT` is allowed",
+            ),
         ] {
             assert_eq!(parse(&args).unwrap_err().to_string(), want);
         }

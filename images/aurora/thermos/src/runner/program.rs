@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::checkpoint::{RunnerHeader, StreamError, TaskPaths, Writer, is_file_name, read_all};
 use crate::clock;
 use crate::model::{AURORA_RUN_LIMIT, Action, Machine};
-use crate::task::{TaskSpec, fragments, Fragment, to_python_json};
+use crate::task::{Fragment, TaskSpec, fragments, to_python_json};
 
 use super::kill;
 use super::options::Options;
@@ -76,7 +76,10 @@ fn run(options: Options) -> ExitStatus {
         None => Some(User::current()),
     };
     let Some(user) = user else {
-        tracing::error!("unknown user `{}`", options.setuid.as_deref().unwrap_or_default());
+        tracing::error!(
+            "unknown user `{}`",
+            options.setuid.as_deref().unwrap_or_default()
+        );
         return ExitStatus::UnknownUser;
     };
     if !is_file_name(&options.task_id) {
@@ -94,7 +97,10 @@ fn run(options: Options) -> ExitStatus {
     if paths.finished().exists() {
         return ExitStatus::TerminalTask;
     }
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             tracing::error!("cannot start: {error}");
@@ -136,16 +142,21 @@ fn open(
     user: User,
 ) -> Result<Option<(Supervisor, Vec<Action>)>, RunError> {
     let files = |error| RunError::Files(options.task_id.clone(), error);
-    for folder in [Some(paths.streams()), paths.active().parent().map(Into::into), paths.finished().parent().map(Into::into)] {
-        if let Some(folder) = folder {
-            fs::create_dir_all(folder).map_err(files)?;
-        }
+    fs::create_dir_all(paths.streams()).map_err(files)?;
+    for folder in [paths.active(), paths.finished()]
+        .iter()
+        .filter_map(|file| file.parent())
+    {
+        fs::create_dir_all(folder).map_err(files)?;
     }
     let writer = Writer::open(&paths.runner())?;
     let records = read_all(&paths.runner())?;
     let actions = if records.is_empty() {
         let now = clock::now();
-        #[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970 fit")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "milliseconds since 1970 fit"
+        )]
         let header = RunnerHeader {
             task_id: options.task_id.clone(),
             launch_time_ms: (now * 1000.0) as i64,
@@ -154,7 +165,11 @@ fn open(
             hostname: options.hostname.clone(),
             user: user.name.clone(),
             uid: i32::try_from(user.uid).ok(),
-            ports: options.ports.iter().map(|(name, port)| (name.clone(), *port)).collect(),
+            ports: options
+                .ports
+                .iter()
+                .map(|(name, port)| (name.clone(), *port))
+                .collect(),
         };
         machine.begin(header, now)
     } else {
@@ -169,13 +184,22 @@ fn open(
     fs::write(&draft, text).map_err(files)?;
     fs::rename(&draft, paths.active()).map_err(files)?;
     let switch_user = user.uid != Uid::effective().as_raw();
-    let supervisor = Supervisor::new(options.clone(), paths.clone(), machine, writer, user, switch_user);
+    let supervisor = Supervisor::new(
+        options.clone(),
+        paths.clone(),
+        machine,
+        writer,
+        user,
+        switch_user,
+    );
     Ok(Some((supervisor, actions)))
 }
 
 fn read_task(path: &Path) -> Result<TaskSpec, String> {
-    let text = fs::read_to_string(path).map_err(|e| format!("cannot read the task `{}`: {e}", path.display()))?;
-    let value: Value = serde_json::from_str(&text).map_err(|e| format!("the task is not JSON: {e}"))?;
+    let text = fs::read_to_string(path)
+        .map_err(|e| format!("cannot read the task `{}`: {e}", path.display()))?;
+    let value: Value =
+        serde_json::from_str(&text).map_err(|e| format!("the task is not JSON: {e}"))?;
     TaskSpec::from_value(&value).map_err(|e| e.to_string())
 }
 
@@ -186,7 +210,9 @@ fn unbound_port(task: &TaskSpec) -> Option<String> {
         .flat_map(|process| fragments(&process.cmdline))
         .find_map(|fragment| match fragment {
             Fragment::Reference(steps) => match steps.as_slice() {
-                [thermos, ports, name] if thermos == "thermos" && ports == "ports" => Some(name.clone()),
+                [thermos, ports, name] if thermos == "thermos" && ports == "ports" => {
+                    Some(name.clone())
+                }
                 _ => None,
             },
             Fragment::Text(_) => None,

@@ -10,7 +10,9 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 
-use crate::checkpoint::{ProcessState, ProcessStatus, Record, StreamError, Tail, TaskPaths, TaskState, Writer};
+use crate::checkpoint::{
+    ProcessState, ProcessStatus, Record, StreamError, Tail, TaskPaths, TaskState, Writer,
+};
 use crate::clock;
 use crate::model::{Action, Machine, Request};
 use crate::proc;
@@ -110,7 +112,11 @@ impl Supervisor {
     }
 
     /// Runs the task to its end.
-    pub(super) async fn run(&mut self, first: Vec<Action>, mut signals: Signals) -> Result<(), RunError> {
+    pub(super) async fn run(
+        &mut self,
+        first: Vec<Action>,
+        mut signals: Signals,
+    ) -> Result<(), RunError> {
         self.act(first)?;
         loop {
             self.read_coordinators()?;
@@ -143,10 +149,16 @@ impl Supervisor {
     fn pause(&self) -> Duration {
         let now = clock::now();
         let alive: Vec<&ProcessStatus> = self.machine.history().alive().collect();
-        let starting = alive.iter().any(|run| run.state == ProcessState::Forked).then_some(STARTING);
+        let starting = alive
+            .iter()
+            .any(|run| run.state == ProcessState::Forked)
+            .then_some(STARTING);
         let adopted = alive
             .iter()
-            .any(|run| run.coordinator_pid.is_none_or(|pid| !self.children.contains_key(&pid)))
+            .any(|run| {
+                run.coordinator_pid
+                    .is_none_or(|pid| !self.children.contains_key(&pid))
+            })
             .then_some(ADOPTED);
         let planned = self
             .machine
@@ -161,7 +173,12 @@ impl Supervisor {
     }
 
     fn act(&mut self, actions: Vec<Action>) -> Result<(), RunError> {
-        let uid = self.machine.history().header.as_ref().and_then(|header| header.uid);
+        let uid = self
+            .machine
+            .history()
+            .header
+            .as_ref()
+            .and_then(|header| header.uid);
         for action in actions {
             match action {
                 Action::Append(record) => {
@@ -250,10 +267,20 @@ impl Supervisor {
 
     /// Tells the model what coordinators have written since.
     fn read_coordinators(&mut self) -> Result<(), RunError> {
-        let started: Vec<String> = self.machine.history().processes.iter().map(|runs| runs.process.clone()).collect();
+        let started: Vec<String> = self
+            .machine
+            .history()
+            .processes
+            .iter()
+            .map(|runs| runs.process.clone())
+            .collect();
         for process in started {
             let path = self.paths.coordinator(&process);
-            let records = self.tails.entry(process).or_insert_with(|| Tail::new(path)).read()?;
+            let records = self
+                .tails
+                .entry(process)
+                .or_insert_with(|| Tail::new(path))
+                .read()?;
             for record in records {
                 if let Record::Process(status) = record {
                     let next = self.machine.observe(&status, clock::now());
@@ -280,7 +307,12 @@ impl Supervisor {
             }
             let _ = waitpid(pid, Some(WaitPidFlag::WNOHANG));
         }
-        let uid = self.machine.history().header.as_ref().and_then(|header| header.uid);
+        let uid = self
+            .machine
+            .history()
+            .header
+            .as_ref()
+            .and_then(|header| header.uid);
         let gone: Vec<String> = self
             .machine
             .history()
@@ -305,7 +337,9 @@ impl Supervisor {
         // Children do not survive their process.
         kill::destroy_group(coordinator);
         let current = self.machine.history().current(process);
-        let unsaid = current.is_some_and(|(_, run)| run.coordinator_pid == Some(coordinator) && !run.state.is_over());
+        let unsaid = current.is_some_and(|(_, run)| {
+            run.coordinator_pid == Some(coordinator) && !run.state.is_over()
+        });
         if unsaid {
             tracing::warn!("the coordinator of process `{process}` is gone");
             let next = self.machine.lost(process, clock::now());
@@ -332,7 +366,9 @@ impl Supervisor {
         let own = kill::owner().pid;
         proc::all()
             .into_iter()
-            .filter(|stat| stat.parent == own && !stat.is_zombie() && !self.children.contains_key(&stat.pid))
+            .filter(|stat| {
+                stat.parent == own && !stat.is_zombie() && !self.children.contains_key(&stat.pid)
+            })
             .map(|stat| stat.pid)
             .collect()
     }

@@ -33,7 +33,10 @@ pub struct Bindings(BTreeMap<Vec<String>, String>);
 impl Bindings {
     /// Adds one, such as `["thermos", "ports", "http"]`.
     pub fn set(&mut self, steps: &[&str], value: impl Into<String>) {
-        self.0.insert(steps.iter().map(ToString::to_string).collect(), value.into());
+        self.0.insert(
+            steps.iter().map(ToString::to_string).collect(),
+            value.into(),
+        );
     }
 }
 
@@ -123,18 +126,29 @@ fn bind_text(
 
 fn look_up(steps: &[String], scopes: &[&Value], bindings: &Bindings) -> Option<String> {
     let (scopes, steps) = match steps.split_first() {
-        Some((first, rest)) if first == "self" && !rest.is_empty() => {
-            (scopes.last().map(std::slice::from_ref).unwrap_or_default(), rest)
-        }
-        Some((first, rest)) if first == "super" && !rest.is_empty() => {
-            (scopes.split_last().map(|(_, outer)| outer).unwrap_or_default(), rest)
-        }
+        Some((first, rest)) if first == "self" && !rest.is_empty() => (
+            scopes.last().map(std::slice::from_ref).unwrap_or_default(),
+            rest,
+        ),
+        Some((first, rest)) if first == "super" && !rest.is_empty() => (
+            scopes
+                .split_last()
+                .map(|(_, outer)| outer)
+                .unwrap_or_default(),
+            rest,
+        ),
         _ => (scopes, steps),
     };
     scopes
         .iter()
         .rev()
-        .find_map(|scope| scalar(steps.iter().try_fold(*scope, |value, step| step_into(value, step))?))
+        .find_map(|scope| {
+            scalar(
+                steps
+                    .iter()
+                    .try_fold(*scope, |value, step| step_into(value, step))?,
+            )
+        })
         .or_else(|| bindings.0.get(steps).cloned())
 }
 
@@ -198,7 +212,9 @@ mod tests {
 
     #[test]
     fn the_executors_own_references_are_resolved() {
-        let (value, unbound) = bound(&json!({"cmdline": "run {{mesos.instance}} {{thermos.ports[http]}} {{thermos.task_id}}"}));
+        let (value, unbound) = bound(
+            &json!({"cmdline": "run {{mesos.instance}} {{thermos.ports[http]}} {{thermos.task_id}}"}),
+        );
         assert_eq!(value, json!({"cmdline": "run 3 31000 t-1"}));
         assert!(unbound.is_empty());
     }
@@ -215,16 +231,34 @@ mod tests {
 
     #[test]
     fn what_is_unknown_stays_and_is_named() {
-        let (value, unbound) = bound(&json!(["{{profile.x}} {{thermos.ports[admin]}} {{docker.image[a/b][c]}}"]));
-        assert_eq!(value, json!(["{{profile.x}} {{thermos.ports[admin]}} {{docker.image[a/b].c}}"]));
-        assert_eq!(unbound, ["{{docker.image[a/b].c}}", "{{profile.x}}", "{{thermos.ports[admin]}}"]);
+        let (value, unbound) = bound(&json!([
+            "{{profile.x}} {{thermos.ports[admin]}} {{docker.image[a/b][c]}}"
+        ]));
+        assert_eq!(
+            value,
+            json!(["{{profile.x}} {{thermos.ports[admin]}} {{docker.image[a/b].c}}"])
+        );
+        assert_eq!(
+            unbound,
+            [
+                "{{docker.image[a/b].c}}",
+                "{{profile.x}}",
+                "{{thermos.ports[admin]}}"
+            ]
+        );
     }
 
     #[test]
     fn endless_references_end() {
         for text in ["{{a}}", "{{a}}{{a}}"] {
             let value = json!({"a": text});
-            assert!(matches!(bind(&value, &Value::Null, &bindings()), Err(BindError::Endless(_))), "case `{text}`");
+            assert!(
+                matches!(
+                    bind(&value, &Value::Null, &bindings()),
+                    Err(BindError::Endless(_))
+                ),
+                "case `{text}`"
+            );
         }
     }
 }

@@ -105,7 +105,9 @@ impl<'a> Fields<'a> {
         };
         let value = match self.get(field) {
             None => return Ok(None),
-            Some(Value::Number(number)) => number.as_i64().or_else(|| number.as_f64().and_then(whole)),
+            Some(Value::Number(number)) => {
+                number.as_i64().or_else(|| number.as_f64().and_then(whole))
+            }
             Some(Value::String(text)) => text.trim().parse().ok(),
             Some(_) => None,
         };
@@ -120,13 +122,22 @@ impl<'a> Fields<'a> {
             None => Ok(None),
             Some(Value::Bool(flag)) => Ok(Some(*flag)),
             Some(Value::Number(number)) => Ok(Some(number.as_f64() != Some(0.0))),
-            Some(Value::String(text)) if matches!(text.to_lowercase().as_str(), "true" | "1") => Ok(Some(true)),
-            Some(Value::String(text)) if matches!(text.to_lowercase().as_str(), "false" | "0") => Ok(Some(false)),
+            Some(Value::String(text)) if matches!(text.to_lowercase().as_str(), "true" | "1") => {
+                Ok(Some(true))
+            }
+            Some(Value::String(text)) if matches!(text.to_lowercase().as_str(), "false" | "0") => {
+                Ok(Some(false))
+            }
             Some(other) => Err(self.wrong(field, other, "Boolean")),
         }
     }
 
-    pub(crate) fn wrong(&self, field: &'static str, found: &Value, wanted: &'static str) -> TaskError {
+    pub(crate) fn wrong(
+        &self,
+        field: &'static str,
+        found: &Value,
+        wanted: &'static str,
+    ) -> TaskError {
         TaskError::Type {
             owner: self.owner,
             field,

@@ -109,9 +109,11 @@ pub struct Job {
 impl Job {
     /// Reads and resolves a job.
     pub fn from_executor_data(data: &str, assignment: &Assignment) -> Result<Self, TaskError> {
-        let value: Value = serde_json::from_str(data).map_err(|e| TaskError::Syntax(e.to_string()))?;
+        let value: Value =
+            serde_json::from_str(data).map_err(|e| TaskError::Syntax(e.to_string()))?;
         let raw = Fields::of("Job", &value)?;
-        let text = |field| -> Result<String, TaskError> { Ok(raw.string(field)?.unwrap_or_default()) };
+        let text =
+            |field| -> Result<String, TaskError> { Ok(raw.string(field)?.unwrap_or_default()) };
 
         let mut bindings = Bindings::default();
         bindings.set(&["mesos", "instance"], assignment.instance.to_string());
@@ -125,7 +127,10 @@ impl Job {
         let mut ports = assignment.ports.clone();
         if let Some(announce) = raw.get("announce") {
             let (announce, _) = bind(announce, &value, &bindings)?;
-            ports.extend(resolve_portmap(&announcer(&announce)?.portmap, &assignment.ports));
+            ports.extend(resolve_portmap(
+                &announcer(&announce)?.portmap,
+                &assignment.ports,
+            ));
         }
         for (name, port) in &ports {
             bindings.set(&["thermos", "ports", name], port.to_string());
@@ -134,7 +139,15 @@ impl Job {
         // What an update or a schedule says is none of the executor's business.
         let mut bound = serde_json::Map::new();
         let mut unbound = BTreeSet::new();
-        for name in ["name", "role", "environment", "task", "announce", "health_check_config", "lifecycle"] {
+        for name in [
+            "name",
+            "role",
+            "environment",
+            "task",
+            "announce",
+            "health_check_config",
+            "lifecycle",
+        ] {
             if let Some(field) = raw.get(name) {
                 let (field, missing) = bind(field, &value, &bindings)?;
                 bound.insert(name.to_string(), field);
@@ -142,7 +155,9 @@ impl Job {
             }
         }
         if !unbound.is_empty() {
-            return Err(TaskError::Unbound(unbound.into_iter().collect::<Vec<_>>().join(" ")));
+            return Err(TaskError::Unbound(
+                unbound.into_iter().collect::<Vec<_>>().join(" "),
+            ));
         }
 
         let value = Value::Object(bound);
@@ -197,7 +212,9 @@ pub fn resolve_portmap(
 
 fn announcer(value: &Value) -> Result<Announcer, TaskError> {
     let fields = Fields::of("Announcer", value)?;
-    let primary_port = fields.string("primary_port")?.unwrap_or_else(|| "http".into());
+    let primary_port = fields
+        .string("primary_port")?
+        .unwrap_or_else(|| "http".into());
     let portmap = match fields.get("portmap") {
         None => BTreeMap::from([("aurora".to_string(), primary_port.clone())]),
         Some(Value::Object(map)) => map
@@ -230,7 +247,9 @@ fn health_check(value: Option<&Value>) -> Result<HealthCheckConfig, TaskError> {
         min_consecutive_successes: 1,
         timeout_secs: 1.0,
     };
-    let Some(value) = value else { return Ok(config) };
+    let Some(value) = value else {
+        return Ok(config);
+    };
     let fields = Fields::of("HealthCheckConfig", value)?;
     let set_float = |place: &mut f64, field| -> Result<(), TaskError> {
         *place = fields.float(field)?.unwrap_or(*place);
@@ -245,7 +264,9 @@ fn health_check(value: Option<&Value>) -> Result<HealthCheckConfig, TaskError> {
     if let Some(count) = fields.integer("min_consecutive_successes")? {
         config.min_consecutive_successes = count;
     }
-    let Some(checker) = fields.get("health_checker") else { return Ok(config) };
+    let Some(checker) = fields.get("health_checker") else {
+        return Ok(config);
+    };
     let checker = Fields::of("HealthCheckerConfig", checker)?;
     if let Some(shell) = checker.get("shell") {
         let fields = Fields::of("ShellHealthChecker", shell)?;
@@ -257,8 +278,12 @@ fn health_check(value: Option<&Value>) -> Result<HealthCheckConfig, TaskError> {
     } else if let Some(http) = checker.get("http") {
         let fields = Fields::of("HttpHealthChecker", http)?;
         config.checker = HealthChecker::Http(HttpHealthChecker {
-            endpoint: fields.string("endpoint")?.unwrap_or_else(|| "/health".into()),
-            expected_response: fields.string("expected_response")?.unwrap_or_else(|| "ok".into()),
+            endpoint: fields
+                .string("endpoint")?
+                .unwrap_or_else(|| "/health".into()),
+            expected_response: fields
+                .string("expected_response")?
+                .unwrap_or_else(|| "ok".into()),
             expected_response_code: fields.integer("expected_response_code")?.unwrap_or(0),
         });
     }
@@ -280,7 +305,9 @@ fn lifecycle(value: Option<&Value>) -> Result<Option<HttpLifecycle>, TaskError> 
         Ok(fields.string(field)?.unwrap_or_else(|| usual.to_string()))
     };
     let wait = |field| -> Result<u64, TaskError> {
-        Ok(fields.integer(field)?.map_or(5, |secs| u64::try_from(secs).unwrap_or(0)))
+        Ok(fields
+            .integer(field)?
+            .map_or(5, |secs| u64::try_from(secs).unwrap_or(0)))
     };
     Ok(Some(HttpLifecycle {
         port: text("port", "health")?,
@@ -301,7 +328,10 @@ mod tests {
             task_id: "www-data-prod-hello-0-x".into(),
             instance: 0,
             hostname: "192.168.33.10".into(),
-            ports: ports.iter().map(|(name, port)| (name.to_string(), *port)).collect(),
+            ports: ports
+                .iter()
+                .map(|(name, port)| (name.to_string(), *port))
+                .collect(),
         }
     }
 
@@ -311,9 +341,19 @@ mod tests {
     #[test]
     fn the_originals_job_is_read() {
         let job = Job::from_executor_data(HELLO, &assignment(&[])).unwrap();
-        assert_eq!((job.role.as_str(), job.environment.as_str(), job.name.as_str()), ("www-data", "prod", "hello"));
+        assert_eq!(
+            (
+                job.role.as_str(),
+                job.environment.as_str(),
+                job.name.as_str()
+            ),
+            ("www-data", "prod", "hello")
+        );
         assert_eq!(job.task.processes.len(), 1);
-        assert_eq!(job.lifecycle.as_ref().map(|l| l.port.as_str()), Some("health"));
+        assert_eq!(
+            job.lifecycle.as_ref().map(|l| l.port.as_str()),
+            Some("health")
+        );
         assert_eq!(job.health_check.initial_interval_secs, 15.0);
         assert_eq!(job.announce, None);
     }
@@ -328,8 +368,12 @@ mod tests {
                 "cmdline": "{{thermos.ports[http]}} {{thermos.ports[aurora]}} {{thermos.ports[admin]}} {{mesos.instance}} {{mesos.hostname}} {{thermos.task_id}} {{thermos.user}} {{role}}",
             }]},
         });
-        let job = Job::from_executor_data(&data.to_string(), &assignment(&[("http", 31000)])).unwrap();
-        assert_eq!(job.task.processes[0].cmdline, "31000 31000 8080 0 192.168.33.10 www-data-prod-hello-0-x r r");
+        let job =
+            Job::from_executor_data(&data.to_string(), &assignment(&[("http", 31000)])).unwrap();
+        assert_eq!(
+            job.task.processes[0].cmdline,
+            "31000 31000 8080 0 192.168.33.10 www-data-prod-hello-0-x r r"
+        );
         assert_eq!(job.ports.get("admin"), Some(&8080));
     }
 
@@ -340,7 +384,10 @@ mod tests {
             "health_check_config": {"health_checker": {"http": {}, "shell": {"shell_command": "test {{mesos.instance}} = 0"}}, "interval_secs": 1},
         });
         let job = Job::from_executor_data(&data.to_string(), &assignment(&[])).unwrap();
-        assert_eq!(job.health_check.checker, HealthChecker::Shell("test 0 = 0".into()));
+        assert_eq!(
+            job.health_check.checker,
+            HealthChecker::Shell("test 0 = 0".into())
+        );
         assert_eq!(job.health_check.interval_secs, 1.0);
         assert_eq!(job.lifecycle, None);
     }
@@ -351,20 +398,49 @@ mod tests {
             ("{", "not JSON: "),
             ("[]", "Job must be a JSON object"),
             (r#"{"role": "r"}"#, "Job[task] is required."),
-            (r#"{"task": {"processes": [{"name": "p", "cmdline": "c"}]}}"#, "Job[role] is required."),
-            (r#"{"role": "r", "task": {"processes": [{"name": "p", "cmdline": "{{profile.x}}"}]}}"#, "Unexpected unbound refs: {{profile.x}}"),
+            (
+                r#"{"task": {"processes": [{"name": "p", "cmdline": "c"}]}}"#,
+                "Job[role] is required.",
+            ),
+            (
+                r#"{"role": "r", "task": {"processes": [{"name": "p", "cmdline": "{{profile.x}}"}]}}"#,
+                "Unexpected unbound refs: {{profile.x}}",
+            ),
         ];
         for (data, want) in cases {
-            let error = Job::from_executor_data(data, &assignment(&[])).unwrap_err().to_string();
+            let error = Job::from_executor_data(data, &assignment(&[]))
+                .unwrap_err()
+                .to_string();
             assert!(error.starts_with(want), "case `{data}`: {error}");
         }
     }
 
     #[test]
     fn port_maps_chain_and_circles_end() {
-        let map = |pairs: &[(&str, &str)]| pairs.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect();
+        let map = |pairs: &[(&str, &str)]| {
+            pairs
+                .iter()
+                .map(|(a, b)| (a.to_string(), b.to_string()))
+                .collect()
+        };
         let assigned = BTreeMap::from([("http".to_string(), 31000)]);
-        let got = resolve_portmap(&map(&[("aurora", "web"), ("web", "http"), ("x", "y"), ("y", "x"), ("z", "80")]), &assigned);
-        assert_eq!(got, BTreeMap::from([("aurora".into(), 31000), ("web".into(), 31000), ("z".into(), 80)]));
+        let got = resolve_portmap(
+            &map(&[
+                ("aurora", "web"),
+                ("web", "http"),
+                ("x", "y"),
+                ("y", "x"),
+                ("z", "80"),
+            ]),
+            &assigned,
+        );
+        assert_eq!(
+            got,
+            BTreeMap::from([
+                ("aurora".into(), 31000),
+                ("web".into(), 31000),
+                ("z".into(), 80)
+            ])
+        );
     }
 }

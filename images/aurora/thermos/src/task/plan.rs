@@ -92,7 +92,9 @@ fn plan(task: &TaskSpec, final_: bool) -> Result<Plan, PlanError> {
                     .position(|process| process.name == *name && process.final_ == final_)
             })
             .collect();
-        if places.iter().all(Option::is_none) && order.iter().all(|name| task.process(name).is_some()) {
+        if places.iter().all(Option::is_none)
+            && order.iter().all(|name| task.process(name).is_some())
+        {
             continue;
         }
         for pair in places.windows(2) {
@@ -126,7 +128,9 @@ fn check(task: &TaskSpec, processes: &[(usize, BTreeSet<usize>)]) -> Result<(), 
     }
     for (place, waits_for) in processes {
         for before in waits_for {
-            let (Some(after), Some(before)) = (task.processes.get(*place), task.processes.get(*before)) else {
+            let (Some(after), Some(before)) =
+                (task.processes.get(*place), task.processes.get(*before))
+            else {
                 continue;
             };
             let names = || (after.name.clone(), before.name.clone());
@@ -158,8 +162,14 @@ mod tests {
                 })
             })
             .collect();
-        let constraints: Vec<Value> = orders.iter().map(|order| json!({ "order": order })).collect();
-        TaskSpec::from_value(&json!({"name": "t", "processes": processes, "constraints": constraints})).unwrap()
+        let constraints: Vec<Value> = orders
+            .iter()
+            .map(|order| json!({ "order": order }))
+            .collect();
+        TaskSpec::from_value(
+            &json!({"name": "t", "processes": processes, "constraints": constraints}),
+        )
+        .unwrap()
     }
 
     #[test]
@@ -169,27 +179,66 @@ mod tests {
             &[&["a", "b", "c"], &["x", "y"], &["a", "c"], &["b"]],
         ))
         .unwrap();
-        assert_eq!(plans.regular.processes, [(0, BTreeSet::new()), (1, BTreeSet::from([0])), (2, BTreeSet::from([0, 1]))]);
-        assert_eq!(plans.finalizing.processes, [(3, BTreeSet::new()), (4, BTreeSet::from([3]))]);
+        assert_eq!(
+            plans.regular.processes,
+            [
+                (0, BTreeSet::new()),
+                (1, BTreeSet::from([0])),
+                (2, BTreeSet::from([0, 1]))
+            ]
+        );
+        assert_eq!(
+            plans.finalizing.processes,
+            [(3, BTreeSet::new()), (4, BTreeSet::from([3]))]
+        );
     }
 
     #[test]
     fn impossible_orders_are_refused_as_the_original_words_it() {
         type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a [&'a str]], &'a str);
         let cases: [Case<'_>; 10] = [
-            (&[("a", ""), ("b", "")], &[&["a", "b"], &["b", "a"]], "Cycles detected in the task schedule!"),
-            (&[("a", "")], &[&["a", "a"]], "Cycles detected in the task schedule!"),
-            (&[("a", "")], &[&["a", "z"]], "Invalid process dependencies!"),
+            (
+                &[("a", ""), ("b", "")],
+                &[&["a", "b"], &["b", "a"]],
+                "Cycles detected in the task schedule!",
+            ),
+            (
+                &[("a", "")],
+                &[&["a", "a"]],
+                "Cycles detected in the task schedule!",
+            ),
+            (
+                &[("a", "")],
+                &[&["a", "z"]],
+                "Invalid process dependencies!",
+            ),
             (&[("a", "")], &[&["z"]], "Invalid process dependencies!"),
-            (&[("a", ""), ("f", "f")], &[&["a", "f"]], "Invalid process dependencies!"),
-            (&[("a", "d"), ("b", "")], &[&["a", "b"]], "Process b may not depend upon daemon process a"),
-            (&[("a", "e"), ("b", "")], &[&["a", "b"]], "Non-ephemeral process b may not depend upon ephemeral process a"),
+            (
+                &[("a", ""), ("f", "f")],
+                &[&["a", "f"]],
+                "Invalid process dependencies!",
+            ),
+            (
+                &[("a", "d"), ("b", "")],
+                &[&["a", "b"]],
+                "Process b may not depend upon daemon process a",
+            ),
+            (
+                &[("a", "e"), ("b", "")],
+                &[&["a", "b"]],
+                "Non-ephemeral process b may not depend upon ephemeral process a",
+            ),
             (&[("a/b", "")], &[], "Invalid process name: a/b"),
             (&[(".a", "")], &[], "Invalid process name: .a"),
             (&[("a", ""), ("a", "")], &[], "Duplicate process name: a"),
         ];
         for (processes, orders, want) in cases {
-            assert_eq!(Plans::new(&task(processes, orders)).unwrap_err().to_string(), want);
+            assert_eq!(
+                Plans::new(&task(processes, orders))
+                    .unwrap_err()
+                    .to_string(),
+                want
+            );
         }
         assert!(Plans::new(&task(&[("a", "e"), ("b", "e")], &[&["a", "b"]])).is_ok());
     }

@@ -8,19 +8,39 @@ use serde_json::ser::{Formatter, Serializer};
 struct Python;
 
 impl Formatter for Python {
-    fn begin_array_value<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
-        if first { Ok(()) } else { writer.write_all(b", ") }
+    fn begin_array_value<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        if first {
+            Ok(())
+        } else {
+            writer.write_all(b", ")
+        }
     }
 
-    fn begin_object_key<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
-        if first { Ok(()) } else { writer.write_all(b", ") }
+    fn begin_object_key<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        if first {
+            Ok(())
+        } else {
+            writer.write_all(b", ")
+        }
     }
 
     fn begin_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
         writer.write_all(b": ")
     }
 
-    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
         let mut units = [0; 2];
         for c in fragment.chars() {
             if c.is_ascii() && c != '\u{7f}' {
@@ -53,8 +73,14 @@ mod tests {
     #[test]
     fn values_look_as_python_prints_them() {
         let cases = [
-            (r#"{"a":[1,2.0,true,null],"b":{}}"#, r#"{"a": [1, 2.0, true, null], "b": {}}"#),
-            (r#"["é","😀","\"\n"]"#, r#"["\u00e9", "\ud83d\ude00", "\"\n"]"#),
+            (
+                r#"{"a":[1,2.0,true,null],"b":{}}"#,
+                r#"{"a": [1, 2.0, true, null], "b": {}}"#,
+            ),
+            (
+                r#"["é","😀","\"\n"]"#,
+                r#"["\u00e9", "\ud83d\ude00", "\"\n"]"#,
+            ),
             ("[]", "[]"),
         ];
         for (text, want) in cases {

@@ -59,7 +59,9 @@ impl Mode {
 
     /// The mode of this name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Standard, Self::Rotate].into_iter().find(|mode| mode.name() == name)
+        [Self::Standard, Self::Rotate]
+            .into_iter()
+            .find(|mode| mode.name() == name)
     }
 }
 
@@ -175,7 +177,10 @@ impl TaskSpec {
             name,
             processes,
             constraints,
-            resources: fields.get("resources").map(Resources::from_value).transpose()?,
+            resources: fields
+                .get("resources")
+                .map(Resources::from_value)
+                .transpose()?,
             max_failures: count(fields.integer("max_failures")?, 1),
             max_concurrency: count(fields.integer("max_concurrency")?, 0),
             finalization_wait: seconds(fields.integer("finalization_wait")?, 30),
@@ -193,7 +198,10 @@ impl TaskSpec {
         );
         map.insert(
             "constraints".into(),
-            self.constraints.iter().map(|order| json!({ "order": order })).collect(),
+            self.constraints
+                .iter()
+                .map(|order| json!({ "order": order }))
+                .collect(),
         );
         if let Some(resources) = &self.resources {
             map.insert(
@@ -225,7 +233,9 @@ impl ProcessSpec {
         };
         Ok(Self {
             name: fields.string("name")?.ok_or_else(|| required("name"))?,
-            cmdline: fields.string("cmdline")?.ok_or_else(|| required("cmdline"))?,
+            cmdline: fields
+                .string("cmdline")?
+                .ok_or_else(|| required("cmdline"))?,
             max_failures: count(fields.integer("max_failures")?, 1),
             daemon: fields.boolean("daemon")?.unwrap_or(false),
             ephemeral: fields.boolean("ephemeral")?.unwrap_or(false),
@@ -268,7 +278,10 @@ impl Logger {
             })
             .transpose()?;
         let mode = named("mode", "LoggerMode")?
-            .map(|name| Mode::from_name(&name).ok_or_else(|| fields.wrong("mode", &json!(name), "LoggerMode")))
+            .map(|name| {
+                Mode::from_name(&name)
+                    .ok_or_else(|| fields.wrong("mode", &json!(name), "LoggerMode"))
+            })
             .transpose()?;
         let rotate = match fields.get("rotate") {
             None => None,
@@ -335,7 +348,9 @@ fn order(value: &Value) -> Result<Vec<String>, TaskError> {
 }
 
 fn count(value: Option<i64>, usual: u32) -> u32 {
-    value.map_or(usual, |value| u32::try_from(value.max(0)).unwrap_or(u32::MAX))
+    value.map_or(usual, |value| {
+        u32::try_from(value.max(0)).unwrap_or(u32::MAX)
+    })
 }
 
 fn seconds(value: Option<i64>, usual: u64) -> u64 {
@@ -352,7 +367,11 @@ mod tests {
         let value: Value = serde_json::from_str(text).unwrap();
         let task = TaskSpec::from_value(&value).unwrap();
         assert_eq!(task.processes.len(), 3);
-        assert_eq!(task.process("flaky").map(|p| (p.max_failures, p.min_duration)), Some((3, 1)));
+        assert_eq!(
+            task.process("flaky")
+                .map(|p| (p.max_failures, p.min_duration)),
+            Some((3, 1))
+        );
         assert!(task.process("cleanup").is_some_and(|p| p.final_));
         assert!(task.process("side").is_some_and(|p| p.ephemeral));
         assert_eq!(task.to_value(), value);
@@ -360,20 +379,41 @@ mod tests {
 
     #[test]
     fn what_is_left_out_has_the_originals_defaults() {
-        let task = TaskSpec::from_value(&json!({"processes": [{"name": "p", "cmdline": "true"}]})).unwrap();
-        assert_eq!((task.name.as_str(), task.max_failures, task.max_concurrency, task.finalization_wait), ("p", 1, 0, 30));
+        let task = TaskSpec::from_value(&json!({"processes": [{"name": "p", "cmdline": "true"}]}))
+            .unwrap();
+        assert_eq!(
+            (
+                task.name.as_str(),
+                task.max_failures,
+                task.max_concurrency,
+                task.finalization_wait
+            ),
+            ("p", 1, 0, 30)
+        );
         let process = &task.processes[0];
-        assert_eq!((process.max_failures, process.min_duration, process.daemon), (1, 5, false));
+        assert_eq!(
+            (process.max_failures, process.min_duration, process.daemon),
+            (1, 5, false)
+        );
     }
 
     #[test]
     fn wrong_types_are_named() {
         let cases = [
             (json!([]), "Task must be a JSON object"),
-            (json!({"processes": [{"name": "p"}]}), "Process[cmdline] is required."),
+            (
+                json!({"processes": [{"name": "p"}]}),
+                "Process[cmdline] is required.",
+            ),
             (json!({"processes": []}), "Task[name] is required."),
-            (json!({"processes": [{"name": "p", "cmdline": "c", "max_failures": "x"}]}), "Cannot coerce '\"x\"' to Integer in Process[max_failures]"),
-            (json!({"name": "t", "processes": 3}), "Cannot coerce '3' to List in Task[processes]"),
+            (
+                json!({"processes": [{"name": "p", "cmdline": "c", "max_failures": "x"}]}),
+                "Cannot coerce '\"x\"' to Integer in Process[max_failures]",
+            ),
+            (
+                json!({"name": "t", "processes": 3}),
+                "Cannot coerce '3' to List in Task[processes]",
+            ),
             (
                 json!({"processes": [{"name": "p", "cmdline": "c", "logger": {"mode": "loud"}}]}),
                 "Cannot coerce '\"loud\"' to LoggerMode in Logger[mode]",

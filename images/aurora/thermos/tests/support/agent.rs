@@ -44,11 +44,18 @@ pub(crate) struct Agent {
 
 impl Agent {
     pub(crate) async fn start() -> Self {
-        let shared = Shared { told: Arc::default(), changed: Arc::new(watch::channel(0).0) };
+        let shared = Shared {
+            told: Arc::default(),
+            changed: Arc::new(watch::channel(0).0),
+        };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let server = serve(listener, shared.clone());
-        Self { shared, port, server }
+        Self {
+            shared,
+            port,
+            server,
+        }
     }
 
     /// The agent's process ends, and a new one takes its place.
@@ -86,7 +93,9 @@ impl Agent {
 
     pub(crate) fn kill(&self, task_id: &str) {
         let mut kill = event::Kill::new();
-        kill.task_id.mut_or_insert_default().set_value(task_id.into());
+        kill.task_id
+            .mut_or_insert_default()
+            .set_value(task_id.into());
         let mut event = Event::new();
         event.set_type(event::Type::KILL);
         event.kill = Some(kill).into();
@@ -120,18 +129,30 @@ impl Agent {
                 changed.changed().await.unwrap();
             }
         };
-        if tokio::time::timeout(Duration::from_secs(60), wait).await.is_err() {
+        if tokio::time::timeout(Duration::from_secs(60), wait)
+            .await
+            .is_err()
+        {
             panic!("never: {what}; told {:#?}", self.said());
         }
     }
 
     pub(crate) async fn wait_for(&self, state: TaskState) {
-        self.wait(&format!("{state:?}"), |agent| agent.statuses().iter().any(|status| status.state() == state)).await;
+        self.wait(&format!("{state:?}"), |agent| {
+            agent
+                .statuses()
+                .iter()
+                .any(|status| status.state() == state)
+        })
+        .await;
     }
 
     /// State and message of every update.
     pub(crate) fn said(&self) -> Vec<(TaskState, String)> {
-        self.statuses().iter().map(|status| (status.state(), status.message().to_string())).collect()
+        self.statuses()
+            .iter()
+            .map(|status| (status.state(), status.message().to_string()))
+            .collect()
     }
 
     /// Starts the executor as an agent does.
@@ -143,7 +164,10 @@ impl Agent {
             .env_clear()
             .env("PATH", std::env::var("PATH").unwrap())
             .env("SECRET_OF_THE_AGENT", "1")
-            .env("MESOS_SLAVE_PID", format!("slave(1)@127.0.0.1:{}", self.port))
+            .env(
+                "MESOS_SLAVE_PID",
+                format!("slave(1)@127.0.0.1:{}", self.port),
+            )
             .env("MESOS_AGENT_ENDPOINT", format!("127.0.0.1:{}", self.port))
             .env("MESOS_FRAMEWORK_ID", "F")
             .env("MESOS_EXECUTOR_ID", "E")
@@ -179,7 +203,10 @@ async fn handle(State(shared): State<Shared>, uri: Uri, body: Bytes) -> Response
         return StatusCode::NOT_FOUND.into_response();
     }
     let call = Call::parse_from_bytes(&body).unwrap();
-    assert_eq!((call.executor_id.value(), call.framework_id.value()), ("E", "F"));
+    assert_eq!(
+        (call.executor_id.value(), call.framework_id.value()),
+        ("E", "F")
+    );
     let mut told = shared.told.lock().unwrap();
     let response = match call.type_() {
         call::Type::SUBSCRIBE => {
@@ -190,7 +217,8 @@ async fn handle(State(shared): State<Shared>, uri: Uri, body: Bytes) -> Response
             }
             told.events = Some(sender);
             told.subscriptions += 1;
-            told.unacknowledged.push(call.subscribe.unacknowledged_tasks.len());
+            told.unacknowledged
+                .push(call.subscribe.unacknowledged_tasks.len());
             let stream = futures_util::stream::unfold(receiver, async |mut receiver| {
                 Some((Ok::<_, Infallible>(receiver.recv().await?), receiver))
             });
@@ -221,11 +249,17 @@ async fn handle(State(shared): State<Shared>, uri: Uri, body: Bytes) -> Response
 fn subscribed() -> Event {
     let mut subscribed = event::Subscribed::new();
     let executor = subscribed.executor_info.mut_or_insert_default();
-    executor.executor_id.mut_or_insert_default().set_value("E".into());
+    executor
+        .executor_id
+        .mut_or_insert_default()
+        .set_value("E".into());
     let framework = subscribed.framework_info.mut_or_insert_default();
     framework.set_user("root".into());
     framework.set_name("Aurora".into());
-    subscribed.slave_info.mut_or_insert_default().set_hostname("192.168.33.10".into());
+    subscribed
+        .slave_info
+        .mut_or_insert_default()
+        .set_hostname("192.168.33.10".into());
     let mut event = Event::new();
     event.set_type(event::Type::SUBSCRIBED);
     event.subscribed = Some(subscribed).into();

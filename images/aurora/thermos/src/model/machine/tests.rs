@@ -1,165 +1,21 @@
-//! Tasks run against a simulated world: scripted ends, and a clock that jumps to the next event.
+//! Tasks run against a simulated world.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod world;
+
+use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-
-/// How one run of a process goes.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Fate {
-    /// Ends by itself after so many seconds with this status.
-    Ends(f64, i32),
-    /// Ends only when asked to.
-    OnTerm,
-    /// Ends only when killed.
-    Stubborn,
-    /// Its coordinator vanishes after so many seconds.
-    Vanishes(f64),
-}
-
-/// Plays the runner's part for a machine.
-struct World {
-    machine: Machine,
-    fates: BTreeMap<String, Vec<Fate>>,
-    now: f64,
-    /// When the current run of a process ends, and how; `None` as the end is "not by itself".
-    running: BTreeMap<String, (Option<f64>, Fate)>,
-    records: Vec<Record>,
-    started: Vec<String>,
-    most_at_once: usize,
-    end: Option<TaskState>,
-}
-
-impl World {
-    fn new(task: Value, fates: &[(&str, &[Fate])]) -> Self {
-        let task = TaskSpec::from_value(&task).unwrap();
-        let machine = Machine::new(task, Owner { pid: 1, uid: 0 }, Some(100)).unwrap();
-        let mut world = Self {
-            machine,
-            fates: fates.iter().map(|(name, fates)| (name.to_string(), fates.to_vec())).collect(),
-            now: 1000.0,
-            running: BTreeMap::new(),
-            records: Vec::new(),
-            started: Vec::new(),
-            most_at_once: 0,
-            end: None,
-        };
-        let actions = world.machine.begin(RunnerHeader { task_id: "t".into(), ..Default::default() }, 1000.0);
-        world.act(actions);
-        world
-    }
-
-    fn act(&mut self, actions: Vec<Action>) {
-        for action in actions {
-            match action {
-                Action::Append(record) => self.records.push(record),
-                Action::Launch { process, seq, run } => {
-                    let fates = self.fates.get(&process).cloned().unwrap_or_default();
-                    let fate = fates.get(run).or(fates.last()).copied().unwrap_or(Fate::Ends(1.0, 0));
-                    self.started.push(format!("{process}:{run}"));
-                    for (seq, state) in [(seq, ProcessState::Forked), (seq + 1, ProcessState::Running)] {
-                        let mut status = ProcessStatus::new(&process, seq, state);
-                        status.fork_time = Some(self.now);
-                        let next = self.machine.observe(&status, self.now);
-                        self.act(next);
-                    }
-                    let at = match fate {
-                        Fate::Ends(after, _) | Fate::Vanishes(after) => Some(self.now + after),
-                        Fate::OnTerm | Fate::Stubborn => None,
-                    };
-                    self.running.insert(process, (at, fate));
-                    self.most_at_once = self.most_at_once.max(self.running.len());
-                }
-                Action::Terminate(runs) => {
-                    for run in runs {
-                        if let Some((at, fate)) = self.running.get_mut(&run.process)
-                            && *fate != Fate::Stubborn
-                        {
-                            *at = Some(self.now);
-                            *fate = Fate::Ends(0.0, -15);
-                        }
-                    }
-                }
-                Action::Destroy(run) => {
-                    let found = self.running.remove(&run.process).is_some();
-                    let next = self.machine.destroyed(&run.process, found, self.now);
-                    self.act(next);
-                }
-                Action::DestroyOrphans => {}
-                Action::Finish(state) => {
-                    assert_eq!(self.end, None, "ended twice");
-                    self.end = Some(state);
-                }
-            }
-        }
-    }
-
-    /// Ends what is due; whether anything was.
-    fn ends(&mut self) -> bool {
-        let due = self.running.iter().find(|(_, (at, _))| at.is_some_and(|at| at <= self.now));
-        let Some((process, fate)) = due.map(|(process, (_, fate))| (process.clone(), *fate)) else {
-            return false;
-        };
-        self.running.remove(&process);
-        let next = match fate {
-            Fate::Ends(_, code) => {
-                let state = match code {
-                    0 => ProcessState::Success,
-                    1.. => ProcessState::Failed,
-                    _ => ProcessState::Killed,
-                };
-                let mut status = ProcessStatus::new(&process, self.machine.history().next_seq(&process), state);
-                status.stop_time = Some(self.now);
-                status.return_code = Some(code);
-                self.machine.observe(&status, self.now)
-            }
-            _ => self.machine.lost(&process, self.now),
-        };
-        self.act(next);
-        true
-    }
-
-    /// Runs to the end, or until `until`.
-    fn run_until(&mut self, until: f64) {
-        for _ in 0..20_000 {
-            while self.ends() {}
-            let actions = self.machine.step(self.now, false);
-            let idle = actions.is_empty();
-            self.act(actions);
-            if self.machine.is_finished() {
-                return;
-            }
-            if !idle {
-                continue;
-            }
-            let due = self.running.values().filter_map(|(at, _)| *at);
-            let next = due.chain(self.machine.wake_at(self.now)).reduce(f64::min);
-            let Some(next) = next.filter(|next| *next <= until) else {
-                self.now = until;
-                return;
-            };
-            self.now = next.max(self.now + 1e-6);
-        }
-        panic!("no end in sight: {:?}", self.records);
-    }
-
-    fn run(mut self) -> Self {
-        self.run_until(1e9);
-        self
-    }
-
-    fn states(&self) -> String {
-        let states: Vec<String> = self.machine.history().statuses.iter().map(|s| s.state.to_string()).collect();
-        states.join(" ")
-    }
-}
+use world::{Fate, World};
 
 fn process(name: &str, more: Value) -> Value {
     let mut value = json!({"name": name, "cmdline": "c", "min_duration": 1});
-    value.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+    value
+        .as_object_mut()
+        .unwrap()
+        .extend(more.as_object().cloned().unwrap_or_default());
     value
 }
 
@@ -167,13 +23,43 @@ fn process(name: &str, more: Value) -> Value {
 fn tasks_end_as_their_processes_do() {
     let ok = Fate::Ends(1.0, 0);
     let bad = Fate::Ends(1.0, 1);
-    let three = || json!([process("a", json!({})), process("b", json!({})), process("c", json!({"final": true}))]);
+    let three = || {
+        json!([
+            process("a", json!({})),
+            process("b", json!({})),
+            process("c", json!({"final": true}))
+        ])
+    };
     let order = json!([{"order": ["a", "b"]}]);
-    type Case = (&'static str, Value, Vec<(&'static str, Vec<Fate>)>, TaskState, &'static str);
+    type Case = (
+        &'static str,
+        Value,
+        Vec<(&'static str, Vec<Fate>)>,
+        TaskState,
+        &'static str,
+    );
     let cases: Vec<Case> = vec![
-        ("in order", json!({"processes": three(), "constraints": order}), vec![], TaskState::Success, "a:0 b:0 c:0"),
-        ("side by side", json!({"processes": three()}), vec![], TaskState::Success, "a:0 b:0 c:0"),
-        ("the first fails", json!({"processes": three(), "constraints": order}), vec![("a", vec![bad])], TaskState::Failed, "a:0 c:0"),
+        (
+            "in order",
+            json!({"processes": three(), "constraints": order}),
+            vec![],
+            TaskState::Success,
+            "a:0 b:0 c:0",
+        ),
+        (
+            "side by side",
+            json!({"processes": three()}),
+            vec![],
+            TaskState::Success,
+            "a:0 b:0 c:0",
+        ),
+        (
+            "the first fails",
+            json!({"processes": three(), "constraints": order}),
+            vec![("a", vec![bad])],
+            TaskState::Failed,
+            "a:0 c:0",
+        ),
         (
             "a failure allowed",
             json!({"processes": three(), "max_failures": 2}),
@@ -216,9 +102,27 @@ fn tasks_end_as_their_processes_do() {
             TaskState::Success,
             "a:0 e:0 e:1 e:2",
         ),
-        ("lost once", json!({"processes": [process("a", json!({}))]}), vec![("a", vec![Fate::Vanishes(1.0), ok])], TaskState::Success, "a:0 a:1"),
-        ("one at a time", json!({"processes": three(), "max_concurrency": 1}), vec![], TaskState::Success, "a:0 b:0 c:0"),
-        ("nothing to do", json!({"name": "t", "processes": []}), vec![], TaskState::Success, ""),
+        (
+            "lost once",
+            json!({"processes": [process("a", json!({}))]}),
+            vec![("a", vec![Fate::Vanishes(1.0), ok])],
+            TaskState::Success,
+            "a:0 a:1",
+        ),
+        (
+            "one at a time",
+            json!({"processes": three(), "max_concurrency": 1}),
+            vec![],
+            TaskState::Success,
+            "a:0 b:0 c:0",
+        ),
+        (
+            "nothing to do",
+            json!({"name": "t", "processes": []}),
+            vec![],
+            TaskState::Success,
+            "",
+        ),
         (
             "a final that fails changes nothing",
             json!({"processes": three()}),
@@ -228,11 +132,18 @@ fn tasks_end_as_their_processes_do() {
         ),
     ];
     for (name, task, fates, want, started) in cases {
-        let fates: Vec<(&str, &[Fate])> = fates.iter().map(|(name, fates)| (*name, fates.as_slice())).collect();
+        let fates: Vec<(&str, &[Fate])> = fates
+            .iter()
+            .map(|(name, fates)| (*name, fates.as_slice()))
+            .collect();
         let world = World::new(task, &fates).run();
         assert_eq!(world.end, Some(want), "case `{name}`");
         assert_eq!(world.started.join(" "), started, "case `{name}`");
-        assert_eq!(world.states(), format!("ACTIVE CLEANING FINALIZING {want}"), "case `{name}`");
+        assert_eq!(
+            world.states(),
+            format!("ACTIVE CLEANING FINALIZING {want}"),
+            "case `{name}`"
+        );
     }
 }
 
@@ -248,12 +159,16 @@ fn what_does_not_end_when_asked_is_killed_after_the_wait() {
     assert_eq!(world.started, ["a:0", "e:0"]);
     assert!((world.now - 1008.0).abs() < 0.1, "{}", world.now);
     let run = &world.machine.history().runs("e")[0];
-    assert_eq!((run.state, run.return_code), (ProcessState::Killed, Some(-1)));
+    assert_eq!(
+        (run.state, run.return_code),
+        (ProcessState::Killed, Some(-1))
+    );
 }
 
 #[test]
 fn a_kill_cleans_up_finalizes_and_ends_as_killed() {
-    let task = json!({"processes": [process("a", json!({})), process("f", json!({"final": true}))]});
+    let task =
+        json!({"processes": [process("a", json!({})), process("f", json!({"final": true}))]});
     let mut world = World::new(task.clone(), &[("a", &[Fate::OnTerm])]);
     world.run_until(1010.0);
     assert_eq!(world.machine.state(), TaskState::Active);
@@ -274,7 +189,8 @@ fn a_kill_cleans_up_finalizes_and_ends_as_killed() {
 
 #[test]
 fn a_lost_task_ends_at_once() {
-    let task = json!({"processes": [process("a", json!({})), process("f", json!({"final": true}))]});
+    let task =
+        json!({"processes": [process("a", json!({})), process("f", json!({"final": true}))]});
     let mut world = World::new(task, &[("a", &[Fate::OnTerm])]);
     world.run_until(1010.0);
     let actions = world.machine.request(Request::Lose, world.now);
@@ -296,7 +212,10 @@ fn a_coordinator_that_starts_nothing_is_given_up() {
     assert_eq!(machine.wake_at(1.0), Some(60.0));
     assert!(machine.step(59.0, false).is_empty());
     let actions = machine.step(60.0, false);
-    assert!(matches!(actions.as_slice(), [Action::Destroy(run)] if run.process == "a"), "{actions:?}");
+    assert!(
+        matches!(actions.as_slice(), [Action::Destroy(run)] if run.process == "a"),
+        "{actions:?}"
+    );
     machine.destroyed("a", true, 60.0);
     assert_eq!(machine.history().runs("a")[0].state, ProcessState::Lost);
 }
@@ -310,12 +229,17 @@ fn a_process_that_was_being_started_is_asked_to_end_as_well() {
     machine.observe(&ProcessStatus::new("a", 1, ProcessState::Forked), 0.0);
     machine.request(Request::Kill, 0.1);
     let actions = machine.observe(&ProcessStatus::new("a", 2, ProcessState::Running), 0.2);
-    assert!(matches!(actions.as_slice(), [Action::Append(_), Action::Terminate(runs)] if runs.len() == 1), "{actions:?}");
+    assert!(
+        matches!(actions.as_slice(), [Action::Append(_), Action::Terminate(runs)] if runs.len() == 1),
+        "{actions:?}"
+    );
 }
 
 #[test]
 fn orphans_hold_up_the_final_processes() {
-    let task = TaskSpec::from_value(&json!({"processes": [], "name": "t", "finalization_wait": 10})).unwrap();
+    let task =
+        TaskSpec::from_value(&json!({"processes": [], "name": "t", "finalization_wait": 10}))
+            .unwrap();
     let mut machine = Machine::new(task, Owner { pid: 1, uid: 0 }, None).unwrap();
     machine.begin(RunnerHeader::default(), 0.0);
     machine.step(0.0, true);
@@ -329,18 +253,29 @@ fn orphans_hold_up_the_final_processes() {
 #[test]
 fn the_originals_recording_is_taken_over() {
     let records = crate::checkpoint::read_all(
-        &std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/flaky/checkpoint/runner"),
+        &std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/data/flaky/checkpoint/runner"),
     )
     .unwrap();
-    let task: Value = serde_json::from_str(include_str!("../../../tests/data/flaky/task.json")).unwrap();
+    let task: Value =
+        serde_json::from_str(include_str!("../../../tests/data/flaky/task.json")).unwrap();
     let task = TaskSpec::from_value(&task).unwrap();
     // Up to the failed run: it waits for its second.
     let mut machine = Machine::new(task.clone(), Owner { pid: 9, uid: 0 }, None).unwrap();
     let actions = machine.recover(&records[..7], 1_795_261_662.0);
-    assert!(matches!(actions.as_slice(), [Action::Append(Record::Task(status))] if status.state == TaskState::Active && status.runner_pid == 9));
+    assert!(
+        matches!(actions.as_slice(), [Action::Append(Record::Task(status))] if status.state == TaskState::Active && status.runner_pid == 9)
+    );
     assert!(machine.step(1_795_261_662.0, false).is_empty());
     let actions = machine.step(1_795_261_663.0, false);
-    assert!(actions.contains(&Action::Launch { process: "flaky".into(), run: 1, seq: 5 }), "{actions:?}");
+    assert!(
+        actions.contains(&Action::Launch {
+            process: "flaky".into(),
+            run: 1,
+            seq: 5
+        }),
+        "{actions:?}"
+    );
     // The whole of it: nothing is left to do.
     let mut machine = Machine::new(task, Owner { pid: 9, uid: 0 }, None).unwrap();
     assert!(machine.recover(&records, 1_795_261_700.0).is_empty());
@@ -416,7 +351,8 @@ proptest! {
         }
         if world.end == Some(TaskState::Success) && max_failures == 1 {
             for (i, (_, ephemeral, _, final_)) in flags.iter().enumerate() {
-                if *final_ != 0 && !(*ephemeral && !ordered) {
+                let keeps_alive = ordered || !*ephemeral;
+                if *final_ != 0 && keeps_alive {
                     let name = format!("p{i}");
                     prop_assert!(finished.contains(&name), "{} did not succeed", name);
                 }
