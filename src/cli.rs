@@ -46,12 +46,13 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     // Signals are caught before anything is started.
     let mut interrupts = Interrupts::open()?;
     let settings = Settings::resolve(common)?;
-    match verb {
+    let result = match verb {
         Verb::Up(args) => up::run(&settings, args, &mut interrupts).await,
         Verb::Status(args) => status::run(&settings, args, &mut interrupts).await,
         Verb::Ssh(args) => ssh::run(&settings, args, &mut interrupts).await,
         Verb::Logs(args) => logs::run(&settings, args, &mut interrupts).await,
         Verb::Down(args) => down::run(&settings, args, &mut interrupts).await,
         Verb::Version => version::run(),
-    }
+    };
+    result.map_err(|failure| failure.called(&settings.program()))
 }

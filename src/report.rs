@@ -100,21 +100,20 @@ pub fn table(status: &ClusterStatus) {
     data(table_text(status).trim_end());
 }
 
-/// Why nodes are not ready, and what to do.
-pub fn troubles(status: &ClusterStatus) {
+/// Why nodes are not ready, and what to do; `program` is how the hint calls devcluster.
+pub fn troubles(status: &ClusterStatus, program: &str) {
     let lines = table::troubles(status);
     lines.iter().for_each(|line| story(line));
     if !lines.is_empty() {
-        story("hint: `devcluster up` mends the cluster, `devcluster logs NODE` shows what a node printed");
+        story(&format!("hint: `{program} up` mends the cluster, `{program} logs NODE` shows what a node printed"));
     }
 }
 
-/// What to do with a cluster that is up.
-pub fn next_steps(status: &ClusterStatus) {
-    let name = if status.cluster == ClusterName::default() { String::new() } else { format!(" --name {}", status.cluster) };
+/// What to do with a cluster that is up; `program` is how the text calls devcluster.
+pub fn next_steps(program: &str) {
     story("");
-    story(&format!("`devcluster{name} ssh devtools` opens a shell with the `aurora` client; this folder is /vagrant there"));
-    story(&format!("`devcluster{name} down` removes the cluster"));
+    story(&format!("`{program} ssh devtools` opens a shell with the `aurora` client; this folder is /vagrant there"));
+    story(&format!("`{program} down` removes the cluster"));
 }
 
 /// What `down` removed.

@@ -36,6 +36,12 @@ impl Failure {
         Self { message: "interrupted".to_owned(), evidence: Evidence::default(), hint, code: Code::Interrupted }
     }
 
+    /// The same, with the commands of its hint called as `program` has it.
+    pub(super) fn called(mut self, program: &str) -> Self {
+        self.hint = self.hint.map(|hint| hint.replace("`devcluster ", &format!("`{program} ")));
+        self
+    }
+
     /// Prints this and gives its exit code.
     pub(super) fn print(&self) -> ExitCode {
         report::error(&self.message, &self.evidence, self.hint.as_deref());

@@ -37,6 +37,23 @@ impl Settings {
         Ok(Profile::parse(&self.profile.file, text, &overrides)?)
     }
 
+    /// How a hint must call the program so that it is about the same cluster: with the name, where that is not what the
+    /// program would take without any flags.
+    pub(super) fn program(&self) -> String {
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let plain = Self {
+            name: variable("DEVCLUSTER_NAME").and_then(|name| name.parse().ok()),
+            profile: find(variable("DEVCLUSTER_PROFILE")),
+            quiet: false,
+            verbose: false,
+        };
+        match (self.cluster(), plain.cluster()) {
+            (Ok(ours), Ok(plain)) if ours == plain => "devcluster".to_owned(),
+            (Ok(ours), _) => format!("devcluster --name {ours}"),
+            (Err(_), _) => "devcluster".to_owned(),
+        }
+    }
+
     /// The cluster that a verb is about: the one named, which needs no profile, else the profile's.
     pub(super) fn cluster(&self) -> Result<ClusterName, Failure> {
         match &self.name {

@@ -22,7 +22,7 @@ pub(super) async fn run(settings: &Settings, args: StatusArgs, interrupts: &mut 
         Format::Text => {
             report::table(&status);
             if !settings.quiet {
-                report::troubles(&status);
+                report::troubles(&status, &settings.program());
             }
         }
     }

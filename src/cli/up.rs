@@ -35,7 +35,7 @@ pub(super) async fn run(settings: &Settings, args: UpArgs, interrupts: &mut Inte
         Format::Text => {
             report::table(&status);
             if !settings.quiet {
-                report::next_steps(&status);
+                report::next_steps(&settings.program());
             }
         }
     }

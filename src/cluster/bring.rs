@@ -8,9 +8,9 @@ use tokio::sync::watch;
 
 use super::containers::{self, HostPorts, PortChooser, has_fixed_port};
 use super::converge::{Action, Changes, Storage};
-use super::labels::Reach;
+use super::labels::{self, Reach};
 use super::{ClusterError, Event, Events, Launcher, NodeStep};
-use crate::engine::{ContainerId, ContainerSpec, Kind, Labels};
+use crate::engine::{ContainerId, ContainerSpec, EngineError, Kind, Labels};
 use crate::image::References;
 use crate::plan::{NodePlan, Plan, TierPlan};
 use crate::profile::{StartOrder, Tier};
@@ -132,13 +132,11 @@ impl Bringing<'_> {
     async fn create(&self, node: &NodePlan, spec: &ContainerSpec) -> Result<ContainerId, ClusterError> {
         let engine = self.launcher.engine.as_ref();
         let id = match engine.create_container(spec).await {
-            Err(error) if error.kind == Kind::Conflict && error.message.contains(&spec.name) => {
-                return Err(ClusterError::Stranger { name: spec.name.clone(), cluster: self.plan.cluster.clone() });
-            }
+            Err(error) if error.kind == Kind::Conflict => return Err(self.name_taken(node, &spec.name, error).await),
             result => result.map_err(ClusterError::engine(format!("make node `{}`", node.name)))?,
         };
         let archive = containers::files(node).map_err(|error| {
-            let source = crate::engine::EngineError::new(Kind::Other, error.to_string());
+            let source = EngineError::new(Kind::Other, error.to_string());
             ClusterError::Engine { what: format!("pack the files of node `{}`", node.name), source }
         })?;
         if let Some(archive) = archive {
@@ -148,11 +146,22 @@ impl Bringing<'_> {
         Ok(id)
     }
 
+    /// Whose container has the name that a node wants: another launcher's that is at work on this cluster, or a stranger's.
+    async fn name_taken(&self, node: &NodePlan, name: &str, error: EngineError) -> ClusterError {
+        let own = [(labels::CLUSTER, self.plan.cluster.as_str())];
+        match self.launcher.engine.containers(&own).await {
+            Ok(found) if !found.iter().any(|found| found.name == name) => {
+                ClusterError::Stranger { name: name.to_owned(), cluster: self.plan.cluster.clone() }
+            }
+            _ => ClusterError::engine(format!("make node `{}`", node.name))(error),
+        }
+    }
+
     /// Starts a container once the tiers that it needs run, or are ready if its start is gated.
     async fn start(&self, node: &NodePlan, tier: &TierPlan, spec: ContainerSpec, id: ContainerId) -> Result<ContainerId, ClusterError> {
         let mut progress = self.progress.subscribe();
         let far_enough = |progress: &Progress| {
-            tier.needs.iter().all(|needed| match tier.start {
+            tier.starts_after.iter().all(|needed| match tier.start {
                 StartOrder::Eager => progress.runs(needed),
                 StartOrder::Gated => progress.is_ready(needed),
             })

@@ -116,7 +116,7 @@ async fn a_first_up_makes_everything_and_a_second_nothing() {
     let place = |node: &str| started.iter().position(|found| found.ends_with(node)).unwrap();
     assert!(place("zookeeper-1") < place("mesos-master-1"));
     assert!(place("mesos-master-1") < place("mesos-agent-2"));
-    assert!(place("aurora-scheduler-1") < place("devtools"));
+    assert!(place("mesos-master-1") < place("aurora-scheduler-1"));
     assert_eq!(world.engine.uploads(), 2, "clusters.json for the scheduler and devtools");
     let specs = world.engine.specs();
     let agent = &specs["devcluster-mesos-agent-2"];

@@ -206,8 +206,6 @@ pub struct BuildSpec {
     pub context: Bytes,
     /// `ARG`s.
     pub args: BTreeMap<String, String>,
-    /// Labels.
-    pub labels: Labels,
 }
 
 /// An image of the engine.

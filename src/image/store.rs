@@ -11,10 +11,11 @@ use bytes::Bytes;
 use super::archive::{Entry, archive};
 use super::material::Material;
 use super::{ImageError, Product, base};
-use crate::engine::{BuildSpec, Engine, EngineError, Kind, Labels};
+use crate::engine::{BuildSpec, Engine, EngineError, Kind};
 use crate::plan::OwnImage;
 
-/// The label of every image that the launcher made; its value says which.
+/// The label of every image that the launcher made. The Dockerfiles set it, before the product comes in: set from here it
+/// would be a step after that, and cost another second for each image whenever the product changes.
 pub const IMAGE_LABEL: &str = "devcluster.image";
 
 /// The names of the images that nodes are made of.
@@ -149,8 +150,7 @@ impl ImageStore {
         let context = archive(&entries).map_err(|error| failed(image, EngineError::new(Kind::Build, error.to_string())))?;
         let mut args = proxies();
         args.insert("BASE".to_owned(), from.to_owned());
-        let labels = Labels::from([(IMAGE_LABEL.to_owned(), image.to_owned())]);
-        let spec = BuildSpec { name: name.to_owned(), context, args, labels };
+        let spec = BuildSpec { name: name.to_owned(), context, args };
         self.engine.build_image(spec, story).await.map_err(|source| failed(image, source))
     }
 
@@ -158,15 +158,15 @@ impl ImageStore {
     async fn prune(&self, current: &References) {
         let Ok(found) = self.engine.images(IMAGE_LABEL).await else { return };
         for image in found {
-            let Some(kind) = image.labels.get(IMAGE_LABEL) else { continue };
-            let superseding = if kind == "base" {
-                Some(base_name())
-            } else {
-                current.iter().find(|(image, _)| image.name() == kind).map(|(_, name)| name.clone())
-            };
-            let Some(superseding) = superseding else { continue };
-            for name in image.names.iter().filter(|name| **name != superseding && name.starts_with("devcluster/")) {
-                let _ = self.engine.remove_image(name).await;
+            for name in &image.names {
+                let kind = name.strip_prefix("devcluster/").and_then(|rest| rest.split_once(':')).map(|(kind, _)| kind);
+                let superseding = match kind {
+                    Some("base") => Some(base_name()),
+                    _ => current.iter().find(|(image, _)| Some(image.name()) == kind).map(|(_, name)| name.clone()),
+                };
+                if superseding.is_some_and(|superseding| superseding != *name) {
+                    let _ = self.engine.remove_image(name).await;
+                }
             }
         }
     }

@@ -36,6 +36,7 @@ impl Plan {
             let foreign = seat.settings.image.is_some();
             tiers.push(TierPlan {
                 needs: tiers::needs(&seat.tier, profile),
+                starts_after: tiers::starts_after(&seat.tier, profile),
                 start: seat.settings.start.unwrap_or(if foreign { StartOrder::Gated } else { StartOrder::Eager }),
                 probe: tiers::probe(&seat.tier, profile, seat.settings),
                 tier: seat.tier.clone(),

@@ -41,8 +41,10 @@ pub struct Plan {
 pub struct TierPlan {
     /// Which tier.
     pub tier: Tier,
-    /// The tiers that must be there before it.
+    /// The tiers that must be ready before it can be.
     pub needs: Vec<Tier>,
+    /// The tiers that must be there before its nodes start.
+    pub starts_after: Vec<Tier>,
     /// When its nodes start.
     pub start: StartOrder,
     /// When it is ready.

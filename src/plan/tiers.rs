@@ -81,6 +81,15 @@ pub(super) fn needs(tier: &Tier, profile: &Profile) -> Vec<Tier> {
     needs.to_vec()
 }
 
+/// The tiers after which a tier starts: those that it needs, but for devtools, which runs nothing of its own. It starts with
+/// the scheduler, so that nobody waits for it in the end.
+pub(super) fn starts_after(tier: &Tier, profile: &Profile) -> Vec<Tier> {
+    match tier {
+        Tier::Devtools => vec![Tier::MesosMaster],
+        _ => needs(tier, profile),
+    }
+}
+
 /// When a tier is ready, as the profile or the tier says.
 pub(super) fn probe(tier: &Tier, profile: &Profile, settings: &NodeSettings) -> Probe {
     let checks = match &settings.probe {

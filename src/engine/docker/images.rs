@@ -18,14 +18,13 @@ impl DockerEngine {
     }
 
     pub(super) async fn build(&self, spec: BuildSpec, story: &Story) -> Result<(), EngineError> {
-        let BuildSpec { name, context, args, labels } = spec;
+        let BuildSpec { name, context, args } = spec;
         let options = BuildImageOptions {
             dockerfile: "Dockerfile".to_owned(),
             t: Some(name),
             rm: true,
             forcerm: true,
             buildargs: Some(args.into_iter().collect()),
-            labels: Some(labels.into_iter().collect()),
             // Packages come from the network that the host has; a bridge may lack its DNS or its proxy.
             networkmode: Some("host".to_owned()),
             ..BuildImageOptions::default()
