@@ -115,9 +115,15 @@ impl Master {
             self.counters.bump("messages_reregister_framework");
             id
         };
-        if self.frameworks.contains_key(&id) {
+        if let Some(known) = self.frameworks.get(&id) {
+            // Only who is still there under the same connection knows of offers to be taken back.
+            let tell = if known.connection == connection {
+                Tell::Framework
+            } else {
+                Tell::Nobody
+            };
+            self.recall_offers(&id, tell);
             self.kick_out(&id, &connection);
-            self.recall_offers(&id, Tell::Nobody);
         } else {
             self.frameworks.insert(
                 id.clone(),

@@ -92,20 +92,23 @@ impl Client {
         }
     }
 
-    /// Subscribes, and reads no further than the headers.
+    /// Subscribes in JSON, and reads no further than the headers.
     pub(crate) async fn subscribe(&self, body: &Value) -> Events {
-        let headers = [
-            ("Content-Type", "application/json"),
-            ("Accept", "application/json"),
-        ];
-        let (reader, status, headers) = self
-            .open(
-                "POST",
-                "/api/v1/scheduler",
-                &headers,
-                body.to_string().as_bytes(),
-            )
-            .await;
+        let json = "application/json";
+        let headers = [("Content-Type", json), ("Accept", json)];
+        let body = body.to_string();
+        self.subscribe_with("/api/v1/scheduler", &headers, body.as_bytes())
+            .await
+    }
+
+    /// Subscribes in any form.
+    pub(crate) async fn subscribe_with(
+        &self,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Events {
+        let (reader, status, headers) = self.open("POST", target, headers, body).await;
         assert_eq!(status, 200);
         Events {
             id: header(&headers, "mesos-stream-id")
@@ -159,9 +162,15 @@ impl Client {
 impl Events {
     /// The next event, or none at the stream's end.
     pub(crate) async fn next(&mut self) -> Option<Value> {
+        let record = self.next_record().await?;
+        Some(serde_json::from_slice(&record).expect("an event"))
+    }
+
+    /// The next record, or none at the stream's end.
+    pub(crate) async fn next_record(&mut self) -> Option<bytes::Bytes> {
         loop {
             if let Some(record) = self.decoder.next_record().expect("a record") {
-                return Some(serde_json::from_slice(&record).expect("an event"));
+                return Some(record);
             }
             let chunk = chunk(&mut self.reader).await?;
             self.decoder.push(&chunk);

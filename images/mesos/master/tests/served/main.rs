@@ -4,6 +4,7 @@ mod agent;
 mod client;
 mod conversations;
 mod documents;
+mod drivers;
 mod requests;
 mod shape;
 mod site;

@@ -280,3 +280,60 @@ async fn an_operator_ends_a_framework() {
         (400, "No framework found with specified ID")
     );
 }
+
+#[tokio::test]
+async fn a_framework_may_speak_protobuf() {
+    use mesos_proto::scheduler::{Event, call, event};
+    use mesos_proto::v1_scheduler;
+    use protobuf::Message as _;
+
+    let site = Site::start(&[]).await;
+    let mut call = v1_scheduler::Call::new();
+    call.set_type(call::Type::SUBSCRIBE);
+    let info = call
+        .subscribe
+        .mut_or_insert_default()
+        .framework_info
+        .mut_or_insert_default();
+    info.set_user("root".into());
+    info.set_name("binary".into());
+    let body = call.write_to_bytes().expect("a call");
+    let binary = "application/x-protobuf";
+    let headers = [("Content-Type", binary), ("Accept", binary)];
+    let mut events = site
+        .client()
+        .subscribe_with("/master/api/v1/scheduler", &headers, &body)
+        .await;
+    assert_eq!(
+        crate::client::header(&events.headers, "content-type"),
+        Some(binary)
+    );
+    let first = events.next_record().await.expect("a record");
+    let first = Event::parse_from_bytes(&first).expect("an event");
+    assert_eq!(first.type_(), event::Type::SUBSCRIBED);
+    let id = first.subscribed.framework_id.clone();
+    let mut call = v1_scheduler::Call::new();
+    call.set_type(call::Type::TEARDOWN);
+    call.framework_id = id;
+    let body = call.write_to_bytes().expect("a call");
+    let headers = [("Content-Type", binary), ("Mesos-Stream-Id", &events.id)];
+    let client = site.client();
+    let answer = client.request("POST", SCHEDULER, &headers, &body).await;
+    assert_eq!((answer.status, answer.body.len()), (202, 0));
+}
+
+#[tokio::test]
+async fn a_refused_subscription_is_told_why_and_ended() {
+    let site = Site::start(&[]).await;
+    let info = json!({"user": "root", "name": "test", "role": "-bad"});
+    let call = json!({"type": "SUBSCRIBE", "subscribe": {"framework_info": info}});
+    let mut events = site.client().subscribe(&call).await;
+    let event = events.next().await.expect("an event");
+    assert_eq!(event["type"], "ERROR");
+    let text = event["error"]["message"].as_str().expect("a text");
+    assert!(
+        text.starts_with("'FrameworkInfo.roles' contains an invalid role"),
+        "{text}"
+    );
+    assert!(events.next().await.is_none());
+}

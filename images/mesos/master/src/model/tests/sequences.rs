@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use mesos_proto::mesos::framework_info::capability::Type;
 use mesos_proto::mesos::{FrameworkInfo, Task, TaskState};
+use mesos_proto::messages::ExitedExecutorMessage;
 use mesos_proto::scheduler::call;
 use proptest::prelude::*;
 
 use super::invariants::check;
-use super::world::{World, agent_pid, framework_info, task};
+use super::world::{World, agent_pid, framework_info, task, task_with_executor};
 use crate::model::{AgentId, Config, FrameworkId, OfferId, StreamId};
 
 const RESOURCES: &str = "cpus:4;mem:1024;disk:100;ports:[31000-31009];cpus(prod):1";
@@ -32,6 +33,7 @@ enum Happening {
         offer: usize,
         cpus: u8,
         count: u8,
+        executor: Option<u8>,
     },
     LaunchStale {
         framework: usize,
@@ -42,6 +44,7 @@ enum Happening {
         offer: usize,
         seconds: u8,
     },
+    ExecutorExits(usize),
     Suppress(usize),
     Revive(usize),
     Kill {
@@ -74,8 +77,10 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => n.clone().prop_map(FrameworkReturns),
         1 => n.clone().prop_map(StreamCloses),
         1 => n.clone().prop_map(Teardown),
-        8 => (n.clone(), n.clone(), 1u8..30, 1u8..4)
-            .prop_map(|(framework, offer, cpus, count)| Launch { framework, offer, cpus, count }),
+        8 => (n.clone(), n.clone(), 1u8..30, 1u8..4, prop::option::of(0u8..3)).prop_map(
+            |(framework, offer, cpus, count, executor)| Launch { framework, offer, cpus, count, executor },
+        ),
+        1 => n.clone().prop_map(ExecutorExits),
         1 => (n.clone(), 0u64..30).prop_map(|(framework, offer)| LaunchStale { framework, offer }),
         3 => (n.clone(), n.clone(), 0u8..9)
             .prop_map(|(framework, offer, seconds)| Decline { framework, offer, seconds }),
@@ -149,6 +154,8 @@ impl Story {
                     .filter(|t| t.slave_id.value() == id.as_str())
                     .cloned()
                     .map(|mut task| {
+                        // Its executors are gone, its tasks are not.
+                        task.executor_id = Default::default();
                         if task.state() == TaskState::TASK_UNREACHABLE {
                             task.set_state(TaskState::TASK_RUNNING);
                         }
@@ -197,6 +204,7 @@ impl Story {
                 offer,
                 cpus,
                 count,
+                executor,
             } => {
                 let Some((id, stream)) = self.framework(framework) else {
                     return;
@@ -208,12 +216,14 @@ impl Story {
                 let tasks = (0..count)
                     .map(|_| {
                         self.tasks += 1;
-                        let cpus = f64::from(cpus) / 10.0;
-                        task(
-                            &format!("t{}", self.tasks),
-                            &agent,
-                            &format!("cpus:{cpus};mem:64"),
-                        )
+                        let name = format!("t{}", self.tasks);
+                        let needs = format!("cpus:{};mem:64", f64::from(cpus) / 10.0);
+                        match executor {
+                            Some(executor) => {
+                                task_with_executor(&name, &agent, &needs, &format!("e{executor}"))
+                            }
+                            None => task(&name, &agent, &needs),
+                        }
                     })
                     .collect();
                 self.world.launch(&id, stream, &[offer_id], tasks);
@@ -241,6 +251,28 @@ impl Story {
                 };
                 self.world
                     .decline(&id, stream, &[offer.clone(), offer], f64::from(seconds));
+            }
+            Happening::ExecutorExits(pick) => {
+                let agents = world.master.agents.iter();
+                let all: Vec<ExitedExecutorMessage> = agents
+                    .flat_map(|(agent, record)| {
+                        record
+                            .executors
+                            .iter()
+                            .flat_map(move |(framework, executors)| {
+                                executors.keys().map(move |executor| ExitedExecutorMessage {
+                                    slave_id: agent.field(),
+                                    framework_id: framework.field(),
+                                    executor_id: executor.field(),
+                                    status: Some(0),
+                                    ..Default::default()
+                                })
+                            })
+                    })
+                    .collect();
+                if let Some(message) = all.get(pick % all.len().max(1)) {
+                    world.master.exited_executor(message.clone());
+                }
             }
             Happening::Suppress(pick) => {
                 if let Some((id, stream)) = self.framework(pick) {

@@ -290,6 +290,26 @@ pub(crate) fn task(id: &str, agent: &AgentId, resources: &str) -> TaskInfo {
     task
 }
 
+/// The same task on an executor of its framework's own.
+pub(crate) fn task_with_executor(
+    id: &str,
+    agent: &AgentId,
+    resources: &str,
+    executor: &str,
+) -> TaskInfo {
+    let mut task = task(id, agent, resources);
+    let command = task.command.take();
+    let own = task.executor.mut_or_insert_default();
+    own.executor_id
+        .mut_or_insert_default()
+        .set_value(executor.into());
+    own.command = command.into();
+    own.resources = parse("cpus:0.1;mem:32", "*")
+        .expect("resources")
+        .to_protos(Format::Pre);
+    task
+}
+
 /// The events that a framework gets, in order.
 pub(crate) fn events(effects: &[Effect], to: StreamId) -> Vec<Event> {
     effects
