@@ -17,7 +17,7 @@ JOBS = 7
 JOB = """
 nap = Process(name = 'nap', cmdline = 'exec sleep 1000')
 task = SequentialTask(processes = [nap], resources = Resources(cpu = 0.1, ram = 16*MB, disk = 16*MB))
-jobs = [Service(cluster = '%(cluster)s', environment = 'bench', role = 'www-data', name = 'nap%(number)d', task = task)]
+jobs = [Service(cluster = '%(cluster)s', environment = 'test', role = 'www-data', name = 'nap%(number)d', task = task)]
 """
 
 
@@ -148,7 +148,7 @@ def jobs(launcher, report):
         def aurora(*words):
             return subprocess.run(["aurora", *words], capture_output=True, text=True)
         for number in range({JOBS}):
-            key = "{cluster}/www-data/bench/nap%d" % number
+            key = "{cluster}/www-data/test/nap%d" % number
             called = time.time()
             created = aurora("job", "create", key, "/vagrant/nap%d.aurora" % number)
             assert created.returncode == 0, created.stderr
