@@ -59,7 +59,7 @@ async fn stand(client: &Client, place: &Place) -> Result<(String, Epoch), Error>
     zk::make_folder(client, &place.url, folder).await?;
     sweep(client, place).await?;
     let acls = zk::acls(&place.url);
-    let folder_options = CreateMode::Persistent.with_acls(acls.clone());
+    let folder_options = CreateMode::Persistent.with_acls(acls);
     let prefix = LockPrefix::new_curator(folder, LOCK_NAME)?;
     let name = place.endpoint.to_string();
     let options = LockOptions::new(acls).with_ancestor_options(folder_options)?;

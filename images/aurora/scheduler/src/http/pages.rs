@@ -2,6 +2,8 @@
 
 mod views;
 
+use std::fmt::Write as _;
+
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
@@ -54,6 +56,7 @@ impl Templates {
     /// renders every page.
     pub fn new() -> Self {
         let mut environment = Environment::new();
+        environment.set_formatter(escape);
         for (name, source) in TEMPLATES {
             if let Err(error) = environment.add_template(name, source) {
                 tracing::error!("the template `{name}` does not compile: {error:#}");
@@ -80,6 +83,31 @@ impl Templates {
         self.environment
             .get_template("layout.html")?
             .render(minijinja::value::Serde(frame))
+    }
+}
+
+/// Writes a value into HTML. Unlike the usual escaping it leaves slashes alone, so that addresses can
+/// be read, and found, in a page's source.
+fn escape(
+    output: &mut minijinja::Output<'_>,
+    state: &mut minijinja::State<'_, '_>,
+    value: &minijinja::Value,
+) -> Result<(), minijinja::Error> {
+    match value.as_str().filter(|_| !value.is_safe()) {
+        Some(text) => {
+            for c in text.chars() {
+                match c {
+                    '<' => output.write_str("&lt;")?,
+                    '>' => output.write_str("&gt;")?,
+                    '&' => output.write_str("&amp;")?,
+                    '"' => output.write_str("&quot;")?,
+                    '\'' => output.write_str("&#39;")?,
+                    other => output.write_char(other)?,
+                }
+            }
+            Ok(())
+        }
+        None => minijinja::escape_formatter(output, state, value),
     }
 }
 

@@ -11,7 +11,7 @@ impl Chance {
     }
 
     /// Any number.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -21,12 +21,12 @@ impl Chance {
 
     /// A number below `bound`; 0 if that is 0.
     pub fn below(&mut self, bound: u64) -> u64 {
-        self.next().checked_rem(bound).unwrap_or(0)
+        self.draw().checked_rem(bound).unwrap_or(0)
     }
 
     /// A random UUID.
     pub fn uuid(&mut self) -> uuid::Uuid {
-        let (high, low) = (u128::from(self.next()), u128::from(self.next()));
+        let (high, low) = (u128::from(self.draw()), u128::from(self.draw()));
         uuid::Builder::from_random_bytes(((high << 64) | low).to_be_bytes()).into_uuid()
     }
 }

@@ -73,11 +73,8 @@ pub fn check(
     if values.contains_key(DEDICATED) && !config.constraints.iter().any(|c| c.name == DEDICATED) {
         return Some(Veto::Dedicated);
     }
-    match host.mode {
-        Some(mode @ (MaintenanceMode::Draining | MaintenanceMode::Drained)) => {
-            return Some(Veto::Maintenance(mode));
-        }
-        _ => {}
+    if let Some(mode @ (MaintenanceMode::Draining | MaintenanceMode::Drained)) = host.mode {
+        return Some(Veto::Maintenance(mode));
     }
     let fails = |constraint: &&Constraint| !holds(constraint, &values, &tasks_with);
     let is_limit =

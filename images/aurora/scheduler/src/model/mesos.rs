@@ -74,7 +74,7 @@ impl StatusReport {
 
 impl Model {
     /// The master took us in under this name. Whatever it was asked before may be lost, so it is asked
-    /// again: about every task we think it has, and to end those that should end.
+    /// again: about every task we think it has, about all it has, and to end those that should end.
     pub fn registered(&mut self, framework_id: &str) {
         if self.framework_id.as_deref() == Some(framework_id) {
             self.stats.count("scheduler_framework_reregisters");
@@ -85,6 +85,8 @@ impl Model {
         self.connected = true;
         self.offers.clear();
         self.ask_about_all();
+        // What it has of us and we have written off is killed when it is heard of.
+        self.ask_what_there_is();
         use ScheduleStatus as S;
         let ending: Vec<(String, Option<String>)> = self
             .tasks
@@ -141,7 +143,7 @@ impl Model {
                 let until = self.now + self.settings.offer_hold + jitter;
                 self.timers.set(until, Timer::OfferHeld { offer: id });
             }
-            let rank = self.chance.next();
+            let rank = self.chance.draw();
             self.offers.add(offer, rank);
         }
     }

@@ -160,8 +160,10 @@ mod tests {
     use super::*;
 
     fn task(events: &[(i64, ScheduleStatus)]) -> Task {
-        let mut config = TaskConfig::default();
-        config.job = Some(JobKey::new("r", "e", "n"));
+        let config = TaskConfig {
+            job: Some(JobKey::new("r", "e", "n")),
+            ..TaskConfig::default()
+        };
         let mut task = Task::from_scheduled(ScheduledTask::default(), Arc::new(config)).unwrap();
         for (timestamp, status) in events {
             task.status = *status;

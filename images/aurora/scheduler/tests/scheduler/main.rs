@@ -1,0 +1,11 @@
+//! The scheduler's tests beyond its units: a simulated cluster, the store, and the API over HTTP.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test may fail anywhere, its helpers too"
+)]
+
+mod http;
+mod simulation;
+mod store;
+mod support;
