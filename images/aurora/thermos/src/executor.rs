@@ -3,6 +3,7 @@
 //! It speaks the v1 executor API, leaves the processes to a runner of its own, and reports what
 //! becomes of the task in the original's words (`apache/aurora/executor/aurora_executor.py`).
 
+mod announce;
 mod assigned;
 mod config;
 mod disk;

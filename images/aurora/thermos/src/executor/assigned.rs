@@ -21,6 +21,7 @@ pub(crate) enum AssignError {
 #[derive(Debug, Clone)]
 pub(crate) struct Assigned {
     pub(crate) task_id: String,
+    pub(crate) instance: i32,
     pub(crate) hostname: String,
     pub(crate) job: Job,
     /// Runs inside a Docker container, as the container's user.
@@ -66,6 +67,7 @@ impl Assigned {
             .map_err(|error| AssignError::Job(error.to_string()))?;
         Ok(Self {
             task_id: assigned.task_id,
+            instance: assigned.instance_id,
             hostname,
             job,
             in_docker,

@@ -3,6 +3,9 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
+use serde::Deserialize;
+use zookeeper_client::{Acl, AuthId, Permission};
+
 use crate::flags::{Flag, FlagError, Given, switch, value};
 use crate::runner::logger;
 use crate::task::Logger;
@@ -27,11 +30,109 @@ const FLAGS: &[Flag] = &[
     value("stop_timeout_in_secs"),
 ];
 
+/// How tasks announce themselves.
+#[derive(Debug, Clone)]
+pub(crate) struct AnnouncerConfig {
+    /// ZooKeeper's servers; `None`: no task does.
+    pub(crate) ensemble: Option<String>,
+    /// Where serversets are.
+    pub(crate) root: String,
+    /// Whether a job may choose another place.
+    pub(crate) allow_custom_path: bool,
+    /// The host announced, instead of the agent.
+    pub(crate) hostname: Option<String>,
+    /// Who the executor is, and who may do what with its znodes.
+    pub(crate) auth: ZooKeeperAuth,
+}
+
+/// What `--announcer-zookeeper-auth-config` names: a JSON file.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ZooKeeperAuth {
+    /// Scheme and credential.
+    pub(crate) credentials: Vec<(String, String)>,
+    /// Empty: everybody may do everything.
+    pub(crate) acl: Vec<Acl>,
+}
+
+#[derive(Deserialize)]
+struct AuthFile {
+    #[serde(default)]
+    auth: Vec<Credential>,
+    #[serde(default)]
+    acl: Vec<Credential>,
+}
+
+#[derive(Deserialize)]
+struct Credential {
+    scheme: String,
+    credential: String,
+    #[serde(default)]
+    permissions: Permissions,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Permissions {
+    read: bool,
+    write: bool,
+    create: bool,
+    delete: bool,
+    admin: bool,
+}
+
+impl ZooKeeperAuth {
+    fn read(path: &str) -> Result<Self, FlagError> {
+        let invalid = |allowed| FlagError::Invalid {
+            name: "announcer_zookeeper_auth_config",
+            value: path.to_string(),
+            allowed,
+        };
+        let text = std::fs::read_to_string(path).map_err(|_| invalid("a file that can be read"))?;
+        Self::parse(&text).map_err(invalid)
+    }
+
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        let file: AuthFile =
+            serde_json::from_str(text).map_err(|_| "a JSON file with `auth` and `acl`")?;
+        let credentials: Vec<(String, String)> = file
+            .auth
+            .into_iter()
+            .map(|entry| (entry.scheme, entry.credential))
+            .collect();
+        let acl = file
+            .acl
+            .into_iter()
+            .map(|entry| {
+                let permissions = entry.permissions;
+                let given = [
+                    (permissions.read, Permission::READ),
+                    (permissions.write, Permission::WRITE),
+                    (permissions.create, Permission::CREATE),
+                    (permissions.delete, Permission::DELETE),
+                    (permissions.admin, Permission::ADMIN),
+                ];
+                let all = given
+                    .into_iter()
+                    .filter(|(is_given, _)| *is_given)
+                    .fold(Permission::NONE, |all, (_, one)| all | one);
+                let own = (entry.scheme.clone(), entry.credential.clone());
+                match entry.scheme.as_str() {
+                    // ZooKeeper itself puts the hash of what this session has shown in its place.
+                    "digest" if credentials.contains(&own) => Ok(Acl::new(all, AuthId::authed())),
+                    "digest" => Err("a file whose `acl` has no digest that is not in `auth`"),
+                    scheme => Ok(Acl::new(all, AuthId::new(scheme, &entry.credential))),
+                }
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { credentials, acl })
+    }
+}
+
 /// How an executor runs its task.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
-    /// Where tasks announce themselves; `None`: nowhere.
-    pub(crate) announcer_ensemble: Option<String>,
+    /// How tasks announce themselves.
+    pub(crate) announcer: AnnouncerConfig,
     /// Run processes as this user, not as the role.
     pub(crate) execute_as_user: Option<String>,
     /// Run processes as the executor's own user.
@@ -56,7 +157,16 @@ impl Config {
                 .map(str::to_string)
         };
         Ok(Self {
-            announcer_ensemble: text("announcer_ensemble"),
+            announcer: AnnouncerConfig {
+                ensemble: text("announcer_ensemble"),
+                root: text("announcer_serverset_path").unwrap_or_else(|| "/aurora".to_string()),
+                allow_custom_path: given.is_on("announcer_allow_custom_serverset_path"),
+                hostname: text("announcer_hostname"),
+                auth: match text("announcer_zookeeper_auth_config") {
+                    Some(path) => ZooKeeperAuth::read(&path)?,
+                    None => ZooKeeperAuth::default(),
+                },
+            },
             execute_as_user: text("execute_as_user"),
             nosetuid: given.is_on("nosetuid"),
             nosetuid_health_checks: given.is_on("nosetuid_health_checks"),
@@ -88,14 +198,39 @@ mod tests {
         let args = [
             "--announcer-ensemble",
             "localhost:2181",
-            "--announcer-zookeeper-auth-config",
-            "/a.json",
             "--mesos-containerizer-path=/usr/libexec/mesos/mesos-containerizer",
             "--stop_timeout_in_secs=7",
         ];
         let config = Config::parse(args.iter().map(OsString::from)).unwrap();
-        assert_eq!(config.announcer_ensemble.as_deref(), Some("localhost:2181"));
+        assert_eq!(config.announcer.ensemble.as_deref(), Some("localhost:2181"));
         assert_eq!(config.stop_timeout, Duration::from_secs(7));
         assert!(!config.nosetuid);
+    }
+
+    #[test]
+    fn the_vagrant_clusters_credentials_are_taken() {
+        let auth = ZooKeeperAuth::parse(
+            r#"{"auth": [{"scheme": "digest", "credential": "user:pass"}],
+                "acl": [{"scheme": "digest", "credential": "user:pass", "permissions": {"read": true, "create": true, "delete": true, "write": true}},
+                        {"scheme": "world", "credential": "anyone", "permissions": {"read": true, "delete": true}}]}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            auth.credentials,
+            [("digest".to_string(), "user:pass".to_string())]
+        );
+        let all = Permission::READ | Permission::WRITE | Permission::CREATE | Permission::DELETE;
+        assert_eq!(
+            auth.acl,
+            [
+                Acl::new(all, AuthId::authed()),
+                Acl::new(Permission::READ | Permission::DELETE, AuthId::anyone()),
+            ]
+        );
+        assert!(
+            ZooKeeperAuth::parse(r#"{"acl": [{"scheme": "digest", "credential": "a:b"}]}"#)
+                .is_err()
+        );
+        assert!(ZooKeeperAuth::parse("[").is_err());
     }
 }

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::users::User;
 
+use super::announce::Announcement;
 use super::assigned::Assigned;
 use super::config::Config;
 use super::lifecycle;
@@ -212,13 +213,15 @@ impl See {
             state: TaskState::TASK_STARTING,
             message: None,
         });
-        if self.config.announcer_ensemble.is_some() && assigned.job.announce.is_some() {
-            // Never as if it were announced: whoever waits for the announcement would wait forever.
-            return Report::new(
-                TaskState::TASK_FAILED,
-                "Task initialization failed: announcing into ZooKeeper is not supported",
-            );
-        }
+        let announcement = match Announcement::of(&self.config.announcer, &assigned) {
+            Ok(announcement) => announcement,
+            Err(error) => {
+                return Report::new(
+                    TaskState::TASK_FAILED,
+                    format!("Task initialization failed: {error}"),
+                );
+            }
+        };
         let user = self.user(&assigned);
         let sandbox = match sandbox::create(&self.run_folder, &user, assigned.in_docker) {
             Ok(sandbox) => sandbox,
@@ -255,7 +258,10 @@ impl See {
                 return Report::new(TaskState::TASK_KILLED, "Task killed during initialization.");
             }
         }
-        match self.watch(&assigned, &sandbox, &mut running).await {
+        match self
+            .watch(&assigned, &sandbox, announcement, &mut running)
+            .await
+        {
             Ok(report) => report,
             Err(report) => {
                 if !running.has_ended()
@@ -275,6 +281,7 @@ impl See {
         &self,
         assigned: &Assigned,
         sandbox: &Path,
+        announcement: Option<Announcement>,
         running: &mut Running,
     ) -> Result<Report, Report> {
         let job = &assigned.job;
@@ -294,7 +301,13 @@ impl See {
             .resources
             .and_then(|r| u64::try_from(r.disk).ok())
             .filter(|disk| *disk > 0);
-        let mut watchers = Watchers::start(probe, &job.health_check, sandbox.to_path_buf(), disk);
+        let mut watchers = Watchers::start(
+            probe,
+            &job.health_check,
+            sandbox.to_path_buf(),
+            disk,
+            announcement,
+        );
         loop {
             let report = tokio::select! {
                 biased;

@@ -1,4 +1,4 @@
-//! What looks at a task while it runs, besides its runner: health and disk.
+//! What goes on around a task while it runs, besides its runner: health, disk, announcement.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::task::HealthCheckConfig;
 
+use super::announce::Announcement;
 use super::disk;
 use super::health::{Health, Verdict};
 use super::probe::Probe;
@@ -30,6 +31,7 @@ impl Watchers {
         config: &HealthCheckConfig,
         sandbox: PathBuf,
         disk_limit: Option<u64>,
+        announcement: Option<Announcement>,
     ) -> Self {
         let (sender, reports) = mpsc::channel(4);
         let mut tasks = JoinSet::new();
@@ -50,6 +52,9 @@ impl Watchers {
                 // The channel was made with room for it.
                 let _ = sender.try_send(report);
             }
+        }
+        if let Some(announcement) = announcement {
+            tasks.spawn(announcement.keep(sender.clone()));
         }
         if let Some(limit) = disk_limit {
             tasks.spawn(async move {

@@ -26,8 +26,8 @@ const TEMPLATES: [(&str, &str); 9] = [
     ("error.html", include_str!("templates/error.html")),
 ];
 
-/// How many ports a row of a list shows.
-const SHOWN_PORTS: usize = 2;
+/// The ports that a row of a list shows; others are behind `...`.
+const SHOWN_PORTS: [&str; 2] = ["http", "admin"];
 
 /// Fills in templates.
 #[derive(Debug)]
@@ -118,7 +118,12 @@ impl Pages {
             .iter()
             .map(|row| {
                 let summary = &row.summary;
-                let shown = if row.active { SHOWN_PORTS } else { 0 };
+                let shown: Vec<(String, i64)> = summary
+                    .ports
+                    .iter()
+                    .filter(|(name, _)| row.active && SHOWN_PORTS.contains(&name.as_str()))
+                    .cloned()
+                    .collect();
                 let only_active = |text: String| if row.active { text } else { String::new() };
                 ListRow {
                     name: summary.name.clone(),
@@ -127,10 +132,10 @@ impl Pages {
                     status: format!("{} @ {}", summary.state, page_time(summary.state_since)),
                     cpu: only_active(format!("{:.3}", row.usage.cpu)),
                     ram: only_active(megabytes(row.usage.rss)),
-                    disk: only_active(gigabytes(row.disk)),
+                    disk: only_active(format!("{}GB", row.disk / 1_073_741_824)),
                     link: link(&summary.task_id),
-                    ports: ports(&summary.ports, &summary.hostname, shown),
-                    more_ports: row.active && summary.ports.len() > shown,
+                    ports: ports(&shown, &summary.hostname),
+                    more_ports: row.active && summary.ports.len() > shown.len(),
                 }
             })
             .collect();
@@ -168,22 +173,26 @@ impl Pages {
             .map(|status| context! { state => status.state.to_string(), time => page_time(status.timestamp_ms.div_euclid(1000)) })
             .collect();
         let title = format!("task {}", summary.task_id);
-        self.page(&title, "task.html", context! {
-            id => summary.task_id.as_str(),
-            link => link(&summary.task_id),
-            status => summary.state.as_str(),
-            user => summary.user.as_str(),
-            hostname => summary.hostname.as_str(),
-            launched => page_time(summary.launched),
-            ports => Rendered::from(Serde(ports(&summary.ports, &summary.hostname, usize::MAX))),
-            changes,
-            cpu => format!("{:.3}", used.cpu),
-            ram => megabytes(used.rss),
-            disk => gigabytes(disk),
-            limits => limits(&task.json),
-            orders => orders(&task.json),
-            runs => Rendered::from(Serde(&runs)),
-        })
+        self.page(
+            &title,
+            "task.html",
+            context! {
+                id => summary.task_id.as_str(),
+                link => link(&summary.task_id),
+                status => summary.state.as_str(),
+                user => summary.user.as_str(),
+                hostname => summary.hostname.as_str(),
+                launched => page_time(summary.launched),
+                ports => Rendered::from(Serde(ports(&summary.ports, &summary.hostname))),
+                changes,
+                cpu => format!("{:.3}", used.cpu),
+                ram => megabytes(used.rss),
+                disk => gigabytes(disk),
+                limits => limits(&task.json),
+                orders => orders(&task.json),
+                runs => Rendered::from(Serde(&runs)),
+            },
+        )
     }
 
     /// `/process/ID/NAME`.
@@ -307,10 +316,9 @@ fn run(
     }
 }
 
-fn ports(ports: &[(String, i64)], host: &str, most: usize) -> Vec<Port> {
+fn ports(ports: &[(String, i64)], host: &str) -> Vec<Port> {
     ports
         .iter()
-        .take(most)
         .map(|(name, number)| Port {
             host: host.to_string(),
             name: name.clone(),

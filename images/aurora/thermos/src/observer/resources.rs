@@ -38,7 +38,8 @@ impl Usage {
     /// As the original's JSON has it. Niceness and status are those of a sum: none.
     pub(crate) fn fields(&self, map: &mut Map<String, Value>) {
         // What is not running has whole zeros there.
-        let number = |value: f64| if value == 0.0 { json!(0) } else { json!(value) };
+        let idle = *self == Self::default();
+        let number = |value: f64| if idle { json!(0) } else { json!(value) };
         map.insert("cpu".into(), number(self.cpu));
         map.insert("ram".into(), json!(self.rss));
         map.insert("user".into(), number(self.user));
