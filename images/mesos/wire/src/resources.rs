@@ -139,7 +139,7 @@ impl Resources {
             .iter()
             .filter(|item| item.name() == name && item.type_() == value::Type::SCALAR)
             .map(|item| thousandths(item.scalar.value()))
-            .sum();
+            .fold(0, i64::saturating_add);
         thousandths as f64 / 1000.0
     }
 
@@ -213,7 +213,8 @@ impl Resources {
         {
             Some(have) => match item.type_() {
                 value::Type::SCALAR => {
-                    let sum = thousandths(have.scalar.value()) + thousandths(item.scalar.value());
+                    let sum = thousandths(have.scalar.value())
+                        .saturating_add(thousandths(item.scalar.value()));
                     have.scalar
                         .mut_or_insert_default()
                         .set_value(sum as f64 / 1000.0);
