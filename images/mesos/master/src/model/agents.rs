@@ -272,7 +272,10 @@ impl Master {
 
     /// After how long without a ping an agent is to look for its master again.
     pub(crate) fn connection(&self) -> MasterSlaveConnection {
-        let timeout = self.config.ping_timeout * self.config.max_ping_timeouts;
+        let timeout = self
+            .config
+            .ping_timeout
+            .saturating_mul(self.config.max_ping_timeouts);
         let mut connection = MasterSlaveConnection::new();
         connection.set_total_ping_timeout_seconds(timeout.as_secs_f64());
         connection

@@ -39,7 +39,7 @@ impl Master {
                 agent: id.clone(),
                 observer,
             };
-            self.timers.set(now + timeout, timer);
+            self.timers.set(now.saturating_add(timeout), timer);
         }
     }
 
@@ -89,7 +89,7 @@ impl Master {
             agent: id.clone(),
             observer,
         };
-        self.timers.set(self.now + timeout, timer);
+        self.timers.set(self.now.saturating_add(timeout), timer);
     }
 
     /// The connection to a process broke.
@@ -116,8 +116,10 @@ impl Master {
             agent: id.clone(),
             epoch,
         };
-        self.timers
-            .set(now + self.config.agent_reregister_timeout, timer);
+        self.timers.set(
+            now.saturating_add(self.config.agent_reregister_timeout),
+            timer,
+        );
         self.rescind_agent(id);
         // Without checkpoints nothing survives the agent, so nothing is to be waited for.
         for framework in self.frameworks_on(id) {

@@ -107,8 +107,10 @@ impl Master {
         if self.elected.is_none() {
             self.elected = Some(now);
             self.run_due = true;
-            self.timers
-                .set(now + self.config.allocation_interval, Timer::Allocation);
+            self.timers.set(
+                now.saturating_add(self.config.allocation_interval),
+                Timer::Allocation,
+            );
             tracing::info!("elected as the leading master {}", self.info.pid());
         }
     }
@@ -127,8 +129,10 @@ impl Master {
                     self.due.extend(self.agents.keys().cloned());
                     self.run_due = true;
                     self.freed.clear();
-                    self.timers
-                        .set(now + self.config.allocation_interval, Timer::Allocation);
+                    self.timers.set(
+                        now.saturating_add(self.config.allocation_interval),
+                        Timer::Allocation,
+                    );
                     self.forget_old_agents();
                 }
                 Timer::Freed => {

@@ -74,7 +74,7 @@ impl Master {
         }
         if let Some(timeout) = self.config.offer_timeout {
             self.timers
-                .set(self.now + timeout, Timer::Offer(id.clone()));
+                .set(self.now.saturating_add(timeout), Timer::Offer(id.clone()));
         }
         self.offers.insert(
             id.clone(),
@@ -198,8 +198,11 @@ impl Master {
             agent: agent.clone(),
             resources: resources.clone(),
         };
-        self.allocator
-            .refuse(&grant, self.now + time.max(self.config.allocation_interval));
+        self.allocator.refuse(
+            &grant,
+            self.now
+                .saturating_add(time.max(self.config.allocation_interval)),
+        );
     }
 }
 

@@ -117,14 +117,17 @@ impl Master {
                     .as_str()
                     .rsplit_once('-')
                     .map_or("", |(master, _)| master);
-                let noticed = self.config.ping_timeout * self.config.max_ping_timeouts;
+                let noticed = self
+                    .config
+                    .ping_timeout
+                    .saturating_mul(self.config.max_ping_timeouts);
                 (self.is_another_master(master), noticed)
             }
         };
         is_foreign
             && self
                 .elected
-                .is_some_and(|elected| self.now < elected + time)
+                .is_some_and(|elected| self.now < elected.saturating_add(time))
     }
 
     /// Whether an id is that of a master, but not of this one.
