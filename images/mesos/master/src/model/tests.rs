@@ -4,6 +4,7 @@ mod agents;
 mod allocation;
 mod driver;
 mod invariants;
+mod launches;
 mod sequences;
 mod tasks;
 pub(crate) mod world;
