@@ -212,3 +212,139 @@ fn root_image(wanted: &Image) -> Option<Volume> {
     volume.set_mode(volume::Mode::RO);
     Some(volume)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::sync::Arc;
+
+    use aurora_api::{
+        AssignedTask, ExecutorConfig, JobKey, Metadata, ScheduleStatus, ScheduledTask, TaskConfig,
+    };
+
+    use super::*;
+    use crate::model::resources::scalar;
+
+    fn launcher() -> Launcher {
+        Launcher {
+            cluster_name: "devcluster".to_string(),
+            executor_path: "/usr/bin/thermos_executor".to_string(),
+            executor_flags: "--flag".to_string(),
+            executor_resources: vec!["/etc/more".to_string()],
+            home_in_sandbox: true,
+            executor_user: "root".to_string(),
+            populate_discovery_info: true,
+            container_mounts: Vec::new(),
+            refuse_secs: 5.0,
+            accept_refuse_secs: 0.0,
+        }
+    }
+
+    fn launch(config: TaskConfig) -> Launch {
+        let scheduled = ScheduledTask {
+            assigned_task: AssignedTask {
+                task_id: "id-1".to_string(),
+                slave_id: Some("S0".to_string()),
+                slave_host: Some("host".to_string()),
+                assigned_ports: BTreeMap::from([("http".to_string(), 31_000)]),
+                instance_id: 3,
+                ..AssignedTask::default()
+            },
+            status: ScheduleStatus::Assigned,
+            ..ScheduledTask::default()
+        };
+        let task = Task::from_scheduled(scheduled, Arc::new(config)).unwrap();
+        Launch {
+            task: Box::new(task),
+            resources: vec![scalar("cpus", 1.0)],
+            executor_resources: vec![scalar("cpus", 0.25), scalar("mem", 128.0)],
+        }
+    }
+
+    fn config() -> TaskConfig {
+        TaskConfig {
+            job: Some(JobKey::new("www-data", "devel", "hello")),
+            tier: Some("preemptible".to_string()),
+            metadata: Some(BTreeSet::from([Metadata {
+                key: "k".into(),
+                value: "v".into(),
+            }])),
+            executor_config: Some(ExecutorConfig {
+                name: Some(AURORA_EXECUTOR_NAME.to_string()),
+                data: Some("{}".to_string()),
+            }),
+            ..TaskConfig::default()
+        }
+    }
+
+    #[test]
+    fn a_launch_is_the_original_task_info() {
+        let launch = launch(config());
+        let info = launcher().task_info(&launch).unwrap();
+        assert_eq!(info.name(), "www-data/devel/hello");
+        assert_eq!(
+            (info.task_id.value(), info.slave_id.value()),
+            ("id-1", "S0")
+        );
+        assert_eq!(info.resources, launch.resources);
+        let data: AssignedTask = Protocol::Binary.decode(info.data()).unwrap();
+        assert_eq!(data, launch.task.to_scheduled().assigned_task);
+        let executor = info.executor.as_ref().unwrap();
+        assert_eq!(executor.executor_id.value(), "thermos-id-1");
+        assert_eq!(executor.name(), "AuroraExecutor");
+        assert_eq!(executor.source(), "www-data.devel.hello.3");
+        assert_eq!(executor.resources, launch.executor_resources);
+        let command = executor.command.as_ref().unwrap();
+        assert_eq!(
+            command.value(),
+            "HOME=${MESOS_SANDBOX=.} ${MESOS_SANDBOX=.}/thermos_executor --flag"
+        );
+        assert_eq!(command.user(), "root");
+        let uris: Vec<_> = command
+            .uris
+            .iter()
+            .map(|u| (u.value(), u.executable()))
+            .collect();
+        assert_eq!(
+            uris,
+            [("/usr/bin/thermos_executor", true), ("/etc/more", true)]
+        );
+        let labels: Vec<_> = info
+            .labels
+            .labels
+            .iter()
+            .map(|l| (l.key(), l.value()))
+            .collect();
+        assert_eq!(
+            labels,
+            [
+                ("org.apache.aurora.metadata.k", "v"),
+                ("org.apache.aurora.tier", "preemptible")
+            ]
+        );
+        assert_eq!(info.discovery.name(), "hello.devel.www-data");
+        assert_eq!(info.discovery.location(), "devcluster");
+        let port = &info.discovery.ports.ports[0];
+        assert_eq!(
+            (port.name(), port.number(), port.protocol()),
+            ("http", 31_000, "TCP")
+        );
+        assert!(info.container.is_none() && executor.container.is_none());
+    }
+
+    #[test]
+    fn a_docker_task_without_executor_runs_its_image() {
+        let docker = aurora_api::DockerContainer {
+            image: Some("busybox".to_string()),
+            parameters: None,
+        };
+        let config = TaskConfig {
+            executor_config: None,
+            container: Some(Container::Docker(docker)),
+            ..config()
+        };
+        let info = launcher().task_info(&launch(config)).unwrap();
+        assert!(info.executor.is_none() && !info.command.shell());
+        assert_eq!(info.container.docker.image(), "busybox");
+    }
+}

@@ -1,11 +1,13 @@
 //! Validation of job and task configurations, and the values filled in ("sanitizing"). The order of
 //! the checks and the messages are the original's (api.md, section 9).
 
+mod sla;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use aurora_api::{
     AURORA_EXECUTOR_NAME, Container, JobConfiguration, JobKey, JobUpdateRequest, Resource,
-    SlaPolicy, TaskConfig, TaskConstraint,
+    TaskConfig, TaskConstraint,
 };
 
 use super::constraints::DEDICATED;
@@ -141,7 +143,7 @@ pub fn task(
     {
         return refuse("This scheduler is configured to disallow container volumes.");
     }
-    check_sla(settings, &config, tier, instance_count)?;
+    sla::check(settings, &config, tier, instance_count)?;
     fill_in_links(&mut config);
     Ok(config)
 }
@@ -285,69 +287,6 @@ fn check_resources(settings: &Settings, config: &TaskConfig) -> Result<(), Refus
     Ok(())
 }
 
-fn check_sla(
-    settings: &Settings,
-    config: &TaskConfig,
-    tier: Tier,
-    instance_count: i32,
-) -> Result<(), Refusal> {
-    let Some(policy) = &config.sla_policy else {
-        return Ok(());
-    };
-    if !tier.is_production() && !settings.sla_aware_kill_non_prod {
-        let name = config.tier.as_deref().unwrap_or_default();
-        return refuse(format!("Tier '{name}' does not support SlaPolicy."));
-    }
-    let least = settings.min_required_instances_for_sla_check;
-    let max_secs = settings.max_sla_duration_secs;
-    let too_few = || {
-        refuse(format!(
-            "Job with fewer than {least} instances cannot have Percentage/Count SlaPolicy."
-        ))
-    };
-    let too_long = |name: &str, secs: i64| {
-        refuse(format!(
-            "{name}: durationSecs={secs} must be less than cluster-wide maximum of {max_secs} secs."
-        ))
-    };
-    match policy {
-        SlaPolicy::Count(count) => {
-            if instance_count < least {
-                return too_few();
-            }
-            if count.count >= i64::from(instance_count) {
-                return refuse(format!(
-                    "Current CountSlaPolicy: count={} will not allow any instances to be killed. \
-                     Must be less than instanceCount={instance_count}.",
-                    count.count
-                ));
-            }
-            if count.duration_secs > max_secs {
-                return too_long("CountSlaPolicy", count.duration_secs);
-            }
-        }
-        SlaPolicy::Percentage(share) => {
-            if instance_count < least {
-                return too_few();
-            }
-            let total = f64::from(instance_count);
-            if total - total * share.percentage.0 / 100.0 < 1.0 {
-                return refuse(format!(
-                    "Current PercentageSlaPolicy: percentage={:.6} will not allow any instances \
-                     to be killed. Must be less than {:.6}.",
-                    share.percentage.0,
-                    (total - 1.0) / total * 100.0
-                ));
-            }
-            if share.duration_secs > max_secs {
-                return too_long("PercentageSlaPolicy", share.duration_secs);
-            }
-        }
-        SlaPolicy::Coordinator(_) | SlaPolicy::Unset => {}
-    }
-    Ok(())
-}
-
 /// Links for the ports that have well-known names, if none are given.
 fn fill_in_links(config: &mut TaskConfig) {
     if config
@@ -382,7 +321,9 @@ impl Model {
 
 #[cfg(test)]
 mod tests {
-    use aurora_api::{Constraint, ExecutorConfig, Identity, LimitConstraint, ValueConstraint};
+    use aurora_api::{
+        Constraint, ExecutorConfig, Identity, LimitConstraint, SlaPolicy, ValueConstraint,
+    };
 
     use super::*;
 

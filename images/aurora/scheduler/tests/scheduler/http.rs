@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use crate::support::jobs;
 use crate::support::server::Server;
 use aurora_api::calls::{
-    AddInstancesArgs, CreateJobArgs, GetJobUpdateDetailsArgs, GetJobsArgs, GetPendingReasonArgs,
-    GetQuotaArgs, GetTasksStatusArgs, KillTasksArgs, PauseJobUpdateArgs, PopulateJobConfigArgs,
+    AddInstancesArgs, CreateJobArgs, GetJobUpdateDetailsArgs, GetPendingReasonArgs,
+    GetTasksStatusArgs, KillTasksArgs, PauseJobUpdateArgs, PopulateJobConfigArgs,
     RestartShardsArgs, ResumeJobUpdateArgs, SetQuotaArgs, StartJobUpdateArgs,
 };
 use aurora_api::envelope::decode_call;
@@ -23,11 +23,11 @@ use mesos_proto::scheduler::call::Type;
 use reqwest::Method;
 use serde_json::Value as Json;
 
-fn key() -> JobKey {
+pub(crate) fn key() -> JobKey {
     JobKey::new("www-data", "devel", "hello_world")
 }
 
-fn create(instances: i32) -> Call {
+pub(crate) fn create(instances: i32) -> Call {
     Call::CreateJob(CreateJobArgs {
         description: Some(jobs::job(&key(), 1, instances)),
     })
@@ -44,7 +44,7 @@ fn statuses(response: Response) -> Vec<ScheduleStatus> {
     }
 }
 
-fn offer(id: &str) -> Offer {
+pub(crate) fn offer(id: &str) -> Offer {
     let mut offer = Offer::new();
     offer.id.mut_or_insert_default().set_value(id.to_string());
     offer
@@ -62,7 +62,7 @@ fn offer(id: &str) -> Offer {
 }
 
 /// Lets all pending tasks run on one agent, and gives their ids.
-async fn run_all(server: &mut Server, offer_id: &str) -> Vec<String> {
+pub(crate) async fn run_all(server: &mut Server, offer_id: &str) -> Vec<String> {
     server
         .engine
         .command(|model| model.offered(vec![offer(offer_id)]))
@@ -84,7 +84,7 @@ async fn run_all(server: &mut Server, offer_id: &str) -> Vec<String> {
     }
 }
 
-fn report(server: &Server, task: &str, state: TaskState) {
+pub(crate) fn report(server: &Server, task: &str, state: TaskState) {
     let report = StatusReport {
         task: task.to_string(),
         state,
@@ -387,124 +387,6 @@ async fn messages_that_are_no_calls_get_the_protocols_own_error() {
     );
     let array = beta("/apibeta/getJobs", "[]").await.unwrap();
     assert_eq!(array.status().as_u16(), 400);
-}
-
-#[tokio::test]
-async fn only_the_leader_answers_what_is_the_leaders() {
-    let server = Server::start().await;
-    assert_eq!(server.get("/leaderhealth").await.0, 200);
-    let mut other = server.endpoint.clone();
-    other.port = 1;
-    server.group.send_replace(vec![other]);
-    let moved = server
-        .request(Method::POST, "/api?x=1")
-        .body("")
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(moved.status().as_u16(), 307);
-    assert_eq!(moved.headers()["Location"], "http://127.0.0.1:1/api?x=1");
-    assert_eq!(server.get("/leaderhealth").await.0, 503);
-    assert_eq!(server.get("/vars").await.0, 200);
-    let bypass = server
-        .request(Method::GET, "/offers")
-        .header("Bypass-Leader-Redirect", "1");
-    assert_eq!(bypass.send().await.unwrap().status().as_u16(), 200);
-    server.group.send_replace(Vec::new());
-    let (status, page) = server.get("/scheduler").await;
-    assert!(status == 503 && page.contains("No Leader Found"), "{page}");
-    assert_eq!(server.get("/leaderhealth").await.0, 502);
-}
-
-#[tokio::test]
-async fn every_page_shows_what_it_is_for() {
-    let mut server = Server::start().await;
-    server.call(Protocol::Binary, &create(2)).await;
-    let ids = run_all(&mut server, "O1").await;
-    report(&server, &ids[0], TaskState::TASK_FAILED);
-    for free in ["O2", "O3"] {
-        server
-            .engine
-            .command(|model| model.offered(vec![offer(free)]))
-            .unwrap();
-    }
-    let job = "/scheduler/www-data/devel/hello_world";
-    let observer = format!("http://10.0.0.9:1338/task/{}", ids[1]);
-    let dump = format!("/structdump/task/{}", ids[0]);
-    let instance = format!("{job}/1");
-    let task = format!("{job}/task/{}", ids[1]);
-    let cases: Vec<(&str, u16, &str)> = vec![
-        ("/", 200, "/pendingtasks"),
-        ("/health", 200, "OK\n"),
-        ("/scheduler", 200, "www-data"),
-        ("/scheduler/www-data", 200, "hello_world"),
-        ("/scheduler/www-data/devel", 200, "hello_world"),
-        (job, 200, &observer),
-        (job, 200, "FAILED"),
-        (job, 200, "Active Tasks (2)"),
-        (&instance, 200, &ids[1]),
-        (&task, 200, "RUNNING"),
-        ("/updates", 200, "Updates In Progress"),
-        ("/agents", 200, "10.0.0.9"),
-        ("/cron", 200, "scheduled"),
-        ("/maintenance", 200, "DRAINING"),
-        ("/offers", 200, "\"agent_id\":{\"value\":\"S0\"}"),
-        ("/pendingtasks", 200, "[]"),
-        ("/quotas", 200, "{}"),
-        ("/state", 200, "www-data/devel/hello_world-"),
-        ("/tiers", 200, "\"default\":\"preemptible\""),
-        ("/utilization", 200, "total consumed"),
-        ("/utilization/total_consumed", 200, "www-data"),
-        (
-            "/utilization/free_pool_consumed/www-data",
-            200,
-            "www-data/devel/hello_world",
-        ),
-        ("/utilization/nonsense", 400, "Invalid metric type."),
-        (&dump, 200, "&quot;status&quot;: &quot;FAILED&quot;"),
-        ("/structdump/task/none", 404, "Entity not found"),
-        (
-            "/mname/www-data/devel/hello_world/9",
-            404,
-            "No such live instance found.",
-        ),
-        ("/services", 200, "RUNNING"),
-        ("/vars", 200, "framework_registered 1\n"),
-        ("/vars", 200, "task_store_RUNNING 1\n"),
-        ("/vars", 200, "tasks_FAILED_www-data/devel/hello_world 1\n"),
-        ("/vars", 200, "scheduler_lifecycle_ACTIVE 1\n"),
-        ("/vars.json?pretty", 200, "\"jvm_uptime_secs\": "),
-        ("/nothing", 404, ""),
-    ];
-    for (path, status, text) in cases {
-        let (got, body) = server.get(path).await;
-        assert!(
-            got == status && body.contains(text),
-            "{path}: {got}, no `{text}` in {body}"
-        );
-    }
-    let moved = server
-        .request(Method::GET, "/mname/www-data/devel/hello_world/1/a?b")
-        .send()
-        .await
-        .unwrap();
-    let location = moved.headers()["Location"].to_str().unwrap();
-    assert!(
-        location.starts_with("http://10.0.0.9:31") && location.ends_with("/a?b"),
-        "{location}"
-    );
-    let quota = Call::GetQuota(GetQuotaArgs {
-        owner_role: Some("www-data".to_string()),
-    });
-    assert_eq!(
-        server.call(Protocol::Json, &quota).await.response_code,
-        ResponseCode::Ok
-    );
-    let jobs = Call::GetJobs(GetJobsArgs { owner_role: None });
-    let Some(CallResult::GetJobs(jobs)) = server.call(Protocol::Json, &jobs).await.result else {
-        panic!("no jobs")
-    };
-    assert_eq!(jobs.configs.first().map(|job| job.instance_count), Some(2));
 }
 
 #[tokio::test]

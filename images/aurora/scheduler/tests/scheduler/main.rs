@@ -6,6 +6,7 @@
 )]
 
 mod http;
+mod pages;
 mod simulation;
 mod store;
 mod support;

@@ -2,17 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use aurora_api::{
-    JobKey, JobUpdateDetails, JobUpdateKey, JobUpdateSettings, ScheduleStatus, ScheduledTask,
-};
+use aurora_api::{JobKey, JobUpdateKey, JobUpdateSettings, ScheduleStatus};
 use aurora_scheduler::model::chance::Chance;
-use aurora_scheduler::model::effect::{Effects, Launch, Record, Request};
+use aurora_scheduler::model::effect::{Effects, Launch, Request};
 use aurora_scheduler::model::resources::{ports, scalar};
 use aurora_scheduler::model::settings::Settings;
 use aurora_scheduler::model::update::Started;
 use aurora_scheduler::model::{Model, Refusal, StatusReport, Stored, validate};
 use mesos_proto::mesos::{Offer, TaskState};
 
+use super::fake_store::FakeStore;
 use super::jobs;
 
 const AGENT_CPUS: f64 = 8.0;
@@ -23,50 +22,6 @@ struct Remote {
     agent: usize,
     state: TaskState,
     cpus: f64,
-}
-
-#[derive(Default)]
-struct FakeStore {
-    tasks: BTreeMap<String, ScheduledTask>,
-    updates: BTreeMap<JobUpdateKey, JobUpdateDetails>,
-    framework_id: Option<String>,
-}
-
-impl FakeStore {
-    fn apply(&mut self, record: Record) {
-        match record {
-            Record::SaveTask(task) => {
-                self.tasks.insert(task.id.clone(), task.to_scheduled());
-            }
-            Record::RemoveTask(id) => {
-                self.tasks.remove(&id);
-            }
-            Record::SaveUpdate(update) => {
-                let key = update.summary.key.clone();
-                let details = JobUpdateDetails {
-                    update: *update,
-                    ..JobUpdateDetails::default()
-                };
-                self.updates.insert(key, details);
-            }
-            Record::AddUpdateEvent(key, event) => {
-                self.updates
-                    .get_mut(&key)
-                    .expect("the update was saved")
-                    .update_events
-                    .push(event);
-            }
-            Record::AddInstanceEvent(key, event) => {
-                let details = self.updates.get_mut(&key).expect("the update was saved");
-                details.instance_events.push(event);
-            }
-            Record::RemoveUpdate(key) => {
-                self.updates.remove(&key);
-            }
-            Record::SaveFrameworkId(id) => self.framework_id = Some(id),
-            Record::SaveHost(_) | Record::SaveQuota(..) => {}
-        }
-    }
 }
 
 /// Everything.

@@ -1,0 +1,50 @@
+//! A store in memory.
+
+use std::collections::BTreeMap;
+
+use aurora_api::{JobUpdateDetails, JobUpdateKey, ScheduledTask};
+use aurora_scheduler::model::effect::Record;
+
+#[derive(Default)]
+pub(crate) struct FakeStore {
+    pub(crate) tasks: BTreeMap<String, ScheduledTask>,
+    pub(crate) updates: BTreeMap<JobUpdateKey, JobUpdateDetails>,
+    pub(crate) framework_id: Option<String>,
+}
+
+impl FakeStore {
+    pub(crate) fn apply(&mut self, record: Record) {
+        match record {
+            Record::SaveTask(task) => {
+                self.tasks.insert(task.id.clone(), task.to_scheduled());
+            }
+            Record::RemoveTask(id) => {
+                self.tasks.remove(&id);
+            }
+            Record::SaveUpdate(update) => {
+                let key = update.summary.key.clone();
+                let details = JobUpdateDetails {
+                    update: *update,
+                    ..JobUpdateDetails::default()
+                };
+                self.updates.insert(key, details);
+            }
+            Record::AddUpdateEvent(key, event) => {
+                self.updates
+                    .get_mut(&key)
+                    .expect("the update was saved")
+                    .update_events
+                    .push(event);
+            }
+            Record::AddInstanceEvent(key, event) => {
+                let details = self.updates.get_mut(&key).expect("the update was saved");
+                details.instance_events.push(event);
+            }
+            Record::RemoveUpdate(key) => {
+                self.updates.remove(&key);
+            }
+            Record::SaveFrameworkId(id) => self.framework_id = Some(id),
+            Record::SaveHost(_) | Record::SaveQuota(..) => {}
+        }
+    }
+}
