@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::profile::{ClusterName, Subnet};
+use crate::profile::Subnet;
 
 /// A whole Apache Aurora / Mesos cluster on one machine, in Docker containers, with one command.
 #[derive(Debug, Parser)]
@@ -32,8 +32,9 @@ pub(super) struct Common {
     #[arg(long, short = 'c', global = true, value_name = "FILE", env = "DEVCLUSTER_PROFILE")]
     pub(super) profile: Option<String>,
     /// The cluster's name, in place of the profile's.
+    // A text, since clap would refuse a bad variable even where the flag stands over it.
     #[arg(long, short = 'n', global = true, value_name = "NAME", env = "DEVCLUSTER_NAME")]
-    pub(super) name: Option<ClusterName>,
+    pub(super) name: Option<String>,
     /// Say nothing but errors and what was asked for.
     #[arg(long, short = 'q', global = true)]
     pub(super) quiet: bool,

@@ -31,6 +31,11 @@ impl Failure {
         Self { message, evidence: Evidence::default(), hint: None, code: Code::NotAsAsked }
     }
 
+    pub(super) fn usage(message: String) -> Self {
+        let hint = Some("`devcluster --help` shows what there is".to_owned());
+        Self { message, evidence: Evidence::default(), hint, code: Code::Usage }
+    }
+
     pub(super) fn interrupted(hint: &str) -> Self {
         let hint = (!hint.is_empty()).then(|| hint.to_owned());
         Self { message: "interrupted".to_owned(), evidence: Evidence::default(), hint, code: Code::Interrupted }

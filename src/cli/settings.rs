@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::args::Common;
 use super::failure::Failure;
-use crate::profile::{ClusterName, Overrides, Profile, ProfileError, builtin, builtin_names};
+use crate::profile::{ClusterName, NameError, Overrides, Profile, ProfileError, builtin, builtin_names};
 use crate::spelling::{nearest, quoted};
 
 /// The profile taken when none is named and the folder has one.
@@ -27,6 +27,8 @@ struct ProfileSource {
 impl Settings {
     pub(super) fn resolve(common: Common) -> Result<Self, Failure> {
         let Common { profile, name, quiet, verbose } = common;
+        let name = name.filter(|name| !name.is_empty()).map(|name| name.parse()).transpose();
+        let name = name.map_err(|error: NameError| Failure::usage(error.to_string()))?;
         Ok(Self { name, profile: find(profile.filter(|profile| !profile.is_empty())), quiet, verbose })
     }
 

@@ -39,7 +39,9 @@ impl DockerEngine {
         let docker = docker.negotiate_version().await.map_err(|error| {
             let error = convert::error(error);
             match error.kind {
-                Kind::Other | Kind::NotFound => EngineError::new(Kind::Unreachable, format!("no Docker engine answers at `{host}`: {error}")),
+                Kind::Other | Kind::NotFound | Kind::Unreachable => {
+                    EngineError::new(Kind::Unreachable, format!("no Docker engine answers at `{host}`: {error}"))
+                }
                 _ => error,
             }
         })?;
