@@ -168,6 +168,7 @@ impl Store {
                 let folder = paths::executor(&self.meta, agent, &place.framework, &place.executor);
                 remove(&folder)
             }
+            Checkpoint::ForgetAgent => self.forget_agent(),
             Checkpoint::ForgetFramework(id) => {
                 remove(&paths::framework(&self.meta, self.agent()?, id))
             }

@@ -65,6 +65,8 @@ pub enum State {
 /// The leading master.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Master {
+    /// Names this life of it: one that was started again is another.
+    pub id: String,
     /// Its actor.
     pub pid: Upid,
     /// Its advertised host name.

@@ -1,10 +1,11 @@
-//! The task's process.
+//! The task's process, and how commands are started beside it.
 
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::PathBuf;
 
 use mesos_driver::executor::Environment;
-use mesos_proto::mesos::TaskInfo;
+use mesos_proto::mesos::{CommandInfo, TaskInfo};
 use nix::sys::signal::Signal;
 use tokio::process::Command;
 
@@ -13,7 +14,77 @@ use crate::proc;
 use crate::spawn::{Identity, Spawn, program};
 use crate::tree::{self, Root};
 
-/// A running command.
+/// What the task's commands have in common.
+#[derive(Debug, Clone)]
+pub(super) struct Context {
+    pub(super) variables: Vec<(String, String)>,
+    pub(super) directory: PathBuf,
+    pub(super) identity: Option<Identity>,
+}
+
+impl Context {
+    /// The executor's own environment, the task's variables, and the user if it is another.
+    pub(super) fn new(
+        task: &TaskInfo,
+        environment: &Environment,
+        user: Option<&str>,
+    ) -> Result<Self, String> {
+        let mut variables: Vec<(String, String)> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        variables.extend(given(task.command.environment.as_ref()));
+        if let Some(role) = task.resources.first().map(|r| r.allocation_info.role()) {
+            variables.push(("MESOS_ALLOCATION_ROLE".to_string(), role.to_string()));
+        }
+        Ok(Self {
+            variables,
+            directory: environment.sandbox.clone(),
+            identity: user
+                .map(Identity::of)
+                .transpose()
+                .map_err(|error| error.to_string())?,
+        })
+    }
+}
+
+/// Starts a command in a session of its own.
+pub(super) fn start(
+    command: &CommandInfo,
+    context: &Context,
+) -> Result<(tokio::process::Child, Root), String> {
+    let (program, name, arguments) = program(command)?;
+    let shown = program.display().to_string();
+    let mut environment = context.variables.clone();
+    environment.extend(given(command.environment.as_ref()));
+    let command = Spawn {
+        program,
+        name,
+        arguments,
+        environment,
+        directory: context.directory.clone(),
+        identity: context.identity.clone(),
+        output: None,
+    };
+    let failed = |error: io::Error| format!("Failed to execute '{shown}': {error}");
+    let child = Command::from(command.into_command().map_err(failed)?)
+        .spawn()
+        .map_err(failed)?;
+    let pid = child
+        .id()
+        .and_then(|pid| i32::try_from(pid).ok())
+        .unwrap_or_default();
+    let start = proc::process(pid).map(|process| process.start);
+    Ok((
+        child,
+        Root {
+            pid,
+            start,
+            mark: None,
+        },
+    ))
+}
+
+/// A running task.
 #[derive(Debug)]
 pub(super) struct Child {
     child: tokio::process::Child,
@@ -22,47 +93,9 @@ pub(super) struct Child {
 
 impl Child {
     /// Starts a task's command.
-    pub(super) fn start(
-        task: &TaskInfo,
-        environment: &Environment,
-        user: Option<&str>,
-    ) -> Result<Self, String> {
+    pub(super) fn start(task: &TaskInfo, context: &Context) -> Result<Self, String> {
         let command = task.command.as_ref().ok_or("Command is not specified")?;
-        let (program, name, arguments) = program(command)?;
-        let shown = program.display().to_string();
-        let identity = user
-            .map(Identity::of)
-            .transpose()
-            .map_err(|error| error.to_string())?;
-        let mut variables: Vec<(String, String)> = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
-        variables.extend(given(command.environment.as_ref()));
-        if let Some(role) = task.resources.first().map(|r| r.allocation_info.role()) {
-            variables.push(("MESOS_ALLOCATION_ROLE".to_string(), role.to_string()));
-        }
-        let command = Spawn {
-            program,
-            name,
-            arguments,
-            environment: variables,
-            directory: environment.sandbox.clone(),
-            identity,
-            output: None,
-        };
-        let failed = |error: io::Error| format!("Failed to execute '{shown}': {error}");
-        let child = Command::from(command.into_command().map_err(failed)?)
-            .spawn()
-            .map_err(failed)?;
-        let pid = child
-            .id()
-            .and_then(|pid| i32::try_from(pid).ok())
-            .unwrap_or_default();
-        let root = Root {
-            pid,
-            start: proc::process(pid).map(|process| process.start),
-            mark: None,
-        };
+        let (child, root) = start(command, context)?;
         Ok(Self { child, root })
     }
 

@@ -71,6 +71,8 @@ pub enum Checkpoint {
     },
     /// A run has ended and all of its updates are acknowledged.
     ForgetExecutor(Place),
+    /// The agent leaves for good: when it is started again it is a new one.
+    ForgetAgent,
     /// A framework has nothing more here.
     ForgetFramework(String),
 }

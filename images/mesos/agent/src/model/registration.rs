@@ -304,6 +304,8 @@ impl Model {
 
     pub(super) fn exit_if_left(&mut self) {
         if self.state == State::Terminating && self.frameworks.is_empty() {
+            self.effects
+                .push(Effect::Checkpoint(Checkpoint::ForgetAgent));
             let text = "all frameworks are shut down".to_string();
             self.effects.push(Effect::Exit(0, text));
         }

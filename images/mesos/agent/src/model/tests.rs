@@ -54,6 +54,7 @@ fn detected() -> Model {
     model.master_detected(
         at(0.0),
         Some(Master {
+            id: "M".into(),
             pid: master(),
             hostname: "m".into(),
         }),
@@ -609,6 +610,7 @@ fn executors_that_do_not_come_back_in_time_are_gone() {
     model.master_detected(
         at(0.1),
         Some(Master {
+            id: "M".into(),
             pid: master(),
             hostname: "m".into(),
         }),

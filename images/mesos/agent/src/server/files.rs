@@ -230,7 +230,7 @@ fn browse(real: &Path, shown: &str, query: &Query) -> Result<Response, FileError
         json!({
             "gid": info.gid(),
             "mode": mode_text(info.mode()),
-            "mtime": (info.mtime.nanoseconds() / 1_000_000_000) as f64,
+            "mtime": info.mtime.nanoseconds() / 1_000_000_000,
             "nlink": info.nlink(),
             "path": info.path(),
             "size": info.size(),

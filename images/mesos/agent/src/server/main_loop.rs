@@ -329,8 +329,8 @@ async fn follow(agent: Arc<Agent>, mut leader: watch::Receiver<Option<MasterInfo
     loop {
         let master = leader.borrow_and_update().as_ref().and_then(|info| {
             let pid = info.pid().parse().ok()?;
-            let hostname = info.hostname().to_string();
-            Some(Master { pid, hostname })
+            let (id, hostname) = (info.id().to_string(), info.hostname().to_string());
+            Some(Master { id, pid, hostname })
         });
         agent.act(|model, now| {
             if model.master() != master.as_ref() {

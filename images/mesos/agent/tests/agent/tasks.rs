@@ -170,3 +170,47 @@ async fn executors_of_a_checkpointing_framework_survive_the_agent() {
     );
     assert_eq!(master.state(&agent).await, done);
 }
+
+#[tokio::test]
+async fn a_task_that_is_not_healthy_is_killed() {
+    use mesos_proto::mesos::health_check;
+    let work = tempfile::tempdir().expect("a folder");
+    let mut master = Master::start().await;
+    let _agent = support::agent(&master.address(), work.path());
+    let agent = master.register("M-S0").await;
+    let mut info = task("M-S0", "t1", "touch well; sleep 300");
+    let check = info.health_check.mut_or_insert_default();
+    check.set_type(health_check::Type::COMMAND);
+    // Healthy once, and then no more.
+    check
+        .command
+        .mut_or_insert_default()
+        .set_value("rm well".to_string());
+    check.set_delay_seconds(0.2);
+    check.set_interval_seconds(0.05);
+    check.set_grace_period_seconds(60.0);
+    check.set_consecutive_failures(2);
+    master.send(&agent, &run(info, false));
+    assert_eq!(master.state(&agent).await.0, TaskState::TASK_STARTING);
+    assert_eq!(master.state(&agent).await.0, TaskState::TASK_RUNNING);
+    let mut seen = Vec::new();
+    loop {
+        let update = master.update(&agent).await;
+        let status = &update.status;
+        seen.push((
+            status.state(),
+            status.has_healthy().then(|| status.healthy()),
+        ));
+        if status.state() == TaskState::TASK_KILLED {
+            break;
+        }
+    }
+    let want = [
+        (TaskState::TASK_RUNNING, Some(true)),
+        (TaskState::TASK_RUNNING, Some(false)),
+        (TaskState::TASK_RUNNING, Some(false)),
+        (TaskState::TASK_KILLING, Some(false)),
+        (TaskState::TASK_KILLED, Some(false)),
+    ];
+    assert_eq!(seen, want);
+}

@@ -70,7 +70,7 @@ proptest! {
                 }
                 Step::LoseMaster => {
                     model.master_detected(now, None);
-                    model.master_detected(now, Some(Master { pid: master(), hostname: "m".into() }));
+                    model.master_detected(now, Some(Master { id: "M".into(), pid: master(), hostname: "m".into() }));
                 }
                 Step::Tick(seconds) => {
                     clock += f64::from(seconds);
