@@ -37,6 +37,10 @@ pub struct Group {
 pub struct Groups {
     groups: HashMap<usize, Group>,
     turns: VecDeque<usize>,
+    /// Whether a group may have offers to look at that are not new.
+    stirred: bool,
+    /// The newest generation of offers that every group has been offered.
+    shown: u64,
 }
 
 /// Configurations are interned, so that equal ones have one address.
@@ -50,6 +54,7 @@ impl Groups {
         let key = key(&task.config);
         let group = self.groups.entry(key).or_insert_with(|| {
             self.turns.push_back(key);
+            self.stirred = true;
             Group {
                 config: Arc::clone(&task.config),
                 demand: Demand::of(&task.config),
@@ -91,6 +96,11 @@ impl Groups {
     /// The configurations that have not seen all offers up to `generation`, in the order of their
     /// turns; those move to the end.
     pub fn take_turns(&mut self, generation: u64) -> Vec<Arc<TaskConfig>> {
+        // Many groups may wait: where nothing is new, they are not even counted.
+        if !std::mem::take(&mut self.stirred) && self.shown == generation {
+            return Vec::new();
+        }
+        self.shown = generation;
         let (due, others): (VecDeque<usize>, VecDeque<usize>) =
             self.turns.drain(..).partition(|turn| {
                 self.groups
@@ -112,6 +122,7 @@ impl Groups {
         for group in self.groups.values_mut() {
             if choose(&group.config) {
                 group.seen = 0;
+                self.stirred = true;
             }
         }
     }
