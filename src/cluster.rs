@@ -52,6 +52,10 @@ impl Launcher {
     /// When there is none, it may not be used, or it is too old.
     pub async fn connect() -> Result<Self, EngineError> {
         let engine: Arc<dyn Engine> = Arc::new(crate::engine::DockerEngine::connect().await?);
-        Ok(Self { asker: Arc::new(HostAsker::new(Arc::clone(&engine))), engine, host: Host::real() })
+        Ok(Self {
+            asker: Arc::new(HostAsker::new(Arc::clone(&engine))),
+            engine,
+            host: Host::real(),
+        })
     }
 }

@@ -16,8 +16,9 @@ pub use docker::DockerEngine;
 pub use error::{EngineError, Kind};
 pub use fake::{Call, FakeEngine};
 pub use spec::{
-    BuildSpec, ContainerId, ContainerSpec, Death, EngineFacts, ExecSpec, FoundContainer, FoundImage, FoundNetwork, Labels, NetworkSpec,
-    Output, PublishedPort, RunState, Terminal, VolumeMount,
+    BuildSpec, ContainerId, ContainerSpec, Death, EngineFacts, ExecSpec, FoundContainer,
+    FoundImage, FoundNetwork, Labels, NetworkSpec, Output, PublishedPort, RunState, Terminal,
+    VolumeMount,
 };
 
 /// A stream that the engine feeds.
@@ -59,7 +60,8 @@ pub trait Engine: Send + Sync {
     async fn remove_volume(&self, name: &str) -> Result<(), EngineError>;
 
     /// The containers, running or not, that carry all of these labels; an empty value matches any.
-    async fn containers(&self, labels: &[(&str, &str)]) -> Result<Vec<FoundContainer>, EngineError>;
+    async fn containers(&self, labels: &[(&str, &str)])
+    -> Result<Vec<FoundContainer>, EngineError>;
     /// Makes a container without starting it.
     async fn create_container(&self, spec: &ContainerSpec) -> Result<ContainerId, EngineError>;
     /// Unpacks a tar archive at `/` of a container.
@@ -73,12 +75,21 @@ pub trait Engine: Send + Sync {
     /// Kills and removes a container and its anonymous volumes.
     async fn remove_container(&self, container: &ContainerId) -> Result<(), EngineError>;
     /// What a container printed: its last `tail` lines (all if none), then what follows if `follow`.
-    fn logs(&self, container: &ContainerId, tail: Option<u32>, follow: bool) -> EngineStream<Output>;
+    fn logs(
+        &self,
+        container: &ContainerId,
+        tail: Option<u32>,
+        follow: bool,
+    ) -> EngineStream<Output>;
     /// The containers with this label that die from the time of this call on.
     fn deaths(&self, label: (&str, &str)) -> EngineStream<Death>;
 
     /// Runs a command in a container.
-    async fn exec(&self, container: &ContainerId, spec: &ExecSpec) -> Result<ExecSession, EngineError>;
+    async fn exec(
+        &self,
+        container: &ContainerId,
+        spec: &ExecSpec,
+    ) -> Result<ExecSession, EngineError>;
     /// Tells a command's terminal its size.
     async fn resize_exec(&self, id: &str, size: Terminal) -> Result<(), EngineError>;
     /// The exit code of a command, if it ended.
@@ -91,7 +102,12 @@ pub trait Engine: Send + Sync {
     /// Builds an image; every line of its story goes to `story`.
     async fn build_image(&self, spec: BuildSpec, story: &Story) -> Result<(), EngineError>;
     /// Makes an image of a root file system's tar archive.
-    async fn import_image(&self, name: &str, changes: &[String], archive: EngineStream<Bytes>) -> Result<(), EngineError>;
+    async fn import_image(
+        &self,
+        name: &str,
+        changes: &[String],
+        archive: EngineStream<Bytes>,
+    ) -> Result<(), EngineError>;
     /// Fetches an image from its registry.
     async fn pull_image(&self, name: &str, story: &Story) -> Result<(), EngineError>;
     /// Gives an image another name.

@@ -28,8 +28,8 @@ use std::net::{IpAddr, SocketAddr};
 pub use builder::Builder;
 pub use sweep::sweep;
 
-pub use crate::cluster::{ClusterStatus, ExecOutput, Health, NodeStatus};
 use crate::cluster::{self, ClusterError, Launcher};
+pub use crate::cluster::{ClusterStatus, ExecOutput, Health, NodeStatus};
 use crate::engine::EngineError;
 use crate::profile::{ClusterName, ProfileError};
 
@@ -98,7 +98,12 @@ impl Cluster {
     }
 
     fn new(launcher: Launcher, name: ClusterName, status: ClusterStatus) -> Self {
-        Self { launcher, name, status, stopped: false }
+        Self {
+            launcher,
+            name,
+            status,
+            stopped: false,
+        }
     }
 
     /// Its name, which is also its name in `clusters.json` and in job keys.
@@ -116,15 +121,27 @@ impl Cluster {
     /// # Errors
     /// When there is no such node, or it does not publish that port.
     pub fn address(&self, node: &str, port: u16) -> Result<SocketAddr, FixtureError> {
-        let missing = || FixtureError::NoPort { node: node.to_owned(), port };
-        let found = self.status.nodes.iter().find(|found| found.name.as_str() == node || found.tier == node).ok_or_else(missing)?;
+        let missing = || FixtureError::NoPort {
+            node: node.to_owned(),
+            port,
+        };
+        let found = self
+            .status
+            .nodes
+            .iter()
+            .find(|found| found.name.as_str() == node || found.tier == node)
+            .ok_or_else(missing)?;
         let host = found.ports.get(&port).ok_or_else(missing)?;
         Ok(SocketAddr::from(([127, 0, 0, 1], *host)))
     }
 
     /// The address of a node in the cluster's network, which this host reaches where the engine is a local one on Linux.
     pub fn inner_address(&self, node: &str) -> Option<IpAddr> {
-        let found = self.status.nodes.iter().find(|found| found.name.as_str() == node || found.tier == node)?;
+        let found = self
+            .status
+            .nodes
+            .iter()
+            .find(|found| found.name.as_str() == node || found.tier == node)?;
         found.address.as_ref()?.parse().ok()
     }
 
@@ -132,7 +149,11 @@ impl Cluster {
     ///
     /// # Errors
     /// When there is no such node, or the engine cannot run it. An exit code other than 0 is no error.
-    pub async fn exec<W: Into<String>>(&self, node: &str, command: impl IntoIterator<Item = W>) -> Result<ExecOutput, FixtureError> {
+    pub async fn exec<W: Into<String>>(
+        &self,
+        node: &str,
+        command: impl IntoIterator<Item = W>,
+    ) -> Result<ExecOutput, FixtureError> {
         let found = cluster::find_node(&self.launcher, &self.name, node).await?;
         let command: Vec<String> = command.into_iter().map(Into::into).collect();
         Ok(cluster::exec(&self.launcher, &found, &command).await?)
@@ -144,7 +165,12 @@ impl Cluster {
     /// When there is no such node, or the engine cannot kill it.
     pub async fn kill(&self, node: &str) -> Result<(), FixtureError> {
         let found = cluster::find_node(&self.launcher, &self.name, node).await?;
-        Ok(self.launcher.engine.kill_container(&found.id).await.map_err(ClusterError::engine(format!("kill node `{node}`")))?)
+        Ok(self
+            .launcher
+            .engine
+            .kill_container(&found.id)
+            .await
+            .map_err(ClusterError::engine(format!("kill node `{node}`")))?)
     }
 
     /// Starts a node that was killed. It need not be ready when this returns; its published ports may be others.
@@ -153,7 +179,11 @@ impl Cluster {
     /// When there is no such node, or the engine cannot start it.
     pub async fn restart(&mut self, node: &str) -> Result<(), FixtureError> {
         let found = cluster::find_node(&self.launcher, &self.name, node).await?;
-        self.launcher.engine.start_container(&found.id).await.map_err(ClusterError::engine(format!("start node `{node}`")))?;
+        self.launcher
+            .engine
+            .start_container(&found.id)
+            .await
+            .map_err(ClusterError::engine(format!("start node `{node}`")))?;
         self.status = self.status().await?;
         Ok(())
     }

@@ -6,7 +6,11 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
-    let program = args.first().and_then(|name| Path::new(name).file_name()).and_then(|name| name.to_str()).unwrap_or_default();
+    let program = args
+        .first()
+        .and_then(|name| Path::new(name).file_name())
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
     match program {
         "node-init" => node_init::main(args),
         "mesos-master" => mesos_master::main(args),

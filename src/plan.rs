@@ -20,7 +20,10 @@ mod tests;
 pub use address::AddressError;
 pub use check::{Ask, Check, Probe, Want, Where};
 pub use network::{NoFreeSubnet, choose_subnet};
-pub use node::{BindMount, File, Image, HostPort, Link, NodeName, NodePlan, OwnImage, Plan, Port, Surroundings, TierPlan, Volume};
+pub use node::{
+    BindMount, File, HostPort, Image, Link, NodeName, NodePlan, OwnImage, Plan, Port, Surroundings,
+    TierPlan, Volume,
+};
 pub use template::TemplateError;
 
 /// A profile that cannot become a plan.
@@ -38,7 +41,9 @@ impl PlanError {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Address(_) => Some("ask for fewer nodes, or for a larger network with `network.subnet`".to_owned()),
+            Self::Address(_) => Some(
+                "ask for fewer nodes, or for a larger network with `network.subnet`".to_owned(),
+            ),
             Self::Template(error) => Some(error.hint()),
         }
     }

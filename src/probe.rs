@@ -61,7 +61,13 @@ pub enum Depth {
 }
 
 /// Runs a node's probe once against a cluster's targets.
-pub async fn run(asker: &dyn Asker, probe: &Probe, own: &Target, all: &[Target], depth: Depth) -> Verdict {
+pub async fn run(
+    asker: &dyn Asker,
+    probe: &Probe,
+    own: &Target,
+    all: &[Target],
+    depth: Depth,
+) -> Verdict {
     for check in &probe.checks {
         if depth == Depth::Quick && matches!(check.ask, Ask::Exec { .. }) {
             continue;

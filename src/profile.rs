@@ -23,6 +23,6 @@ pub use name::{ClusterName, NameError};
 pub use subnet::{Subnet, SubnetError};
 pub use tier::Tier;
 pub use types::{
-    Advertise, FlagValue, Managed, MountSetting, NetworkSettings, NodeSettings, Overrides, PortSetting, ProbeSetting, Profile,
-    ServiceSettings, StartOrder, TierSettings,
+    Advertise, FlagValue, Managed, MountSetting, NetworkSettings, NodeSettings, Overrides,
+    PortSetting, ProbeSetting, Profile, ServiceSettings, StartOrder, TierSettings,
 };

@@ -34,7 +34,11 @@ impl Style {
     /// Bars on a terminal that can move its cursor, plain lines elsewhere.
     pub fn for_stderr(verbose: bool) -> Self {
         let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
-        if std::io::stderr().is_terminal() && !dumb && !verbose { Self::Bars } else { Self::Plain { verbose } }
+        if std::io::stderr().is_terminal() && !dumb && !verbose {
+            Self::Bars
+        } else {
+            Self::Plain { verbose }
+        }
     }
 }
 
@@ -105,20 +109,26 @@ pub fn troubles(status: &ClusterStatus, program: &str) {
     let lines = table::troubles(status);
     lines.iter().for_each(|line| story(line));
     if !lines.is_empty() {
-        story(&format!("hint: `{program} up` mends the cluster, `{program} logs NODE` shows what a node printed"));
+        story(&format!(
+            "hint: `{program} up` mends the cluster, `{program} logs NODE` shows what a node printed"
+        ));
     }
 }
 
 /// What to do with a cluster that is up; `program` is how the text calls devcluster.
 pub fn next_steps(program: &str) {
     story("");
-    story(&format!("`{program} ssh devtools` opens a shell with the `aurora` client; this folder is /vagrant there"));
+    story(&format!(
+        "`{program} ssh devtools` opens a shell with the `aurora` client; this folder is /vagrant there"
+    ));
     story(&format!("`{program} down` removes the cluster"));
 }
 
 /// What `down` removed.
 pub fn removed(cluster: &ClusterName, removed: Removed) {
-    let count = |number: usize, thing: &str| format!("{number} {thing}{}", if number == 1 { "" } else { "s" });
+    let count = |number: usize, thing: &str| {
+        format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+    };
     if removed.is_nothing() {
         story(&format!("there is nothing of cluster `{cluster}`"));
     } else {

@@ -3,7 +3,10 @@
 /// The candidate nearest to `found`, if one is near enough to be what was meant.
 ///
 /// Near enough is an edit distance of at most a third of the longer word, and at least one.
-pub(crate) fn nearest<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(
+    found: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     let found = found.to_lowercase();
     candidates
         .into_iter()
@@ -40,7 +43,11 @@ fn distance(from: &str, to: &str) -> usize {
                 let mut best = (table[at(row - 1, column)] + 1)
                     .min(table[at(row, column - 1)] + 1)
                     .min(table[at(row - 1, column - 1)] + same);
-                if row > 1 && column > 1 && from[row - 1] == to[column - 2] && from[row - 2] == to[column - 1] {
+                if row > 1
+                    && column > 1
+                    && from[row - 1] == to[column - 2]
+                    && from[row - 2] == to[column - 1]
+                {
                     best = best.min(table[at(row - 2, column - 2)] + 1);
                 }
                 best

@@ -6,7 +6,12 @@ use crate::profile::Subnet;
 
 /// A whole Apache Aurora / Mesos cluster on one machine, in Docker containers, with one command.
 #[derive(Debug, Parser)]
-#[command(name = "devcluster", version, max_term_width = 110, arg_required_else_help = true)]
+#[command(
+    name = "devcluster",
+    version,
+    max_term_width = 110,
+    arg_required_else_help = true
+)]
 #[command(after_help = "Examples:
   devcluster up                              start ZooKeeper, a Mesos master, 3 agents, an Aurora scheduler and devtools
   devcluster status                          show the nodes, their health and their pages
@@ -29,11 +34,23 @@ pub(super) struct Arguments {
 pub(super) struct Common {
     /// The profile: a TOML file, or the name of a built-in one (`default`, `tiny`). Not given, `devcluster.toml` in the
     /// current folder if there is one, else `default`.
-    #[arg(long, short = 'c', global = true, value_name = "FILE", env = "DEVCLUSTER_PROFILE")]
+    #[arg(
+        long,
+        short = 'c',
+        global = true,
+        value_name = "FILE",
+        env = "DEVCLUSTER_PROFILE"
+    )]
     pub(super) profile: Option<String>,
     /// The cluster's name, in place of the profile's.
     // A text, since clap would refuse a bad variable even where the flag stands over it.
-    #[arg(long, short = 'n', global = true, value_name = "NAME", env = "DEVCLUSTER_NAME")]
+    #[arg(
+        long,
+        short = 'n',
+        global = true,
+        value_name = "NAME",
+        env = "DEVCLUSTER_NAME"
+    )]
     pub(super) name: Option<String>,
     /// Say nothing but errors and what was asked for.
     #[arg(long, short = 'q', global = true)]
@@ -89,7 +106,11 @@ pub(super) struct SshArgs {
     /// The node, such as `mesos-agent-2`; a tier's name is its first node.
     pub(super) node: String,
     /// The command and its arguments; none for a shell.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "CMD")]
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "CMD"
+    )]
     pub(super) command: Vec<String>,
 }
 

@@ -10,7 +10,11 @@ use super::settings::Settings;
 use crate::cluster::{self, Launcher};
 use crate::report::{self, Reporter, Style};
 
-pub(super) async fn run(settings: &Settings, args: DownArgs, interrupts: &mut Interrupts) -> Result<ExitCode, Failure> {
+pub(super) async fn run(
+    settings: &Settings,
+    args: DownArgs,
+    interrupts: &mut Interrupts,
+) -> Result<ExitCode, Failure> {
     let DownArgs { format } = args;
     let cluster = settings.cluster()?;
     let style = match format {

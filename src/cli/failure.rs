@@ -28,22 +28,39 @@ pub(super) struct Failure {
 
 impl Failure {
     pub(super) fn other(message: String) -> Self {
-        Self { message, evidence: Evidence::default(), hint: None, code: Code::NotAsAsked }
+        Self {
+            message,
+            evidence: Evidence::default(),
+            hint: None,
+            code: Code::NotAsAsked,
+        }
     }
 
     pub(super) fn usage(message: String) -> Self {
         let hint = Some("`devcluster --help` shows what there is".to_owned());
-        Self { message, evidence: Evidence::default(), hint, code: Code::Usage }
+        Self {
+            message,
+            evidence: Evidence::default(),
+            hint,
+            code: Code::Usage,
+        }
     }
 
     pub(super) fn interrupted(hint: &str) -> Self {
         let hint = (!hint.is_empty()).then(|| hint.to_owned());
-        Self { message: "interrupted".to_owned(), evidence: Evidence::default(), hint, code: Code::Interrupted }
+        Self {
+            message: "interrupted".to_owned(),
+            evidence: Evidence::default(),
+            hint,
+            code: Code::Interrupted,
+        }
     }
 
     /// The same, with the commands of its hint called as `program` has it.
     pub(super) fn called(mut self, program: &str) -> Self {
-        self.hint = self.hint.map(|hint| hint.replace("`devcluster ", &format!("`{program} ")));
+        self.hint = self
+            .hint
+            .map(|hint| hint.replace("`devcluster ", &format!("`{program} ")));
         self
     }
 
@@ -58,7 +75,11 @@ impl Failure {
 pub(super) fn print_usage(error: &clap::Error) -> ExitCode {
     // A closed pipe is no reason to fail in another way.
     let _ = error.print();
-    if error.use_stderr() { ExitCode::from(Code::Usage as u8) } else { ExitCode::SUCCESS }
+    if error.use_stderr() {
+        ExitCode::from(Code::Usage as u8)
+    } else {
+        ExitCode::SUCCESS
+    }
 }
 
 impl From<ClusterError> for Failure {
@@ -70,20 +91,39 @@ impl From<ClusterError> for Failure {
             _ => Code::NotAsAsked,
         };
         let evidence = error.evidence().cloned().unwrap_or_default();
-        Self { message: chain(&error), evidence, hint: error.hint(), code }
+        Self {
+            message: chain(&error),
+            evidence,
+            hint: error.hint(),
+            code,
+        }
     }
 }
 
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
-        let code = if error.is_unusable() { Code::Engine } else { Code::NotAsAsked };
-        Self { message: error.to_string(), evidence: Evidence::default(), hint: error.hint().map(str::to_owned), code }
+        let code = if error.is_unusable() {
+            Code::Engine
+        } else {
+            Code::NotAsAsked
+        };
+        Self {
+            message: error.to_string(),
+            evidence: Evidence::default(),
+            hint: error.hint().map(str::to_owned),
+            code,
+        }
     }
 }
 
 impl From<ProfileError> for Failure {
     fn from(error: ProfileError) -> Self {
-        Self { message: error.to_string(), evidence: Evidence::default(), hint: error.remedy, code: Code::Usage }
+        Self {
+            message: error.to_string(),
+            evidence: Evidence::default(),
+            hint: error.remedy,
+            code: Code::Usage,
+        }
     }
 }
 
@@ -98,7 +138,11 @@ fn chain(error: &dyn Error) -> String {
         }
         cause = error.source();
     }
-    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 #[cfg(test)]
@@ -108,7 +152,10 @@ mod tests {
 
     #[test]
     fn failures_have_the_documented_codes_and_a_hint() {
-        let engine = |kind| ClusterError::Engine { what: "do it".to_owned(), source: EngineError::new(kind, "no") };
+        let engine = |kind| ClusterError::Engine {
+            what: "do it".to_owned(),
+            source: EngineError::new(kind, "no"),
+        };
         let cases = [
             (engine(Kind::Unreachable), 3),
             (engine(Kind::Forbidden), 3),
@@ -136,7 +183,10 @@ mod tests {
 
     #[test]
     fn the_cause_follows_on_the_same_line() {
-        let error = ClusterError::Engine { what: "make it".to_owned(), source: EngineError::new(Kind::Other, "no\nreally") };
+        let error = ClusterError::Engine {
+            what: "make it".to_owned(),
+            source: EngineError::new(Kind::Other, "no\nreally"),
+        };
         assert_eq!(Failure::from(error).message, "cannot make it: no; really");
     }
 }

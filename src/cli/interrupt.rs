@@ -13,7 +13,9 @@ pub(super) struct Interrupts {
 
 impl Interrupts {
     pub(super) fn open() -> Result<Self, Failure> {
-        let open = |kind| signal(kind).map_err(|error| Failure::other(format!("cannot catch signals: {error}")));
+        let open = |kind| {
+            signal(kind).map_err(|error| Failure::other(format!("cannot catch signals: {error}")))
+        };
         Ok(Self {
             interrupt: open(SignalKind::interrupt())?,
             terminate: open(SignalKind::terminate())?,
@@ -31,7 +33,11 @@ impl Interrupts {
     }
 
     /// Does the work, unless it is interrupted first.
-    pub(super) async fn during<T>(&mut self, hint: &str, work: impl Future<Output = T>) -> Result<T, Failure> {
+    pub(super) async fn during<T>(
+        &mut self,
+        hint: &str,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Failure> {
         tokio::select! {
             done = work => Ok(done),
             () = self.next() => Err(Failure::interrupted(hint)),

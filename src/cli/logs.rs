@@ -12,7 +12,11 @@ use super::settings::Settings;
 use crate::cluster::{self, Launcher};
 use crate::engine::Output;
 
-pub(super) async fn run(settings: &Settings, args: LogsArgs, interrupts: &mut Interrupts) -> Result<ExitCode, Failure> {
+pub(super) async fn run(
+    settings: &Settings,
+    args: LogsArgs,
+    interrupts: &mut Interrupts,
+) -> Result<ExitCode, Failure> {
     let LogsArgs { node, follow, tail } = args;
     let cluster = settings.cluster()?;
     let showing = async {

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use super::args::Common;
 use super::failure::Failure;
-use crate::profile::{ClusterName, NameError, Overrides, Profile, ProfileError, builtin, builtin_names};
+use crate::profile::{
+    ClusterName, NameError, Overrides, Profile, ProfileError, builtin, builtin_names,
+};
 use crate::spelling::{nearest, quoted};
 
 /// The profile taken when none is named and the folder has one.
@@ -26,16 +28,32 @@ struct ProfileSource {
 
 impl Settings {
     pub(super) fn resolve(common: Common) -> Result<Self, Failure> {
-        let Common { profile, name, quiet, verbose } = common;
-        let name = name.filter(|name| !name.is_empty()).map(|name| name.parse()).transpose();
+        let Common {
+            profile,
+            name,
+            quiet,
+            verbose,
+        } = common;
+        let name = name
+            .filter(|name| !name.is_empty())
+            .map(|name| name.parse())
+            .transpose();
         let name = name.map_err(|error: NameError| Failure::usage(error.to_string()))?;
-        Ok(Self { name, profile: find(profile.filter(|profile| !profile.is_empty())), quiet, verbose })
+        Ok(Self {
+            name,
+            profile: find(profile.filter(|profile| !profile.is_empty())),
+            quiet,
+            verbose,
+        })
     }
 
     /// The profile with what the command line and the environment change in it.
     pub(super) fn profile(&self, overrides: Overrides) -> Result<Profile, Failure> {
         let text = self.profile.text.as_ref().map_err(Clone::clone)?;
-        let overrides = Overrides { name: self.name.clone(), ..overrides };
+        let overrides = Overrides {
+            name: self.name.clone(),
+            ..overrides
+        };
         Ok(Profile::parse(&self.profile.file, text, &overrides)?)
     }
 
@@ -71,11 +89,17 @@ fn find(asked: Option<String>) -> ProfileSource {
         return if Path::new(USUAL).exists() {
             read(USUAL)
         } else {
-            ProfileSource { file: "default".to_owned(), text: Ok(builtin("default").unwrap_or_default().to_owned()) }
+            ProfileSource {
+                file: "default".to_owned(),
+                text: Ok(builtin("default").unwrap_or_default().to_owned()),
+            }
         };
     };
     match builtin(&asked) {
-        Some(text) if !Path::new(&asked).exists() => ProfileSource { file: asked, text: Ok(text.to_owned()) },
+        Some(text) if !Path::new(&asked).exists() => ProfileSource {
+            file: asked,
+            text: Ok(text.to_owned()),
+        },
         _ => read(&asked),
     }
 }
@@ -85,14 +109,28 @@ fn read(file: &str) -> ProfileSource {
         let near = nearest(file, builtin_names());
         let remedy = match near {
             Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("give a TOML file, or one of the built-in profiles: {}", quoted(builtin_names())),
+            None => format!(
+                "give a TOML file, or one of the built-in profiles: {}",
+                quoted(builtin_names())
+            ),
         };
         let problem = match error.kind() {
-            std::io::ErrorKind::NotFound => "there is no such profile, neither a file nor a built-in one".to_owned(),
+            std::io::ErrorKind::NotFound => {
+                "there is no such profile, neither a file nor a built-in one".to_owned()
+            }
             std::io::ErrorKind::InvalidData => "is no text".to_owned(),
             _ => format!("cannot be read: {error}"),
         };
-        ProfileError { file: file.to_owned(), line: None, problem, remedy: Some(remedy) }.into()
+        ProfileError {
+            file: file.to_owned(),
+            line: None,
+            problem,
+            remedy: Some(remedy),
+        }
+        .into()
     });
-    ProfileSource { file: file.to_owned(), text }
+    ProfileSource {
+        file: file.to_owned(),
+        text,
+    }
 }

@@ -21,7 +21,11 @@ use terminal::RawMode;
 /// Marks a command and all that it starts, so that they can be ended when we are.
 const MARK: &str = "DEVCLUSTER_SSH";
 
-pub(super) async fn run(settings: &Settings, args: SshArgs, interrupts: &mut Interrupts) -> Result<ExitCode, Failure> {
+pub(super) async fn run(
+    settings: &Settings,
+    args: SshArgs,
+    interrupts: &mut Interrupts,
+) -> Result<ExitCode, Failure> {
     let SshArgs { node, command } = args;
     let cluster = settings.cluster()?;
     let finding = async {
@@ -29,12 +33,17 @@ pub(super) async fn run(settings: &Settings, args: SshArgs, interrupts: &mut Int
         let found = cluster::find_node(&launcher, &cluster, &node).await?;
         if found.state != RunState::Running {
             let node = crate::plan::NodeName::new(node);
-            return Err(ClusterError::NotRunning { node, status: found.status }.into());
+            return Err(ClusterError::NotRunning {
+                node,
+                status: found.status,
+            }
+            .into());
         }
         Ok::<_, Failure>((launcher, found))
     };
     let (launcher, found) = interrupts.during("", finding).await??;
-    let mark = format!("{}-{:?}", std::process::id(), std::time::SystemTime::now()).replace(|c: char| !c.is_ascii_alphanumeric(), "");
+    let mark = format!("{}-{:?}", std::process::id(), std::time::SystemTime::now())
+        .replace(|c: char| !c.is_ascii_alphanumeric(), "");
     let spec = spec(&found, command, &mark);
     let session = launcher.engine.exec(&found.id, &spec).await?;
     let id = session.id.clone();
@@ -45,7 +54,11 @@ pub(super) async fn run(settings: &Settings, args: SshArgs, interrupts: &mut Int
     if ended != Some(Ended::Itself) {
         // The engine leaves a command running when its client goes, so it is ended here.
         end(launcher.engine.as_ref(), &found.id, &mark).await;
-        return if ended.is_none() { Err(Failure::interrupted("")) } else { Ok(ExitCode::FAILURE) };
+        return if ended.is_none() {
+            Err(Failure::interrupted(""))
+        } else {
+            Ok(ExitCode::FAILURE)
+        };
     }
     exit_code(launcher.engine.as_ref(), &id).await
 }
@@ -54,13 +67,24 @@ pub(super) async fn run(settings: &Settings, args: SshArgs, interrupts: &mut Int
 const SHELL: &str = "if command -v bash >/dev/null 2>&1; then exec bash -l; else exec sh -l; fi";
 
 fn spec(found: &FoundContainer, command: Vec<String>, mark: &str) -> ExecSpec {
-    let terminal = (std::io::stdin().is_terminal() && std::io::stdout().is_terminal()).then(terminal::size);
-    let command = if command.is_empty() { ["sh", "-c", SHELL].map(str::to_owned).to_vec() } else { command };
+    let terminal =
+        (std::io::stdin().is_terminal() && std::io::stdout().is_terminal()).then(terminal::size);
+    let command = if command.is_empty() {
+        ["sh", "-c", SHELL].map(str::to_owned).to_vec()
+    } else {
+        command
+    };
     let mut env = vec![format!("{MARK}={mark}")];
     if let (Some(_), Ok(kind)) = (terminal, std::env::var("TERM")) {
         env.push(format!("TERM={kind}"));
     }
-    ExecSpec { command, env, folder: found.labels.get(labels::WORK_FOLDER).cloned(), input: true, terminal }
+    ExecSpec {
+        command,
+        env,
+        folder: found.labels.get(labels::WORK_FOLDER).cloned(),
+        input: true,
+        terminal,
+    }
 }
 
 /// How a conversation came to its end.
@@ -73,15 +97,30 @@ enum Ended {
 }
 
 /// Carries input, output and the terminal's size until the command ends.
-async fn converse(engine: Arc<dyn Engine>, session: ExecSession, terminal: bool) -> Result<Ended, Failure> {
-    let ExecSession { id, mut output, mut input } = session;
+async fn converse(
+    engine: Arc<dyn Engine>,
+    session: ExecSession,
+    terminal: bool,
+) -> Result<Ended, Failure> {
+    let ExecSession {
+        id,
+        mut output,
+        mut input,
+    } = session;
     let raw = if terminal { RawMode::enter() } else { None };
     let typing = tokio::spawn(async move {
         let mut stdin = tokio::io::stdin();
         let mut piece = vec![0; 16 << 10];
         while let Ok(read) = stdin.read(&mut piece).await {
-            let Some(bytes) = piece.get(..read).filter(|bytes| !bytes.is_empty()) else { break };
-            if input.write_all(bytes).await.and(input.flush().await).is_err() {
+            let Some(bytes) = piece.get(..read).filter(|bytes| !bytes.is_empty()) else {
+                break;
+            };
+            if input
+                .write_all(bytes)
+                .await
+                .and(input.flush().await)
+                .is_err()
+            {
                 return;
             }
         }
@@ -121,7 +160,9 @@ async fn exit_code(engine: &dyn Engine, id: &str) -> Result<ExitCode, Failure> {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    Err(Failure::other("the command closed its output and still runs".to_owned()))
+    Err(Failure::other(
+        "the command closed its output and still runs".to_owned(),
+    ))
 }
 
 /// Ends the command and all that it started: whatever has the mark in its environment.
@@ -130,7 +171,10 @@ async fn end(engine: &dyn Engine, container: &ContainerId, mark: &str) {
         "for p in /proc/[0-9]*; do p=${{p#/proc/}}; [ $p = $$ ] || if tr '\\0' '\\n' </proc/$p/environ 2>/dev/null | grep -qx {MARK}={mark}; \
          then kill -HUP $p; kill -TERM $p; fi; done 2>/dev/null"
     );
-    let spec = ExecSpec { command: vec!["sh".to_owned(), "-c".to_owned(), script], ..ExecSpec::default() };
+    let spec = ExecSpec {
+        command: vec!["sh".to_owned(), "-c".to_owned(), script],
+        ..ExecSpec::default()
+    };
     let ending = async {
         if let Ok(mut session) = engine.exec(container, &spec).await {
             while session.output.next().await.is_some() {}

@@ -9,7 +9,11 @@ use super::settings::Settings;
 use crate::cluster::{self, Launcher};
 use crate::report;
 
-pub(super) async fn run(settings: &Settings, args: StatusArgs, interrupts: &mut Interrupts) -> Result<ExitCode, Failure> {
+pub(super) async fn run(
+    settings: &Settings,
+    args: StatusArgs,
+    interrupts: &mut Interrupts,
+) -> Result<ExitCode, Failure> {
     let StatusArgs { format } = args;
     let cluster = settings.cluster()?;
     let looking = async {
@@ -26,5 +30,9 @@ pub(super) async fn run(settings: &Settings, args: StatusArgs, interrupts: &mut 
             }
         }
     }
-    Ok(if status.ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if status.ready {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

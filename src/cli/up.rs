@@ -11,16 +11,36 @@ use crate::cluster::{self, Launcher, Recreate, UpOptions};
 use crate::profile::Overrides;
 use crate::report::{self, Reporter, Style};
 
-pub(super) async fn run(settings: &Settings, args: UpArgs, interrupts: &mut Interrupts) -> Result<ExitCode, Failure> {
-    let UpArgs { subnet, agents, recreate, format } = args;
-    let profile = settings.profile(Overrides { subnet, agents, ..Overrides::default() })?;
+pub(super) async fn run(
+    settings: &Settings,
+    args: UpArgs,
+    interrupts: &mut Interrupts,
+) -> Result<ExitCode, Failure> {
+    let UpArgs {
+        subnet,
+        agents,
+        recreate,
+        format,
+    } = args;
+    let profile = settings.profile(Overrides {
+        subnet,
+        agents,
+        ..Overrides::default()
+    })?;
     let style = match format {
         Format::Json => Style::Json,
         Format::Text if settings.quiet => Style::Quiet,
         Format::Text => Style::for_stderr(settings.verbose),
     };
     let reporter = Arc::new(Reporter::new(style));
-    let options = UpOptions { recreate: if recreate { Recreate::All } else { Recreate::No }, ..UpOptions::default() };
+    let options = UpOptions {
+        recreate: if recreate {
+            Recreate::All
+        } else {
+            Recreate::No
+        },
+        ..UpOptions::default()
+    };
     let hint = "`devcluster up` goes on from here, `devcluster down` removes what was started";
     let events: Arc<dyn cluster::Events> = Arc::<Reporter>::clone(&reporter);
     let bringing = async {

@@ -25,8 +25,15 @@ pub(super) struct Progress {
 
 impl Progress {
     pub(super) fn of(plan: &Plan) -> Self {
-        let waiting = plan.tiers.iter().map(|tier| (tier.tier.clone(), plan.nodes_of(&tier.tier).count())).collect();
-        Self { waiting, ready: BTreeSet::new() }
+        let waiting = plan
+            .tiers
+            .iter()
+            .map(|tier| (tier.tier.clone(), plan.nodes_of(&tier.tier).count()))
+            .collect();
+        Self {
+            waiting,
+            ready: BTreeSet::new(),
+        }
     }
 
     /// Whether all nodes of a tier run; a tier that is not there holds nobody up.
@@ -61,7 +68,11 @@ pub(super) struct Bringing<'a> {
 
 impl Bringing<'_> {
     pub(super) fn step(&self, node: &NodePlan, step: NodeStep) {
-        self.events.emit(Event::Node { node: node.name.clone(), tier: node.tier.clone(), step });
+        self.events.emit(Event::Node {
+            node: node.name.clone(),
+            tier: node.tier.clone(),
+            step,
+        });
     }
 
     /// Makes and starts every node.
@@ -69,24 +80,50 @@ impl Bringing<'_> {
         let mut chooser = PortChooser::new(&self.launcher.host, self.ports);
         let mut work = Vec::new();
         for node in &self.plan.nodes {
-            let Some(tier) = self.plan.tiers.iter().find(|tier| tier.tier == node.tier) else { continue };
-            let ports = if self.changes.makes(&node.name) { chooser.choose(node)? } else { Vec::new() };
-            let spec = containers::spec(node, self.plan, &tier.probe, self.reach, &self.common, self.images, ports);
+            let Some(tier) = self.plan.tiers.iter().find(|tier| tier.tier == node.tier) else {
+                continue;
+            };
+            let ports = if self.changes.makes(&node.name) {
+                chooser.choose(node)?
+            } else {
+                Vec::new()
+            };
+            let spec = containers::spec(
+                node,
+                self.plan,
+                &tier.probe,
+                self.reach,
+                &self.common,
+                self.images,
+                ports,
+            );
             work.push(self.node(node, tier, spec));
         }
         futures_util::future::try_join_all(work).await.map(drop)
     }
 
-    async fn node(&self, node: &NodePlan, tier: &TierPlan, spec: ContainerSpec) -> Result<(), ClusterError> {
+    async fn node(
+        &self,
+        node: &NodePlan,
+        tier: &TierPlan,
+        spec: ContainerSpec,
+    ) -> Result<(), ClusterError> {
         let engine = self.launcher.engine.as_ref();
-        let action = self.changes.nodes.get(&node.name).unwrap_or(&Action::Create);
+        let action = self
+            .changes
+            .nodes
+            .get(&node.name)
+            .unwrap_or(&Action::Create);
         let id = match action {
             Action::Keep(id) => {
                 self.step(node, NodeStep::Kept);
                 id.clone()
             }
             Action::Thaw(id) => {
-                engine.unpause_container(id).await.map_err(ClusterError::engine(format!("thaw node `{}`", node.name)))?;
+                engine
+                    .unpause_container(id)
+                    .await
+                    .map_err(ClusterError::engine(format!("thaw node `{}`", node.name)))?;
                 id.clone()
             }
             Action::Start(id) => self.start(node, tier, spec, id.clone()).await?,
@@ -96,24 +133,42 @@ impl Bringing<'_> {
             }
             Action::Replace { old, why, storage } => {
                 self.step(node, NodeStep::Replaced { why: why.clone() });
-                engine.remove_container(old).await.map_err(ClusterError::engine(format!("remove the old `{}`", node.name)))?;
+                engine
+                    .remove_container(old)
+                    .await
+                    .map_err(ClusterError::engine(format!(
+                        "remove the old `{}`",
+                        node.name
+                    )))?;
                 if *storage == Storage::Dropped {
                     for volume in &node.volumes {
                         let what = format!("remove volume `{}`", volume.name);
-                        engine.remove_volume(&volume.name).await.map_err(ClusterError::engine(what))?;
+                        engine
+                            .remove_volume(&volume.name)
+                            .await
+                            .map_err(ClusterError::engine(what))?;
                     }
                 }
                 let id = self.create(node, &spec).await?;
                 self.start(node, tier, spec, id).await?
             }
             Action::Await => {
-                let command = node.command.iter().filter(|word| *word != "---").cloned().collect::<Vec<_>>().join(" ");
+                let command = node
+                    .command
+                    .iter()
+                    .filter(|word| *word != "---")
+                    .cloned()
+                    .collect::<Vec<_>>()
+                    .join(" ");
                 self.step(node, NodeStep::Awaited { command });
                 self.count(node);
                 return Ok(());
             }
         };
-        self.alive.lock().unwrap_or_else(PoisonError::into_inner).insert(id, node.name.clone());
+        self.alive
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(id, node.name.clone());
         if !matches!(action, Action::Keep(_)) {
             self.step(node, NodeStep::Started);
         }
@@ -129,18 +184,33 @@ impl Bringing<'_> {
         });
     }
 
-    async fn create(&self, node: &NodePlan, spec: &ContainerSpec) -> Result<ContainerId, ClusterError> {
+    async fn create(
+        &self,
+        node: &NodePlan,
+        spec: &ContainerSpec,
+    ) -> Result<ContainerId, ClusterError> {
         let engine = self.launcher.engine.as_ref();
         let id = match engine.create_container(spec).await {
-            Err(error) if error.kind == Kind::Conflict => return Err(self.name_taken(node, &spec.name, error).await),
+            Err(error) if error.kind == Kind::Conflict => {
+                return Err(self.name_taken(node, &spec.name, error).await);
+            }
             result => result.map_err(ClusterError::engine(format!("make node `{}`", node.name)))?,
         };
         let archive = containers::files(node).map_err(|error| {
             let source = EngineError::new(Kind::Other, error.to_string());
-            ClusterError::Engine { what: format!("pack the files of node `{}`", node.name), source }
+            ClusterError::Engine {
+                what: format!("pack the files of node `{}`", node.name),
+                source,
+            }
         })?;
         if let Some(archive) = archive {
-            engine.upload(&id, archive).await.map_err(ClusterError::engine(format!("put files into node `{}`", node.name)))?;
+            engine
+                .upload(&id, archive)
+                .await
+                .map_err(ClusterError::engine(format!(
+                    "put files into node `{}`",
+                    node.name
+                )))?;
         }
         self.step(node, NodeStep::Created);
         Ok(id)
@@ -150,15 +220,22 @@ impl Bringing<'_> {
     async fn name_taken(&self, node: &NodePlan, name: &str, error: EngineError) -> ClusterError {
         let own = [(labels::CLUSTER, self.plan.cluster.as_str())];
         match self.launcher.engine.containers(&own).await {
-            Ok(found) if !found.iter().any(|found| found.name == name) => {
-                ClusterError::Stranger { name: name.to_owned(), cluster: self.plan.cluster.clone() }
-            }
+            Ok(found) if !found.iter().any(|found| found.name == name) => ClusterError::Stranger {
+                name: name.to_owned(),
+                cluster: self.plan.cluster.clone(),
+            },
             _ => ClusterError::engine(format!("make node `{}`", node.name))(error),
         }
     }
 
     /// Starts a container once the tiers that it needs run, or are ready if its start is gated.
-    async fn start(&self, node: &NodePlan, tier: &TierPlan, spec: ContainerSpec, id: ContainerId) -> Result<ContainerId, ClusterError> {
+    async fn start(
+        &self,
+        node: &NodePlan,
+        tier: &TierPlan,
+        spec: ContainerSpec,
+        id: ContainerId,
+    ) -> Result<ContainerId, ClusterError> {
         let mut progress = self.progress.subscribe();
         let far_enough = |progress: &Progress| {
             tier.starts_after.iter().all(|needed| match tier.start {
@@ -177,12 +254,23 @@ impl Bringing<'_> {
             Err(error) if error.kind == Kind::PortTaken && !has_fixed_port(node) => {
                 let ports = node.ports.iter().map(|port| (port.container, 0)).collect();
                 let spec = ContainerSpec { ports, ..spec };
-                engine.remove_container(&id).await.map_err(ClusterError::engine(format!("remove the old `{}`", node.name)))?;
+                engine
+                    .remove_container(&id)
+                    .await
+                    .map_err(ClusterError::engine(format!(
+                        "remove the old `{}`",
+                        node.name
+                    )))?;
                 let id = self.create(node, &spec).await?;
-                engine.start_container(&id).await.map_err(ClusterError::engine(format!("start node `{}`", node.name)))?;
+                engine
+                    .start_container(&id)
+                    .await
+                    .map_err(ClusterError::engine(format!("start node `{}`", node.name)))?;
                 Ok(id)
             }
-            Err(error) => Err(ClusterError::engine(format!("start node `{}`", node.name))(error)),
+            Err(error) => Err(ClusterError::engine(format!("start node `{}`", node.name))(
+                error,
+            )),
         }
     }
 }

@@ -27,18 +27,32 @@ pub(super) struct PortChooser<'a> {
 
 impl<'a> PortChooser<'a> {
     pub(super) fn new(host: &'a Host, ports: HostPorts) -> Self {
-        Self { host, ports, given: BTreeSet::new() }
+        Self {
+            host,
+            ports,
+            given: BTreeSet::new(),
+        }
     }
 
     pub(super) fn choose(&mut self, node: &NodePlan) -> Result<Vec<(u16, u16)>, ClusterError> {
         node.ports
             .iter()
             .map(|port| {
-                let mut free = |wanted: u16| (self.host.port_is_free)(wanted) && self.given.insert(wanted);
+                let mut free =
+                    |wanted: u16| (self.host.port_is_free)(wanted) && self.given.insert(wanted);
                 let host = match port.host {
                     HostPort::Fixed(wanted) if free(wanted) => wanted,
-                    HostPort::Fixed(port) => return Err(ClusterError::PortTaken { port, node: node.name.clone() }),
-                    HostPort::Preferred(wanted) if self.ports == HostPorts::WellKnown && free(wanted) => wanted,
+                    HostPort::Fixed(port) => {
+                        return Err(ClusterError::PortTaken {
+                            port,
+                            node: node.name.clone(),
+                        });
+                    }
+                    HostPort::Preferred(wanted)
+                        if self.ports == HostPorts::WellKnown && free(wanted) =>
+                    {
+                        wanted
+                    }
                     HostPort::Preferred(_) | HostPort::Any => 0,
                 };
                 Ok((port.container, host))
@@ -49,7 +63,9 @@ impl<'a> PortChooser<'a> {
 
 /// Whether a node's ports of the host may be exchanged for others.
 pub(super) fn has_fixed_port(node: &NodePlan) -> bool {
-    node.ports.iter().any(|port| matches!(port.host, HostPort::Fixed(_)))
+    node.ports
+        .iter()
+        .any(|port| matches!(port.host, HostPort::Fixed(_)))
 }
 
 /// What a container is to be.
@@ -76,10 +92,16 @@ pub(super) fn spec(
         labels: labels::of_container(common.clone(), node, probe, reach),
         network: plan.cluster.to_string(),
         address: node.address,
-        aliases: std::iter::once(node.name.to_string()).chain(node.aliases.iter().cloned()).collect(),
+        aliases: std::iter::once(node.name.to_string())
+            .chain(node.aliases.iter().cloned())
+            .collect(),
         hosts: node.hosts.clone(),
         ports,
-        binds: node.binds.iter().map(|bind| (bind.source.clone(), bind.target.clone(), bind.read_only)).collect(),
+        binds: node
+            .binds
+            .iter()
+            .map(|bind| (bind.source.clone(), bind.target.clone(), bind.read_only))
+            .collect(),
         volumes: node
             .volumes
             .iter()
@@ -103,7 +125,15 @@ pub(super) fn files(node: &NodePlan) -> std::io::Result<Option<bytes::Bytes>> {
     if node.files.is_empty() {
         return Ok(None);
     }
-    let entries: Vec<Entry> =
-        node.files.iter().map(|file| Entry::new(file.path.trim_start_matches('/'), file.content.clone().into_bytes())).collect();
+    let entries: Vec<Entry> = node
+        .files
+        .iter()
+        .map(|file| {
+            Entry::new(
+                file.path.trim_start_matches('/'),
+                file.content.clone().into_bytes(),
+            )
+        })
+        .collect();
     image::archive(&entries).map(Some)
 }

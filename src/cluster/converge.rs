@@ -63,12 +63,19 @@ pub(super) struct Changes {
 impl Changes {
     /// Whether all is as planned.
     pub(super) fn is_nothing(&self) -> bool {
-        self.surplus.is_empty() && self.nodes.values().all(|action| matches!(action, Action::Keep(_) | Action::Await))
+        self.surplus.is_empty()
+            && self
+                .nodes
+                .values()
+                .all(|action| matches!(action, Action::Keep(_) | Action::Await))
     }
 
     /// The nodes whose containers are to be made.
     pub(super) fn makes(&self, node: &NodeName) -> bool {
-        matches!(self.nodes.get(node), Some(Action::Create | Action::Replace { .. }))
+        matches!(
+            self.nodes.get(node),
+            Some(Action::Create | Action::Replace { .. })
+        )
     }
 }
 
@@ -80,10 +87,17 @@ pub(super) fn changes(plan: &Plan, found: &[FoundContainer], everything: Everyth
             nodes.insert(node.name.clone(), Action::Await);
             continue;
         }
-        let place = surplus.iter().position(|found| labels::read(&found.labels).is_some_and(|described| described.node == node.name));
+        let place = surplus.iter().position(|found| {
+            labels::read(&found.labels).is_some_and(|described| described.node == node.name)
+        });
         let action = match place.map(|place| surplus.swap_remove(place)) {
             None => Action::Create,
-            Some(found) => action(&found, &node.hash, everything, node.tier == crate::profile::Tier::MesosAgent),
+            Some(found) => action(
+                &found,
+                &node.hash,
+                everything,
+                node.tier == crate::profile::Tier::MesosAgent,
+            ),
         };
         nodes.insert(node.name.clone(), action);
     }
@@ -92,12 +106,22 @@ pub(super) fn changes(plan: &Plan, found: &[FoundContainer], everything: Everyth
 
 fn action(found: &FoundContainer, hash: &str, everything: Everything, agent: bool) -> Action {
     let known = found.labels.get(labels::HASH).map(String::as_str);
-    let replace = |why: &str, storage| Action::Replace { old: found.id.clone(), why: why.to_owned(), storage };
-    let dropped = if agent { Storage::Dropped } else { Storage::Kept };
+    let replace = |why: &str, storage| Action::Replace {
+        old: found.id.clone(),
+        why: why.to_owned(),
+        storage,
+    };
+    let dropped = if agent {
+        Storage::Dropped
+    } else {
+        Storage::Kept
+    };
     match (everything, known, found.state) {
         (Everything::Asked, ..) => replace("asked to", dropped),
         (Everything::NewNetwork, ..) => replace("the network is another", dropped),
-        (_, known, _) if known != Some(hash) => replace("the profile describes it otherwise", dropped),
+        (_, known, _) if known != Some(hash) => {
+            replace("the profile describes it otherwise", dropped)
+        }
         // It may lack its files: whoever made it was stopped before it could start it.
         (_, _, RunState::Created) => replace("it was left half made", Storage::Kept),
         (_, _, RunState::Dead) => replace("it is half removed", Storage::Kept),

@@ -29,37 +29,71 @@ impl Removed {
 ///
 /// # Errors
 /// When the engine cannot be asked, or refuses to remove something; the rest is removed all the same.
-pub async fn down(launcher: &Launcher, cluster: &ClusterName, events: &dyn Events) -> Result<Removed, ClusterError> {
+pub async fn down(
+    launcher: &Launcher,
+    cluster: &ClusterName,
+    events: &dyn Events,
+) -> Result<Removed, ClusterError> {
     let engine = launcher.engine.as_ref();
     let own = [(labels::CLUSTER, cluster.as_str())];
-    let (containers, networks, volumes) = tokio::try_join!(engine.containers(&own), engine.networks(), engine.volumes(&own))
-        .map_err(ClusterError::engine("ask the engine for the cluster"))?;
-    let networks: Vec<_> =
-        networks.into_iter().filter(|network| network.labels.get(labels::CLUSTER).is_some_and(|found| found == cluster.as_str())).collect();
+    let (containers, networks, volumes) = tokio::try_join!(
+        engine.containers(&own),
+        engine.networks(),
+        engine.volumes(&own)
+    )
+    .map_err(ClusterError::engine("ask the engine for the cluster"))?;
+    let networks: Vec<_> = networks
+        .into_iter()
+        .filter(|network| {
+            network
+                .labels
+                .get(labels::CLUSTER)
+                .is_some_and(|found| found == cluster.as_str())
+        })
+        .collect();
     let mut first = None;
-    let mut note = |kind: &'static str, name: String, result: Result<(), EngineError>| match result {
+    let mut note = |kind: &'static str, name: String, result: Result<(), EngineError>| match result
+    {
         Ok(()) => events.emit(Event::Removed { kind, name }),
         Err(error) => {
-            first.get_or_insert_with(|| ClusterError::engine(format!("remove {kind} `{name}`"))(error));
+            first.get_or_insert_with(|| {
+                ClusterError::engine(format!("remove {kind} `{name}`"))(error)
+            });
         }
     };
-    let mut removals: FuturesUnordered<_> =
-        containers.iter().map(async |found| (found.name.clone(), engine.remove_container(&found.id).await)).collect();
+    let mut removals: FuturesUnordered<_> = containers
+        .iter()
+        .map(async |found| (found.name.clone(), engine.remove_container(&found.id).await))
+        .collect();
     while let Some((name, result)) = removals.next().await {
         note("container", name, result);
     }
     drop(removals);
     // Networks and volumes can go only when nobody uses them any more.
-    let network_removals = networks.iter().map(async |network| ("network", network.name.clone(), remove_network(engine, &network.id).await));
-    let volume_removals = volumes.iter().map(async |(name, _)| ("volume", name.clone(), engine.remove_volume(name).await));
-    let (of_networks, of_volumes) =
-        tokio::join!(futures_util::future::join_all(network_removals), futures_util::future::join_all(volume_removals));
+    let network_removals = networks.iter().map(async |network| {
+        (
+            "network",
+            network.name.clone(),
+            remove_network(engine, &network.id).await,
+        )
+    });
+    let volume_removals = volumes
+        .iter()
+        .map(async |(name, _)| ("volume", name.clone(), engine.remove_volume(name).await));
+    let (of_networks, of_volumes) = tokio::join!(
+        futures_util::future::join_all(network_removals),
+        futures_util::future::join_all(volume_removals)
+    );
     for (kind, name, result) in of_networks.into_iter().chain(of_volumes) {
         note(kind, name, result);
     }
     match first {
         Some(error) => Err(error),
-        None => Ok(Removed { containers: containers.len(), networks: networks.len(), volumes: volumes.len() }),
+        None => Ok(Removed {
+            containers: containers.len(),
+            networks: networks.len(),
+            volumes: volumes.len(),
+        }),
     }
 }
 
@@ -69,7 +103,10 @@ async fn remove_network(engine: &dyn crate::engine::Engine, id: &str) -> Result<
     for _ in 0..40 {
         last = engine.remove_network(id).await;
         match &last {
-            Err(error) if matches!(error.kind, Kind::Conflict | Kind::Forbidden) || error.message.contains("active endpoints") => {
+            Err(error)
+                if matches!(error.kind, Kind::Conflict | Kind::Forbidden)
+                    || error.message.contains("active endpoints") =>
+            {
                 tokio::time::sleep(std::time::Duration::from_millis(50)).await;
             }
             _ => return last,

@@ -147,7 +147,9 @@ impl ClusterError {
     /// The engine's failure at the bottom of this, if there is one.
     pub fn engine_error(&self) -> Option<&EngineError> {
         match self {
-            Self::Engine { source, .. } | Self::Image(ImageError::Engine { source, .. }) => Some(source),
+            Self::Engine { source, .. } | Self::Image(ImageError::Engine { source, .. }) => {
+                Some(source)
+            }
             _ => None,
         }
     }

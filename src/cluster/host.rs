@@ -21,7 +21,9 @@ impl Host {
     /// This machine.
     pub fn real() -> Self {
         Self {
-            routes: Arc::new(|| read_routes(&std::fs::read_to_string("/proc/net/route").unwrap_or_default())),
+            routes: Arc::new(|| {
+                read_routes(&std::fs::read_to_string("/proc/net/route").unwrap_or_default())
+            }),
             port_is_free: Arc::new(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()),
             folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
         }

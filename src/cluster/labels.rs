@@ -112,20 +112,37 @@ pub fn read(labels: &Labels) -> Option<Described> {
     Some(Described {
         node: NodeName::new(text(NODE)?),
         tier: text(TIER)?.to_owned(),
-        index: text(INDEX).and_then(|index| index.parse().ok()).unwrap_or(0),
+        index: text(INDEX)
+            .and_then(|index| index.parse().ok())
+            .unwrap_or(0),
         hash: text(HASH).unwrap_or_default().to_owned(),
         probe: text(PROBE).and_then(|json| serde_json::from_str(json).ok()),
-        links: text(LINKS).and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default(),
-        reach: if text(REACH) == Some(Reach::Address.name()) { Reach::Address } else { Reach::Published },
+        links: text(LINKS)
+            .and_then(|json| serde_json::from_str(json).ok())
+            .unwrap_or_default(),
+        reach: if text(REACH) == Some(Reach::Address.name()) {
+            Reach::Address
+        } else {
+            Reach::Published
+        },
     })
 }
 
 /// A link as text: to the node's own address where the host reaches that, else to the published port.
-pub fn url(link: &Link, reach: Reach, address: Option<IpAddr>, published: Option<u16>) -> Option<String> {
+pub fn url(
+    link: &Link,
+    reach: Reach,
+    address: Option<IpAddr>,
+    published: Option<u16>,
+) -> Option<String> {
     let place = match (reach, address, published) {
         (Reach::Address, Some(address), _) => format!("{address}:{}", link.port),
         (_, _, Some(port)) => format!("127.0.0.1:{port}"),
         _ => return None,
     };
-    Some(if link.scheme.is_empty() { place } else { format!("{}://{place}{}", link.scheme, link.path) })
+    Some(if link.scheme.is_empty() {
+        place
+    } else {
+        format!("{}://{place}{}", link.scheme, link.path)
+    })
 }

@@ -29,17 +29,32 @@ impl Bringing<'_> {
         let mut progress = self.progress.subscribe();
         for tier in &self.plan.tiers {
             // The sender lives as long as `self`, so this ends only well.
-            if progress.wait_for(|progress| progress.runs(&tier.tier)).await.is_err() {
+            if progress
+                .wait_for(|progress| progress.runs(&tier.tier))
+                .await
+                .is_err()
+            {
                 return Ok(());
             }
             // The engine chose some ports only when the containers started.
-            if self.plan.nodes_of(&tier.tier).any(|node| !known.iter().any(|target| target.node == node.name)) {
+            if self
+                .plan
+                .nodes_of(&tier.tier)
+                .any(|node| !known.iter().any(|target| target.node == node.name))
+            {
                 known = self.targets().await?;
             }
-            let nodes = self.plan.nodes_of(&tier.tier).map(|node| self.verdict(node, tier, &known, answers));
+            let nodes = self
+                .plan
+                .nodes_of(&tier.tier)
+                .map(|node| self.verdict(node, tier, &known, answers));
             futures_util::future::try_join_all(nodes).await?;
-            self.progress.send_modify(|progress| progress.set_ready(&tier.tier));
-            self.events.emit(Event::TierReady { tier: tier.tier.clone(), after: self.began.elapsed() });
+            self.progress
+                .send_modify(|progress| progress.set_ready(&tier.tier));
+            self.events.emit(Event::TierReady {
+                tier: tier.tier.clone(),
+                after: self.began.elapsed(),
+            });
         }
         Ok(())
     }
@@ -47,17 +62,45 @@ impl Bringing<'_> {
     /// Where the nodes that run can be asked, and those of the user.
     async fn targets(&self) -> Result<Vec<Target>, ClusterError> {
         let own = [(labels::CLUSTER, self.plan.cluster.as_str())];
-        let found = self.launcher.engine.containers(&own).await.map_err(ClusterError::engine("ask the engine for the nodes' ports"))?;
+        let found = self
+            .launcher
+            .engine
+            .containers(&own)
+            .await
+            .map_err(ClusterError::engine("ask the engine for the nodes' ports"))?;
         let progress = self.progress.borrow();
-        let running = |target: &Target| self.plan.nodes.iter().any(|node| node.name == target.node && progress.runs(&node.tier));
-        let containers = found.iter().filter_map(targets::of_container).filter(running);
-        let users = self.plan.nodes.iter().filter(|node| node.managed == Managed::User).map(targets::of_user);
+        let running = |target: &Target| {
+            self.plan
+                .nodes
+                .iter()
+                .any(|node| node.name == target.node && progress.runs(&node.tier))
+        };
+        let containers = found
+            .iter()
+            .filter_map(targets::of_container)
+            .filter(running);
+        let users = self
+            .plan
+            .nodes
+            .iter()
+            .filter(|node| node.managed == Managed::User)
+            .map(targets::of_user);
         Ok(containers.chain(users).collect())
     }
 
-    async fn verdict(&self, node: &NodePlan, tier: &TierPlan, known: &[Target], answers: &Answers) -> Result<(), ClusterError> {
+    async fn verdict(
+        &self,
+        node: &NodePlan,
+        tier: &TierPlan,
+        known: &[Target],
+        answers: &Answers,
+    ) -> Result<(), ClusterError> {
         let began = Instant::now();
-        let within = if node.managed == Managed::User { Duration::MAX } else { tier.probe.within() };
+        let within = if node.managed == Managed::User {
+            Duration::MAX
+        } else {
+            tier.probe.within()
+        };
         let mut pause = FIRST_PAUSE;
         loop {
             let why = match self.look(node, &tier.probe, known).await {
@@ -67,13 +110,26 @@ impl Bringing<'_> {
                 }
                 Verdict::NotYet(why) => why,
             };
-            answers.lock().unwrap_or_else(PoisonError::into_inner).insert(node.name.clone(), why.clone());
+            answers
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(node.name.clone(), why.clone());
             self.step(node, NodeStep::NotYet { why: why.clone() });
             if began.elapsed() >= within {
-                let container = known.iter().find(|target| target.node == node.name).and_then(|target| target.container.as_ref());
+                let container = known
+                    .iter()
+                    .find(|target| target.node == node.name)
+                    .and_then(|target| target.container.as_ref());
                 let lines = tail(self.launcher, container).await;
-                let evidence = Evidence { last_answer: Some(why), lines };
-                return Err(ClusterError::NotReady { node: node.name.clone(), within, evidence });
+                let evidence = Evidence {
+                    last_answer: Some(why),
+                    lines,
+                };
+                return Err(ClusterError::NotReady {
+                    node: node.name.clone(),
+                    within,
+                    evidence,
+                });
             }
             tokio::time::sleep(pause.min(within.saturating_sub(began.elapsed()))).await;
             pause = (pause * 3 / 2).min(LONGEST_PAUSE);
@@ -82,13 +138,19 @@ impl Bringing<'_> {
 
     async fn look(&self, node: &NodePlan, probe: &Probe, known: &[Target]) -> Verdict {
         match known.iter().find(|target| target.node == node.name) {
-            Some(own) => probe::run(self.launcher.asker.as_ref(), probe, own, known, Depth::Full).await,
+            Some(own) => {
+                probe::run(self.launcher.asker.as_ref(), probe, own, known, Depth::Full).await
+            }
             None => Verdict::NotYet("the engine does not list it".to_owned()),
         }
     }
 
     /// Ends when a container that must live dies; never otherwise.
-    pub(super) async fn deaths(&self, mut deaths: EngineStream<Death>, answers: &Answers) -> ClusterError {
+    pub(super) async fn deaths(
+        &self,
+        mut deaths: EngineStream<Death>,
+        answers: &Answers,
+    ) -> ClusterError {
         let mut early: Vec<Death> = Vec::new();
         let mut progress = self.progress.subscribe();
         loop {
@@ -103,12 +165,22 @@ impl Bringing<'_> {
             }
             let ours = early.iter().find_map(|death| {
                 let alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner);
-                alive.get(&death.container).map(|node| (node.clone(), death.clone()))
+                alive
+                    .get(&death.container)
+                    .map(|node| (node.clone(), death.clone()))
             });
             if let Some((node, death)) = ours {
-                let last_answer = answers.lock().unwrap_or_else(PoisonError::into_inner).get(&node).cloned();
+                let last_answer = answers
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .get(&node)
+                    .cloned();
                 let lines = tail(self.launcher, Some(&death.container)).await;
-                return ClusterError::Died { node, exit_code: death.exit_code, evidence: Evidence { last_answer, lines } };
+                return ClusterError::Died {
+                    node,
+                    exit_code: death.exit_code,
+                    evidence: Evidence { last_answer, lines },
+                };
             }
         }
     }
@@ -116,7 +188,9 @@ impl Bringing<'_> {
 
 /// The last lines that a container printed; none if the engine will not say.
 async fn tail(launcher: &Launcher, container: Option<&ContainerId>) -> Vec<String> {
-    let Some(container) = container else { return Vec::new() };
+    let Some(container) = container else {
+        return Vec::new();
+    };
     let read = async {
         let mut pieces = launcher.engine.logs(container, Some(LINES), false);
         let mut text = Vec::new();
@@ -126,9 +200,13 @@ async fn tail(launcher: &Launcher, container: Option<&ContainerId>) -> Vec<Strin
         text
     };
     // Evidence is worth a moment, not a wait.
-    let text = tokio::time::timeout(Duration::from_secs(2), read).await.unwrap_or_default();
+    let text = tokio::time::timeout(Duration::from_secs(2), read)
+        .await
+        .unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<&str> = text.lines().collect();
-    let skip = lines.len().saturating_sub(usize::try_from(LINES).unwrap_or(usize::MAX));
+    let skip = lines
+        .len()
+        .saturating_sub(usize::try_from(LINES).unwrap_or(usize::MAX));
     lines.into_iter().skip(skip).map(str::to_owned).collect()
 }

@@ -81,11 +81,15 @@ async fn attempt(
     };
     let survey = Survey::take(launcher, &profile.name).await?;
     let subnet = survey.subnet(&profile.name, profile.network.subnet, &launcher.host)?;
-    let surroundings =
-        Surroundings { subnet, addresses_reachable: survey.facts.local, folder: launcher.host.folder.clone() };
+    let surroundings = Surroundings {
+        subnet,
+        addresses_reachable: survey.facts.local,
+        folder: launcher.host.folder.clone(),
+    };
     let plan = Plan::new(profile, &surroundings)?;
     let own: Vec<_> = survey.own_networks(&profile.name).collect();
-    let network_stays = own.len() == 1 && own.iter().all(|network| network.subnets.contains(&subnet));
+    let network_stays =
+        own.len() == 1 && own.iter().all(|network| network.subnets.contains(&subnet));
     let everything = match options.recreate {
         Recreate::All => Everything::Asked,
         Recreate::No if !network_stays => Everything::NewNetwork,
@@ -95,16 +99,33 @@ async fn attempt(
     events.emit(Event::Planned {
         cluster: plan.cluster.clone(),
         subnet,
-        tiers: plan.tiers.iter().map(|tier| (tier.tier.clone(), plan.nodes_of(&tier.tier).count())).collect(),
+        tiers: plan
+            .tiers
+            .iter()
+            .map(|tier| (tier.tier.clone(), plan.nodes_of(&tier.tier).count()))
+            .collect(),
     });
     note_other_folder(&plan, &survey, &changes, events.as_ref());
 
     let common = labels::common(&plan.cluster, options.owner.as_deref());
     // The watch begins before anything of ours can die.
-    let deaths = launcher.engine.deaths((labels::CLUSTER, plan.cluster.as_str()));
+    let deaths = launcher
+        .engine
+        .deaths((labels::CLUSTER, plan.cluster.as_str()));
     let images = images(launcher, &plan, &changes, product, events).await?;
-    clear(launcher, &survey, &changes, network_stays, &plan, events.as_ref()).await?;
-    let (network, record) = tokio::join!(network(launcher, &plan, network_stays, &common), record(launcher, &plan, &survey, &common));
+    clear(
+        launcher,
+        &survey,
+        &changes,
+        network_stays,
+        &plan,
+        events.as_ref(),
+    )
+    .await?;
+    let (network, record) = tokio::join!(
+        network(launcher, &plan, network_stays, &common),
+        record(launcher, &plan, &survey, &common)
+    );
     network.and(record)?;
 
     let answers: Answers = Mutex::default();
@@ -114,7 +135,11 @@ async fn attempt(
         changes: &changes,
         images: &images,
         common,
-        reach: if survey.facts.local { Reach::Address } else { Reach::Published },
+        reach: if survey.facts.local {
+            Reach::Address
+        } else {
+            Reach::Published
+        },
         ports: options.ports,
         events: events.as_ref(),
         began,
@@ -128,20 +153,37 @@ async fn attempt(
         done = async { tokio::try_join!(bringing.nodes(), bringing.verdicts(&answers)) } => done?,
     };
     if changes.is_nothing() {
-        events.emit(Event::InPlace { nodes: plan.nodes.len() });
+        events.emit(Event::InPlace {
+            nodes: plan.nodes.len(),
+        });
     }
-    events.emit(Event::Done { after: began.elapsed() });
+    events.emit(Event::Done {
+        after: began.elapsed(),
+    });
     status::all_ready(launcher, &plan.cluster).await
 }
 
 /// Another folder does not replace running nodes by itself, so the user is told what they see.
-fn note_other_folder(plan: &Plan, survey: &Survey, changes: &converge::Changes, events: &dyn Events) {
-    let other = plan.nodes.iter().filter(|node| !changes.makes(&node.name)).find_map(|node| {
-        let bind = node.binds.first()?;
-        let found = survey.containers.iter().find(|found| found.name == containers::container_name(plan, node))?;
-        let folder = found.labels.get(labels::FOLDER)?;
-        (*folder != bind.source.display().to_string()).then(|| (bind.target.clone(), folder.clone()))
-    });
+fn note_other_folder(
+    plan: &Plan,
+    survey: &Survey,
+    changes: &converge::Changes,
+    events: &dyn Events,
+) {
+    let other = plan
+        .nodes
+        .iter()
+        .filter(|node| !changes.makes(&node.name))
+        .find_map(|node| {
+            let bind = node.binds.first()?;
+            let found = survey
+                .containers
+                .iter()
+                .find(|found| found.name == containers::container_name(plan, node))?;
+            let folder = found.labels.get(labels::FOLDER)?;
+            (*folder != bind.source.display().to_string())
+                .then(|| (bind.target.clone(), folder.clone()))
+        });
     if let Some((target, folder)) = other {
         events.emit(Event::Note(format!(
             "`{target}` in the running nodes is `{folder}`, not this folder; `devcluster up --recreate` makes them anew with this one"
@@ -157,7 +199,10 @@ async fn images(
     product: tokio::task::JoinHandle<Result<Product, ImageError>>,
     events: &Arc<dyn Events>,
 ) -> Result<References, ClusterError> {
-    let needed = plan.nodes.iter().filter(|node| node.managed == Managed::Launcher && changes.makes(&node.name));
+    let needed = plan
+        .nodes
+        .iter()
+        .filter(|node| node.managed == Managed::Launcher && changes.makes(&node.name));
     let mut own: Vec<OwnImage> = Vec::new();
     let mut named: Vec<&str> = Vec::new();
     for node in needed {
@@ -176,21 +221,44 @@ async fn images(
     let product = product.await.map_err(|_| ImageError::NoProduct)??;
     let store = ImageStore::new(Arc::clone(&launcher.engine), product);
     let sink = Arc::clone(events);
-    Ok(store.ensure(&own, Arc::new(move |event| sink.emit(Event::Image(event)))).await?)
+    Ok(store
+        .ensure(&own, Arc::new(move |event| sink.emit(Event::Image(event))))
+        .await?)
 }
 
-async fn pull(launcher: &Launcher, image: &str, events: &Arc<dyn Events>) -> Result<(), ClusterError> {
+async fn pull(
+    launcher: &Launcher,
+    image: &str,
+    events: &Arc<dyn Events>,
+) -> Result<(), ClusterError> {
     use crate::image::ImageEvent::{Building, Built, Line};
-    let failed = |source: EngineError| ImageError::Engine { image: image.to_owned(), source };
+    let failed = |source: EngineError| ImageError::Engine {
+        image: image.to_owned(),
+        source,
+    };
     if launcher.engine.has_image(image).await.map_err(failed)? {
         return Ok(());
     }
     let began = Instant::now();
-    events.emit(Event::Image(Building { image: image.to_owned() }));
+    events.emit(Event::Image(Building {
+        image: image.to_owned(),
+    }));
     let (sink, name) = (Arc::clone(events), image.to_owned());
-    let story = move |line| sink.emit(Event::Image(Line { image: name.clone(), line }));
-    launcher.engine.pull_image(image, &story).await.map_err(failed)?;
-    events.emit(Event::Image(Built { image: image.to_owned(), took: began.elapsed() }));
+    let story = move |line| {
+        sink.emit(Event::Image(Line {
+            image: name.clone(),
+            line,
+        }))
+    };
+    launcher
+        .engine
+        .pull_image(image, &story)
+        .await
+        .map_err(failed)?;
+    events.emit(Event::Image(Built {
+        image: image.to_owned(),
+        took: began.elapsed(),
+    }));
     Ok(())
 }
 
@@ -205,39 +273,84 @@ async fn clear(
 ) -> Result<(), ClusterError> {
     let engine = launcher.engine.as_ref();
     for found in &changes.surplus {
-        engine.remove_container(&found.id).await.map_err(ClusterError::engine(format!("remove container `{}`", found.name)))?;
-        events.emit(Event::Removed { kind: "container", name: found.name.clone() });
+        engine
+            .remove_container(&found.id)
+            .await
+            .map_err(ClusterError::engine(format!(
+                "remove container `{}`",
+                found.name
+            )))?;
+        events.emit(Event::Removed {
+            kind: "container",
+            name: found.name.clone(),
+        });
         let node = found.labels.get(labels::NODE);
-        for (volume, _) in survey.volumes.iter().filter(|(_, of)| node.is_some() && of.get(labels::NODE) == node) {
-            engine.remove_volume(volume).await.map_err(ClusterError::engine(format!("remove volume `{volume}`")))?;
+        for (volume, _) in survey
+            .volumes
+            .iter()
+            .filter(|(_, of)| node.is_some() && of.get(labels::NODE) == node)
+        {
+            engine
+                .remove_volume(volume)
+                .await
+                .map_err(ClusterError::engine(format!("remove volume `{volume}`")))?;
         }
     }
     if network_stays {
         return Ok(());
     }
     // A network goes only when nothing is in it; all nodes are made anew on the new one.
-    let removals = survey.containers.iter().map(|found| engine.remove_container(&found.id));
-    futures_util::future::try_join_all(removals).await.map_err(ClusterError::engine("remove the nodes of the old network"))?;
+    let removals = survey
+        .containers
+        .iter()
+        .map(|found| engine.remove_container(&found.id));
+    futures_util::future::try_join_all(removals)
+        .await
+        .map_err(ClusterError::engine("remove the nodes of the old network"))?;
     for network in survey.own_networks(&plan.cluster) {
-        engine.remove_network(&network.id).await.map_err(ClusterError::engine(format!("remove network `{}`", network.name)))?;
-        events.emit(Event::Removed { kind: "network", name: network.name.clone() });
+        engine
+            .remove_network(&network.id)
+            .await
+            .map_err(ClusterError::engine(format!(
+                "remove network `{}`",
+                network.name
+            )))?;
+        events.emit(Event::Removed {
+            kind: "network",
+            name: network.name.clone(),
+        });
     }
     Ok(())
 }
 
-async fn network(launcher: &Launcher, plan: &Plan, stays: bool, common: &crate::engine::Labels) -> Result<(), ClusterError> {
+async fn network(
+    launcher: &Launcher,
+    plan: &Plan,
+    stays: bool,
+    common: &crate::engine::Labels,
+) -> Result<(), ClusterError> {
     if stays {
         return Ok(());
     }
-    let spec =
-        NetworkSpec { name: plan.cluster.to_string(), subnet: plan.subnet, gateway: plan.gateway, labels: common.clone() };
+    let spec = NetworkSpec {
+        name: plan.cluster.to_string(),
+        subnet: plan.subnet,
+        gateway: plan.gateway,
+        labels: common.clone(),
+    };
     match launcher.engine.create_network(&spec).await {
         Ok(()) => Ok(()),
         Err(error) if error.kind == Kind::SubnetTaken => {
             let other = format!("another network of the engine ({error})");
-            Err(ClusterError::SubnetClash { subnet: plan.subnet, other })
+            Err(ClusterError::SubnetClash {
+                subnet: plan.subnet,
+                other,
+            })
         }
-        Err(error) => Err(ClusterError::engine(format!("make network `{}`", plan.cluster))(error)),
+        Err(error) => Err(ClusterError::engine(format!(
+            "make network `{}`",
+            plan.cluster
+        ))(error)),
     }
 }
 
@@ -250,17 +363,27 @@ async fn record(
     survey: &Survey,
     common: &crate::engine::Labels,
 ) -> Result<(), ClusterError> {
-    let names: Vec<&str> =
-        plan.nodes.iter().filter(|node| node.managed == Managed::Launcher).map(|node| node.name.as_str()).collect();
+    let names: Vec<&str> = plan
+        .nodes
+        .iter()
+        .filter(|node| node.managed == Managed::Launcher)
+        .map(|node| node.name.as_str())
+        .collect();
     let names = names.join(",");
     let name = format!("{}-nodes", plan.cluster);
     let engine = launcher.engine.as_ref();
     match survey.volumes.iter().find(|(found, _)| *found == name) {
         Some((_, found)) if found.get(labels::NODES) == Some(&names) => return Ok(()),
-        Some(_) => engine.remove_volume(&name).await.map_err(ClusterError::engine(format!("remove volume `{name}`")))?,
+        Some(_) => engine
+            .remove_volume(&name)
+            .await
+            .map_err(ClusterError::engine(format!("remove volume `{name}`")))?,
         None => {}
     }
     let mut labels = common.clone();
     labels.insert(labels::NODES.to_owned(), names);
-    engine.create_volume(&name, &labels).await.map_err(ClusterError::engine(format!("make volume `{name}`")))
+    engine
+        .create_volume(&name, &labels)
+        .await
+        .map_err(ClusterError::engine(format!("make volume `{name}`")))
 }

@@ -15,8 +15,9 @@ use bollard::Docker;
 use bytes::Bytes;
 
 use super::{
-    BuildSpec, ContainerId, ContainerSpec, Death, Engine, EngineError, EngineFacts, EngineStream, ExecSession, ExecSpec, FoundContainer,
-    FoundImage, FoundNetwork, Labels, NetworkSpec, Output, Story, Terminal,
+    BuildSpec, ContainerId, ContainerSpec, Death, Engine, EngineError, EngineFacts, EngineStream,
+    ExecSession, ExecSpec, FoundContainer, FoundImage, FoundNetwork, Labels, NetworkSpec, Output,
+    Story, Terminal,
 };
 
 /// A connection to a Docker engine, at the newest version of the API that both know.
@@ -29,7 +30,13 @@ pub struct DockerEngine {
 
 /// Label filters as the API takes them.
 fn label_filter(labels: &[(&str, &str)]) -> HashMap<String, Vec<String>> {
-    let write = |(name, value): &(&str, &str)| if value.is_empty() { (*name).to_owned() } else { format!("{name}={value}") };
+    let write = |(name, value): &(&str, &str)| {
+        if value.is_empty() {
+            (*name).to_owned()
+        } else {
+            format!("{name}={value}")
+        }
+    };
     HashMap::from([("label".to_owned(), labels.iter().map(write).collect())])
 }
 
@@ -37,7 +44,11 @@ fn label_filter(labels: &[(&str, &str)]) -> HashMap<String, Vec<String>> {
 fn settled(result: Result<(), bollard::errors::Error>) -> Result<(), EngineError> {
     use bollard::errors::Error::DockerResponseServerError as Answer;
     match result {
-        Ok(()) | Err(Answer { status_code: 304 | 404, .. }) => Ok(()),
+        Ok(())
+        | Err(Answer {
+            status_code: 304 | 404,
+            ..
+        }) => Ok(()),
         Err(error) => Err(convert::error(error)),
     }
 }
@@ -69,10 +80,17 @@ impl Engine for DockerEngine {
     }
 
     async fn remove_volume(&self, name: &str) -> Result<(), EngineError> {
-        settled(self.docker.remove_volume(name, None::<bollard::query_parameters::RemoveVolumeOptions>).await)
+        settled(
+            self.docker
+                .remove_volume(name, None::<bollard::query_parameters::RemoveVolumeOptions>)
+                .await,
+        )
     }
 
-    async fn containers(&self, labels: &[(&str, &str)]) -> Result<Vec<FoundContainer>, EngineError> {
+    async fn containers(
+        &self,
+        labels: &[(&str, &str)],
+    ) -> Result<Vec<FoundContainer>, EngineError> {
         self.list_containers(labels).await
     }
 
@@ -87,24 +105,42 @@ impl Engine for DockerEngine {
     async fn start_container(&self, container: &ContainerId) -> Result<(), EngineError> {
         let options = None::<bollard::query_parameters::StartContainerOptions>;
         match self.docker.start_container(&container.0, options).await {
-            Err(bollard::errors::Error::DockerResponseServerError { status_code: 304, .. }) | Ok(()) => Ok(()),
+            Err(bollard::errors::Error::DockerResponseServerError {
+                status_code: 304, ..
+            })
+            | Ok(()) => Ok(()),
             Err(error) => Err(convert::error(error)),
         }
     }
 
     async fn unpause_container(&self, container: &ContainerId) -> Result<(), EngineError> {
-        self.docker.unpause_container(&container.0).await.map_err(convert::error)
+        self.docker
+            .unpause_container(&container.0)
+            .await
+            .map_err(convert::error)
     }
 
     async fn kill_container(&self, container: &ContainerId) -> Result<(), EngineError> {
-        settled(self.docker.kill_container(&container.0, None::<bollard::query_parameters::KillContainerOptions>).await)
+        settled(
+            self.docker
+                .kill_container(
+                    &container.0,
+                    None::<bollard::query_parameters::KillContainerOptions>,
+                )
+                .await,
+        )
     }
 
     async fn remove_container(&self, container: &ContainerId) -> Result<(), EngineError> {
         self.delete_container(container).await
     }
 
-    fn logs(&self, container: &ContainerId, tail: Option<u32>, follow: bool) -> EngineStream<Output> {
+    fn logs(
+        &self,
+        container: &ContainerId,
+        tail: Option<u32>,
+        follow: bool,
+    ) -> EngineStream<Output> {
         self.read_logs(container, tail, follow)
     }
 
@@ -112,7 +148,11 @@ impl Engine for DockerEngine {
         self.watch_deaths(label)
     }
 
-    async fn exec(&self, container: &ContainerId, spec: &ExecSpec) -> Result<ExecSession, EngineError> {
+    async fn exec(
+        &self,
+        container: &ContainerId,
+        spec: &ExecSpec,
+    ) -> Result<ExecSession, EngineError> {
         self.run(container, spec).await
     }
 
@@ -131,7 +171,9 @@ impl Engine for DockerEngine {
     async fn has_image(&self, name: &str) -> Result<bool, EngineError> {
         match self.docker.inspect_image(name).await {
             Ok(_) => Ok(true),
-            Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(false),
+            Err(bollard::errors::Error::DockerResponseServerError {
+                status_code: 404, ..
+            }) => Ok(false),
             Err(error) => Err(convert::error(error)),
         }
     }
@@ -140,7 +182,12 @@ impl Engine for DockerEngine {
         self.build(spec, story).await
     }
 
-    async fn import_image(&self, name: &str, changes: &[String], archive: EngineStream<Bytes>) -> Result<(), EngineError> {
+    async fn import_image(
+        &self,
+        name: &str,
+        changes: &[String],
+        archive: EngineStream<Bytes>,
+    ) -> Result<(), EngineError> {
         self.import(name, changes, archive).await
     }
 
@@ -149,14 +196,23 @@ impl Engine for DockerEngine {
     }
 
     async fn tag_image(&self, name: &str, repository: &str, tag: &str) -> Result<(), EngineError> {
-        let options = bollard::query_parameters::TagImageOptions { repo: Some(repository.to_owned()), tag: Some(tag.to_owned()) };
-        self.docker.tag_image(name, Some(options)).await.map_err(convert::error)
+        let options = bollard::query_parameters::TagImageOptions {
+            repo: Some(repository.to_owned()),
+            tag: Some(tag.to_owned()),
+        };
+        self.docker
+            .tag_image(name, Some(options))
+            .await
+            .map_err(convert::error)
     }
 
     async fn remove_image(&self, name: &str) -> Result<(), EngineError> {
         let options = bollard::query_parameters::RemoveImageOptions::default();
         match self.docker.remove_image(name, Some(options), None).await {
-            Ok(_) | Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(()),
+            Ok(_)
+            | Err(bollard::errors::Error::DockerResponseServerError {
+                status_code: 404, ..
+            }) => Ok(()),
             Err(error) => Err(convert::error(error)),
         }
     }

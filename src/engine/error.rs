@@ -44,26 +44,46 @@ pub enum Kind {
 impl EngineError {
     /// A failure of that sort.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self {
+            kind,
+            message: message.into(),
+        }
     }
 
     /// Whether the engine itself cannot be used at all.
     pub fn is_unusable(&self) -> bool {
-        matches!(self.kind, Kind::Unreachable | Kind::Forbidden | Kind::Address | Kind::TooOld)
+        matches!(
+            self.kind,
+            Kind::Unreachable | Kind::Forbidden | Kind::Address | Kind::TooOld
+        )
     }
 
     /// What to do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self.kind {
-            Kind::Unreachable => Some("start Docker (`sudo systemctl start docker`), or set `DOCKER_HOST` to where it listens"),
-            Kind::Forbidden => Some("join the group `docker` (`sudo usermod -aG docker $USER`, then log in anew), or run as root"),
+            Kind::Unreachable => Some(
+                "start Docker (`sudo systemctl start docker`), or set `DOCKER_HOST` to where it listens",
+            ),
+            Kind::Forbidden => Some(
+                "join the group `docker` (`sudo usermod -aG docker $USER`, then log in anew), or run as root",
+            ),
             Kind::Address => Some("set `DOCKER_HOST` to `unix:///path` or `tcp://host:port`"),
             Kind::TooOld => Some("install Docker 20.10 or newer"),
-            Kind::PortTaken => Some("stop what uses that port, or give another one under `ports` in the profile"),
-            Kind::SubnetTaken => Some("give a free network with `--subnet` or `network.subnet`, or none to have one found"),
-            Kind::DiskFull => Some("free space where Docker keeps its data (`docker system df` shows it, `docker system prune` frees it)"),
-            Kind::Conflict => Some("see whether another `devcluster` is at work on this cluster, then run the command again"),
-            Kind::Mount => Some("run from a folder that the engine may mount, or name one under `[[mount]]` in the profile"),
+            Kind::PortTaken => {
+                Some("stop what uses that port, or give another one under `ports` in the profile")
+            }
+            Kind::SubnetTaken => Some(
+                "give a free network with `--subnet` or `network.subnet`, or none to have one found",
+            ),
+            Kind::DiskFull => Some(
+                "free space where Docker keeps its data (`docker system df` shows it, `docker system prune` frees it)",
+            ),
+            Kind::Conflict => Some(
+                "see whether another `devcluster` is at work on this cluster, then run the command again",
+            ),
+            Kind::Mount => Some(
+                "run from a folder that the engine may mount, or name one under `[[mount]]` in the profile",
+            ),
             Kind::Build => Some("run again with `-v` to see every line of the build"),
             Kind::Pull => Some("check the image's name and the way to its registry"),
             Kind::NotFound | Kind::Other => None,
@@ -75,11 +95,19 @@ impl EngineError {
         let has = |text: &str| message.contains(text);
         let kind = if has("no space left on device") || has("No space left on device") {
             Kind::DiskFull
-        } else if has("port is already allocated") || has("address already in use") && !has("Address already in use by container") {
+        } else if has("port is already allocated")
+            || has("address already in use") && !has("Address already in use by container")
+        {
             Kind::PortTaken
-        } else if has("Pool overlaps") || has("overlaps with other one") || has("already in use by container") && has("ddress") {
+        } else if has("Pool overlaps")
+            || has("overlaps with other one")
+            || has("already in use by container") && has("ddress")
+        {
             Kind::SubnetTaken
-        } else if has("error while mounting") || has("bind source path does not exist") || has("mounts denied") {
+        } else if has("error while mounting")
+            || has("bind source path does not exist")
+            || has("mounts denied")
+        {
             Kind::Mount
         } else if has("client version") && has("too new") || has("is too old") {
             Kind::TooOld
@@ -102,17 +130,45 @@ mod tests {
     #[test]
     fn answers_are_sorted_by_what_can_be_done() {
         let cases = [
-            (500, "driver failed programming external connectivity on endpoint x: Bind for 127.0.0.1:5050 failed: port is already allocated", Kind::PortTaken),
-            (500, "listen tcp4 127.0.0.1:5050: bind: address already in use", Kind::PortTaken),
-            (403, "Pool overlaps with other one on this address space", Kind::SubnetTaken),
-            (500, "mkdir /var/lib/docker/x: no space left on device", Kind::DiskFull),
+            (
+                500,
+                "driver failed programming external connectivity on endpoint x: Bind for 127.0.0.1:5050 failed: port is already allocated",
+                Kind::PortTaken,
+            ),
+            (
+                500,
+                "listen tcp4 127.0.0.1:5050: bind: address already in use",
+                Kind::PortTaken,
+            ),
+            (
+                403,
+                "Pool overlaps with other one on this address space",
+                Kind::SubnetTaken,
+            ),
+            (
+                500,
+                "mkdir /var/lib/docker/x: no space left on device",
+                Kind::DiskFull,
+            ),
             (404, "No such container: x", Kind::NotFound),
-            (409, "Conflict. The container name \"/x\" is already in use by container \"y\".", Kind::Conflict),
-            (400, "client version 1.60 is too new. Maximum supported API version is 1.41", Kind::TooOld),
+            (
+                409,
+                "Conflict. The container name \"/x\" is already in use by container \"y\".",
+                Kind::Conflict,
+            ),
+            (
+                400,
+                "client version 1.60 is too new. Maximum supported API version is 1.41",
+                Kind::TooOld,
+            ),
             (500, "anything", Kind::Other),
         ];
         for (status, message, want) in cases {
-            assert_eq!(EngineError::answered(status, message).kind, want, "case `{message}`");
+            assert_eq!(
+                EngineError::answered(status, message).kind,
+                want,
+                "case `{message}`"
+            );
         }
     }
 }

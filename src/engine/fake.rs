@@ -10,8 +10,9 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::broadcast;
 
 use super::{
-    BuildSpec, ContainerId, ContainerSpec, Death, Engine, EngineError, EngineFacts, EngineStream, ExecSession, ExecSpec, FoundContainer,
-    FoundImage, FoundNetwork, Kind, Labels, NetworkSpec, Output, PublishedPort, RunState, Story, Terminal,
+    BuildSpec, ContainerId, ContainerSpec, Death, Engine, EngineError, EngineFacts, EngineStream,
+    ExecSession, ExecSpec, FoundContainer, FoundImage, FoundNetwork, Kind, Labels, NetworkSpec,
+    Output, PublishedPort, RunState, Story, Terminal,
 };
 
 /// A call that changed something, and to what: `("start", "devcluster-zookeeper-1")`.
@@ -38,7 +39,10 @@ struct State {
 
 impl Default for FakeEngine {
     fn default() -> Self {
-        Self { state: Mutex::default(), deaths: broadcast::channel(64).0 }
+        Self {
+            state: Mutex::default(),
+            deaths: broadcast::channel(64).0,
+        }
     }
 }
 
@@ -64,7 +68,11 @@ impl FakeEngine {
 
     /// The containers' specifications by name.
     pub fn specs(&self) -> BTreeMap<String, ContainerSpec> {
-        self.lock().containers.iter().map(|(found, spec)| (found.name.clone(), spec.clone())).collect()
+        self.lock()
+            .containers
+            .iter()
+            .map(|(found, spec)| (found.name.clone(), spec.clone()))
+            .collect()
     }
 
     /// How many archives were unpacked in containers.
@@ -84,15 +92,26 @@ impl FakeEngine {
 
     /// What a container prints.
     pub fn set_logs(&self, container: &str, text: &str) {
-        self.lock().logs.insert(container.to_owned(), text.to_owned());
+        self.lock()
+            .logs
+            .insert(container.to_owned(), text.to_owned());
     }
 
     /// A container's program ends.
     pub fn die(&self, container: &str, exit_code: i64) {
         let mut state = self.lock();
-        let Some((found, _)) = state.containers.iter_mut().find(|(found, _)| found.name == container) else { return };
+        let Some((found, _)) = state
+            .containers
+            .iter_mut()
+            .find(|(found, _)| found.name == container)
+        else {
+            return;
+        };
         found.state = RunState::Exited;
-        let death = Death { container: found.id.clone(), exit_code: Some(exit_code) };
+        let death = Death {
+            container: found.id.clone(),
+            exit_code: Some(exit_code),
+        };
         // Nobody watching is fine.
         let _ = self.deaths.send(death);
     }
@@ -110,13 +129,24 @@ impl FakeEngine {
     fn name_of(&self, id: &ContainerId) -> Result<String, EngineError> {
         let state = self.lock();
         let found = state.containers.iter().find(|(found, _)| found.id == *id);
-        found.map(|(found, _)| found.name.clone()).ok_or_else(|| missing(&id.0))
+        found
+            .map(|(found, _)| found.name.clone())
+            .ok_or_else(|| missing(&id.0))
     }
 
-    fn change(&self, call: &'static str, id: &ContainerId, change: impl FnOnce(&mut FoundContainer)) -> Result<(), EngineError> {
+    fn change(
+        &self,
+        call: &'static str,
+        id: &ContainerId,
+        change: impl FnOnce(&mut FoundContainer),
+    ) -> Result<(), EngineError> {
         let name = self.name_of(id)?;
         let mut state = self.call(call, &name)?;
-        let (found, _) = state.containers.iter_mut().find(|(found, _)| found.id == *id).ok_or_else(|| missing(&id.0))?;
+        let (found, _) = state
+            .containers
+            .iter_mut()
+            .find(|(found, _)| found.id == *id)
+            .ok_or_else(|| missing(&id.0))?;
         change(found);
         Ok(())
     }
@@ -127,13 +157,20 @@ fn missing(thing: &str) -> EngineError {
 }
 
 fn matches(labels: &Labels, wanted: &[(&str, &str)]) -> bool {
-    wanted.iter().all(|(name, value)| labels.get(*name).is_some_and(|found| value.is_empty() || found == value))
+    wanted.iter().all(|(name, value)| {
+        labels
+            .get(*name)
+            .is_some_and(|found| value.is_empty() || found == value)
+    })
 }
 
 #[async_trait]
 impl Engine for FakeEngine {
     async fn facts(&self) -> Result<EngineFacts, EngineError> {
-        Ok(EngineFacts { version: "fake".to_owned(), local: true })
+        Ok(EngineFacts {
+            version: "fake".to_owned(),
+            local: true,
+        })
     }
 
     async fn networks(&self) -> Result<Vec<FoundNetwork>, EngineError> {
@@ -142,25 +179,39 @@ impl Engine for FakeEngine {
 
     async fn create_network(&self, spec: &NetworkSpec) -> Result<(), EngineError> {
         let mut state = self.call("create network", &spec.name)?;
-        let network =
-            FoundNetwork { id: spec.name.clone(), name: spec.name.clone(), subnets: vec![spec.subnet], labels: spec.labels.clone() };
+        let network = FoundNetwork {
+            id: spec.name.clone(),
+            name: spec.name.clone(),
+            subnets: vec![spec.subnet],
+            labels: spec.labels.clone(),
+        };
         state.networks.push(network);
         Ok(())
     }
 
     async fn remove_network(&self, name: &str) -> Result<(), EngineError> {
-        self.call("remove network", name)?.networks.retain(|network| network.name != name && network.id != name);
+        self.call("remove network", name)?
+            .networks
+            .retain(|network| network.name != name && network.id != name);
         Ok(())
     }
 
     async fn volumes(&self, labels: &[(&str, &str)]) -> Result<Vec<(String, Labels)>, EngineError> {
         let state = self.lock();
-        let found = state.volumes.iter().filter(|(_, found)| matches(found, labels));
-        Ok(found.map(|(name, labels)| (name.clone(), labels.clone())).collect())
+        let found = state
+            .volumes
+            .iter()
+            .filter(|(_, found)| matches(found, labels));
+        Ok(found
+            .map(|(name, labels)| (name.clone(), labels.clone()))
+            .collect())
     }
 
     async fn create_volume(&self, name: &str, labels: &Labels) -> Result<(), EngineError> {
-        self.call("create volume", name)?.volumes.entry(name.to_owned()).or_insert_with(|| labels.clone());
+        self.call("create volume", name)?
+            .volumes
+            .entry(name.to_owned())
+            .or_insert_with(|| labels.clone());
         Ok(())
     }
 
@@ -169,26 +220,48 @@ impl Engine for FakeEngine {
         Ok(())
     }
 
-    async fn containers(&self, labels: &[(&str, &str)]) -> Result<Vec<FoundContainer>, EngineError> {
+    async fn containers(
+        &self,
+        labels: &[(&str, &str)],
+    ) -> Result<Vec<FoundContainer>, EngineError> {
         let state = self.lock();
-        Ok(state.containers.iter().filter(|(found, _)| matches(&found.labels, labels)).map(|(found, _)| found.clone()).collect())
+        Ok(state
+            .containers
+            .iter()
+            .filter(|(found, _)| matches(&found.labels, labels))
+            .map(|(found, _)| found.clone())
+            .collect())
     }
 
     async fn create_container(&self, spec: &ContainerSpec) -> Result<ContainerId, EngineError> {
         let mut state = self.call("create", &spec.name)?;
-        if state.containers.iter().any(|(found, _)| found.name == spec.name) {
-            return Err(EngineError::new(Kind::Conflict, format!("the name `{}` is taken", spec.name)));
+        if state
+            .containers
+            .iter()
+            .any(|(found, _)| found.name == spec.name)
+        {
+            return Err(EngineError::new(
+                Kind::Conflict,
+                format!("the name `{}` is taken", spec.name),
+            ));
         }
         state.made += 1;
         let id = ContainerId(format!("id-{}", state.made));
         let chosen = 40_000 + u16::try_from(state.made).unwrap_or(0) * 8;
-        let ports = spec.ports.iter().zip(0u16..).map(|((container, host), place)| PublishedPort {
-            container: *container,
-            host: if *host == 0 { chosen + place } else { *host },
-            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        });
+        let ports = spec
+            .ports
+            .iter()
+            .zip(0u16..)
+            .map(|((container, host), place)| PublishedPort {
+                container: *container,
+                host: if *host == 0 { chosen + place } else { *host },
+                address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            });
         for volume in &spec.volumes {
-            state.volumes.entry(volume.name.clone()).or_insert_with(|| volume.labels.clone());
+            state
+                .volumes
+                .entry(volume.name.clone())
+                .or_insert_with(|| volume.labels.clone());
         }
         let found = FoundContainer {
             id: id.clone(),
@@ -214,7 +287,9 @@ impl Engine for FakeEngine {
     }
 
     async fn unpause_container(&self, container: &ContainerId) -> Result<(), EngineError> {
-        self.change("unpause", container, |found| found.state = RunState::Running)
+        self.change("unpause", container, |found| {
+            found.state = RunState::Running
+        })
     }
 
     async fn kill_container(&self, container: &ContainerId) -> Result<(), EngineError> {
@@ -222,30 +297,61 @@ impl Engine for FakeEngine {
     }
 
     async fn remove_container(&self, container: &ContainerId) -> Result<(), EngineError> {
-        let Ok(name) = self.name_of(container) else { return Ok(()) };
-        self.call("remove", &name)?.containers.retain(|(found, _)| found.id != *container);
+        let Ok(name) = self.name_of(container) else {
+            return Ok(());
+        };
+        self.call("remove", &name)?
+            .containers
+            .retain(|(found, _)| found.id != *container);
         Ok(())
     }
 
-    fn logs(&self, container: &ContainerId, tail: Option<u32>, _follow: bool) -> EngineStream<Output> {
+    fn logs(
+        &self,
+        container: &ContainerId,
+        tail: Option<u32>,
+        _follow: bool,
+    ) -> EngineStream<Output> {
         let name = self.name_of(container).unwrap_or_default();
         let text = self.lock().logs.get(&name).cloned().unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
-        let skip = tail.map_or(0, |tail| lines.len().saturating_sub(usize::try_from(tail).unwrap_or(usize::MAX)));
-        let pieces: Vec<_> = lines.into_iter().skip(skip).map(|line| Ok(Output::Out(Bytes::from(format!("{line}\n"))))).collect();
+        let skip = tail.map_or(0, |tail| {
+            lines
+                .len()
+                .saturating_sub(usize::try_from(tail).unwrap_or(usize::MAX))
+        });
+        let pieces: Vec<_> = lines
+            .into_iter()
+            .skip(skip)
+            .map(|line| Ok(Output::Out(Bytes::from(format!("{line}\n")))))
+            .collect();
         Box::pin(stream::iter(pieces))
     }
 
     fn deaths(&self, _label: (&str, &str)) -> EngineStream<Death> {
         let receiver = self.deaths.subscribe();
-        let next = |mut receiver: broadcast::Receiver<Death>| async move { receiver.recv().await.ok().map(|death| (Ok(death), receiver)) };
+        let next = |mut receiver: broadcast::Receiver<Death>| async move {
+            receiver
+                .recv()
+                .await
+                .ok()
+                .map(|death| (Ok(death), receiver))
+        };
         Box::pin(stream::unfold(receiver, next))
     }
 
-    async fn exec(&self, container: &ContainerId, _spec: &ExecSpec) -> Result<ExecSession, EngineError> {
+    async fn exec(
+        &self,
+        container: &ContainerId,
+        _spec: &ExecSpec,
+    ) -> Result<ExecSession, EngineError> {
         let name = self.name_of(container)?;
         drop(self.call("exec", &name)?);
-        Ok(ExecSession { id: name, output: Box::pin(stream::empty()), input: Box::pin(tokio::io::sink()) })
+        Ok(ExecSession {
+            id: name,
+            output: Box::pin(stream::empty()),
+            input: Box::pin(tokio::io::sink()),
+        })
     }
 
     async fn resize_exec(&self, _id: &str, _size: Terminal) -> Result<(), EngineError> {
@@ -258,8 +364,17 @@ impl Engine for FakeEngine {
 
     async fn images(&self, label: &str) -> Result<Vec<FoundImage>, EngineError> {
         let state = self.lock();
-        let found = state.images.iter().filter(|(_, labels)| labels.contains_key(label));
-        Ok(found.map(|(name, labels)| FoundImage { id: name.clone(), names: vec![name.clone()], labels: labels.clone() }).collect())
+        let found = state
+            .images
+            .iter()
+            .filter(|(_, labels)| labels.contains_key(label));
+        Ok(found
+            .map(|(name, labels)| FoundImage {
+                id: name.clone(),
+                names: vec![name.clone()],
+                labels: labels.clone(),
+            })
+            .collect())
     }
 
     async fn has_image(&self, name: &str) -> Result<bool, EngineError> {
@@ -270,28 +385,45 @@ impl Engine for FakeEngine {
         story("Step 1/1 : FROM nothing".to_owned());
         // As every Dockerfile under images/ labels its image.
         let labels = Labels::from([("devcluster.image".to_owned(), String::new())]);
-        self.call("build", &spec.name)?.images.insert(spec.name.clone(), labels);
+        self.call("build", &spec.name)?
+            .images
+            .insert(spec.name.clone(), labels);
         Ok(())
     }
 
-    async fn import_image(&self, name: &str, changes: &[String], mut archive: EngineStream<Bytes>) -> Result<(), EngineError> {
+    async fn import_image(
+        &self,
+        name: &str,
+        changes: &[String],
+        mut archive: EngineStream<Bytes>,
+    ) -> Result<(), EngineError> {
         while let Some(piece) = archive.next().await {
             piece?;
         }
-        let labels = changes.iter().filter_map(|change| change.strip_prefix("LABEL ")?.split_once('='));
-        let labels = labels.map(|(name, value)| (name.to_owned(), value.trim_matches('"').to_owned())).collect();
-        self.call("import", name)?.images.insert(name.to_owned(), labels);
+        let labels = changes
+            .iter()
+            .filter_map(|change| change.strip_prefix("LABEL ")?.split_once('='));
+        let labels = labels
+            .map(|(name, value)| (name.to_owned(), value.trim_matches('"').to_owned()))
+            .collect();
+        self.call("import", name)?
+            .images
+            .insert(name.to_owned(), labels);
         Ok(())
     }
 
     async fn pull_image(&self, name: &str, _story: &Story) -> Result<(), EngineError> {
-        self.call("pull", name)?.images.insert(name.to_owned(), Labels::new());
+        self.call("pull", name)?
+            .images
+            .insert(name.to_owned(), Labels::new());
         Ok(())
     }
 
     async fn tag_image(&self, _name: &str, repository: &str, tag: &str) -> Result<(), EngineError> {
         let name = format!("{repository}:{tag}");
-        self.call("tag", &name)?.images.insert(name.clone(), Labels::new());
+        self.call("tag", &name)?
+            .images
+            .insert(name.clone(), Labels::new());
         Ok(())
     }
 

@@ -18,7 +18,11 @@ impl Entry {
     pub fn new(path: impl Into<String>, content: impl Into<Bytes>) -> Self {
         let content = content.into();
         let program = content.starts_with(b"#!") || content.starts_with(b"\x7fELF");
-        Self { path: path.into(), mode: if program { 0o755 } else { 0o644 }, content }
+        Self {
+            path: path.into(),
+            mode: if program { 0o755 } else { 0o644 },
+            content,
+        }
     }
 }
 
@@ -27,7 +31,11 @@ impl Entry {
 /// # Errors
 /// When a path is too long for the format.
 pub fn archive(entries: &[Entry]) -> std::io::Result<Bytes> {
-    let size = entries.iter().map(|entry| entry.content.len() + 1024).sum::<usize>() + 1024;
+    let size = entries
+        .iter()
+        .map(|entry| entry.content.len() + 1024)
+        .sum::<usize>()
+        + 1024;
     let mut builder = tar::Builder::new(Vec::with_capacity(size));
     for entry in entries {
         let mut header = tar::Header::new_gnu();

@@ -23,10 +23,23 @@ const PULL: Duration = Duration::from_secs(60);
 const FIRST_WORD: Duration = Duration::from_secs(4);
 
 /// The name of an image with the root file system; makes one if there is none.
-pub(super) async fn root(engine: &dyn Engine, base: &Material, story: &Story) -> Result<String, ImageError> {
-    let made = Material(base.0.iter().filter(|entry| entry.path != "Dockerfile").cloned().collect());
+pub(super) async fn root(
+    engine: &dyn Engine,
+    base: &Material,
+    story: &Story,
+) -> Result<String, ImageError> {
+    let made = Material(
+        base.0
+            .iter()
+            .filter(|entry| entry.path != "Dockerfile")
+            .cloned()
+            .collect(),
+    );
     let own = format!("devcluster/root:{}", made.hash(&[]));
-    let failed = |source| ImageError::Engine { image: own.clone(), source };
+    let failed = |source| ImageError::Engine {
+        image: own.clone(),
+        source,
+    };
     for name in [own.as_str(), PUBLIC] {
         if engine.has_image(name).await.map_err(failed)? {
             return Ok(name.to_owned());
@@ -35,25 +48,48 @@ pub(super) async fn root(engine: &dyn Engine, base: &Material, story: &Story) ->
     if env::var_os("DEVCLUSTER_OFFLINE").is_none_or(|value| value.is_empty() || value == "0") {
         match pull(engine, story).await {
             Ok(()) => return Ok(PUBLIC.to_owned()),
-            Err(error) if error.kind == Kind::DiskFull || error.is_unusable() => return Err(failed(error)),
-            Err(_) => story(format!("`{PUBLIC}` cannot be pulled, so mmdebstrap makes the base")),
+            Err(error) if error.kind == Kind::DiskFull || error.is_unusable() => {
+                return Err(failed(error));
+            }
+            Err(_) => story(format!(
+                "`{PUBLIC}` cannot be pulled, so mmdebstrap makes the base"
+            )),
         }
     }
-    let folder = tempfile::Builder::new().prefix("devcluster-").tempdir().map_err(ImageError::Script)?;
+    let folder = tempfile::Builder::new()
+        .prefix("devcluster-")
+        .tempdir()
+        .map_err(ImageError::Script)?;
     for entry in &made.0 {
         write(folder.path(), entry).map_err(ImageError::Script)?;
     }
     let tar = folder.path().join("root.tar");
     run(&folder.path().join("build"), &tar, story).await?;
     story("importing the base file system".to_owned());
-    let file = tokio::fs::File::open(&tar).await.map_err(ImageError::Script)?;
+    let file = tokio::fs::File::open(&tar)
+        .await
+        .map_err(ImageError::Script)?;
     let pieces = stream::try_unfold(file, async |mut file| {
         let mut piece = vec![0; 256 << 10];
-        let read = file.read(&mut piece).await.map_err(|error| EngineError::new(Kind::Other, error.to_string()))?;
+        let read = file
+            .read(&mut piece)
+            .await
+            .map_err(|error| EngineError::new(Kind::Other, error.to_string()))?;
         piece.truncate(read);
-        Ok(if read == 0 { None } else { Some((piece.into(), file)) })
+        Ok(if read == 0 {
+            None
+        } else {
+            Some((piece.into(), file))
+        })
     });
-    engine.import_image(&own, &[format!("LABEL {IMAGE_LABEL}=root")], Box::pin(pieces)).await.map_err(failed)?;
+    engine
+        .import_image(
+            &own,
+            &[format!("LABEL {IMAGE_LABEL}=root")],
+            Box::pin(pieces),
+        )
+        .await
+        .map_err(failed)?;
     Ok(own)
 }
 
@@ -91,7 +127,9 @@ struct Script(Child);
 impl Drop for Script {
     fn drop(&mut self) {
         // Reaped already when there is no id any more.
-        let Some(group) = self.0.id().and_then(|id| i32::try_from(id).ok()) else { return };
+        let Some(group) = self.0.id().and_then(|id| i32::try_from(id).ok()) else {
+            return;
+        };
         // SIGTERM lets mmdebstrap remove what it made; a group that is gone needs nothing.
         let _ = killpg(Pid::from_raw(group), Signal::SIGTERM);
     }
@@ -128,6 +166,10 @@ async fn run(script: &Path, tar: &Path, story: &Story) -> Result<(), ImageError>
         return Ok(());
     }
     let problem = problem.unwrap_or_else(|| format!("the script ended with {status}"));
-    let problem = if last.is_empty() { problem } else { format!("{problem}; its last line was `{last}`") };
+    let problem = if last.is_empty() {
+        problem
+    } else {
+        format!("{problem}; its last line was `{last}`")
+    };
     Err(ImageError::Base { problem, advice })
 }

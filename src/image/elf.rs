@@ -16,13 +16,28 @@ pub(super) fn check_static(file: &[u8]) -> Result<(), String> {
     let size = word(file, 54, 2).ok_or_else(cut)?;
     let count = word(file, 56, 2).ok_or_else(cut)?;
     for index in 0..count {
-        let at = size.checked_mul(index).and_then(|offset| table.checked_add(offset)).ok_or_else(cut)?;
+        let at = size
+            .checked_mul(index)
+            .and_then(|offset| table.checked_add(offset))
+            .ok_or_else(cut)?;
         let kind = word(file, at, 4).ok_or_else(cut)?;
         if kind == u64::from(INTERPRETER) {
-            let at = at.checked_add(8).and_then(|at| word(file, at, 8)).ok_or_else(cut)?;
-            let name = file.get(usize::try_from(at).map_err(|_| cut())?..).unwrap_or_default();
-            let name = name.iter().take(200).take_while(|byte| **byte != 0).map(|byte| char::from(*byte)).collect::<String>();
-            return Err(format!("it is linked dynamically and wants `{name}`, which images need not have"));
+            let at = at
+                .checked_add(8)
+                .and_then(|at| word(file, at, 8))
+                .ok_or_else(cut)?;
+            let name = file
+                .get(usize::try_from(at).map_err(|_| cut())?..)
+                .unwrap_or_default();
+            let name = name
+                .iter()
+                .take(200)
+                .take_while(|byte| **byte != 0)
+                .map(|byte| char::from(*byte))
+                .collect::<String>();
+            return Err(format!(
+                "it is linked dynamically and wants `{name}`, which images need not have"
+            ));
         }
     }
     Ok(())
@@ -32,7 +47,12 @@ pub(super) fn check_static(file: &[u8]) -> Result<(), String> {
 fn word(file: &[u8], at: u64, length: usize) -> Option<u64> {
     let at = usize::try_from(at).ok()?;
     let bytes = file.get(at..at.checked_add(length)?)?;
-    Some(bytes.iter().rev().fold(0, |number, byte| (number << 8) | u64::from(*byte)))
+    Some(
+        bytes
+            .iter()
+            .rev()
+            .fold(0, |number, byte| (number << 8) | u64::from(*byte)),
+    )
 }
 
 #[cfg(test)]

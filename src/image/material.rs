@@ -58,7 +58,12 @@ impl Material {
             put(&entry.content);
         }
         others.iter().for_each(|other| put(other));
-        hasher.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+        hasher
+            .finalize()
+            .iter()
+            .take(6)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 }
 
@@ -70,7 +75,10 @@ fn collect(dir: &'static Dir<'static>, entries: &mut Vec<Entry>) {
             entries.push(Entry::new(path.into_owned(), file.contents()));
         }
     }
-    for folder in dir.dirs().filter(|folder| folder.get_file(folder.path().join("Cargo.toml")).is_none()) {
+    for folder in dir
+        .dirs()
+        .filter(|folder| folder.get_file(folder.path().join("Cargo.toml")).is_none())
+    {
         collect(folder, entries);
     }
 }
@@ -81,11 +89,22 @@ mod tests {
 
     #[test]
     fn every_image_has_a_dockerfile_and_no_sources() {
-        let own = [OwnImage::Zookeeper, OwnImage::Mesos, OwnImage::Aurora, OwnImage::Devtools].map(Material::own);
+        let own = [
+            OwnImage::Zookeeper,
+            OwnImage::Mesos,
+            OwnImage::Aurora,
+            OwnImage::Devtools,
+        ]
+        .map(Material::own);
         for material in own.into_iter().chain([Material::base()]) {
             let paths: Vec<&str> = material.0.iter().map(|entry| entry.path.as_str()).collect();
             assert!(paths.contains(&"Dockerfile"), "{paths:?}");
-            assert!(!paths.iter().any(|path| path.ends_with(".rs") || path.ends_with("Cargo.toml")), "{paths:?}");
+            assert!(
+                !paths
+                    .iter()
+                    .any(|path| path.ends_with(".rs") || path.ends_with("Cargo.toml")),
+                "{paths:?}"
+            );
         }
     }
 

@@ -39,9 +39,16 @@ impl Product {
     pub async fn read(path: PathBuf) -> Result<Self, ImageError> {
         let read = tokio::task::spawn_blocking(move || match std::fs::read(&path) {
             Ok(content) => {
-                elf::check_static(&content).map_err(|why| ImageError::Unfit { path: path.clone(), why })?;
+                elf::check_static(&content).map_err(|why| ImageError::Unfit {
+                    path: path.clone(),
+                    why,
+                })?;
                 let digest = Sha256::digest(&content).into();
-                Ok(Self { path, content: Bytes::from(content), digest })
+                Ok(Self {
+                    path,
+                    content: Bytes::from(content),
+                    digest,
+                })
             }
             Err(source) => Err(ImageError::Product { path, source }),
         });
@@ -50,21 +57,30 @@ impl Product {
 }
 
 fn locate() -> Option<PathBuf> {
-    let named = |variable: &str| env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let named = |variable: &str| {
+        env::var_os(variable)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
     if let Some(path) = named("DEVCLUSTER_BIN").or_else(|| named("CARGO_BIN_EXE_devcluster")) {
         return Some(path);
     }
     // Not `current_exe`'s link target: a rebuilt program's is ` (deleted)`, while /proc/self/exe still opens.
-    let running = env::current_exe().ok().filter(|path| path.file_name().is_some_and(|name| name == NAME));
+    let running = env::current_exe()
+        .ok()
+        .filter(|path| path.file_name().is_some_and(|name| name == NAME));
     running.filter(|path| path.exists()).or_else(on_path)
 }
 
 fn on_path() -> Option<PathBuf> {
     let folders = env::var_os("PATH")?;
-    env::split_paths(&folders).map(|folder| folder.join(NAME)).find(|path| is_program(path))
+    env::split_paths(&folders)
+        .map(|folder| folder.join(NAME))
+        .find(|path| is_program(path))
 }
 
 fn is_program(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    std::fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    std::fs::metadata(path)
+        .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }

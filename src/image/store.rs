@@ -62,24 +62,49 @@ impl ImageStore {
     /// The name that an image has, made or not.
     pub fn reference(&self, image: OwnImage) -> String {
         let material = Material::own(image);
-        format!("devcluster/{}:{}", image.name(), material.hash(&[base_name().as_bytes(), &self.product.digest]))
+        format!(
+            "devcluster/{}:{}",
+            image.name(),
+            material.hash(&[base_name().as_bytes(), &self.product.digest])
+        )
     }
 
     /// Makes those of the images that are not there, and removes the ones that they supersede.
     ///
     /// # Errors
     /// When one cannot be made.
-    pub async fn ensure(&self, images: &[OwnImage], tell: Arc<dyn Fn(ImageEvent) + Send + Sync>) -> Result<References, ImageError> {
-        let references: References = images.iter().map(|image| (*image, self.reference(*image))).collect();
-        let found = self.engine.images(IMAGE_LABEL).await.map_err(|source| failed("base", source))?;
-        let there = |name: &str| found.iter().any(|image| image.names.iter().any(|found| found == name));
-        let missing: Vec<OwnImage> = references.iter().filter(|(_, name)| !there(name)).map(|(image, _)| *image).collect();
+    pub async fn ensure(
+        &self,
+        images: &[OwnImage],
+        tell: Arc<dyn Fn(ImageEvent) + Send + Sync>,
+    ) -> Result<References, ImageError> {
+        let references: References = images
+            .iter()
+            .map(|image| (*image, self.reference(*image)))
+            .collect();
+        let found = self
+            .engine
+            .images(IMAGE_LABEL)
+            .await
+            .map_err(|source| failed("base", source))?;
+        let there = |name: &str| {
+            found
+                .iter()
+                .any(|image| image.names.iter().any(|found| found == name))
+        };
+        let missing: Vec<OwnImage> = references
+            .iter()
+            .filter(|(_, name)| !there(name))
+            .map(|(image, _)| *image)
+            .collect();
         if missing.is_empty() {
             return Ok(references);
         }
         let base = self.base(there(&base_name()), &tell).await?;
         // ZooKeeper's takes its time. The others share their first layer, so each finds it made by the one before.
-        let (slow, quick): (Vec<_>, Vec<_>) = missing.into_iter().partition(|image| *image == OwnImage::Zookeeper);
+        let (slow, quick): (Vec<_>, Vec<_>) = missing
+            .into_iter()
+            .partition(|image| *image == OwnImage::Zookeeper);
         let lane = async |images: Vec<OwnImage>| {
             for image in images {
                 self.build(image, &base, &references, tell.as_ref()).await?;
@@ -91,43 +116,78 @@ impl ImageStore {
         Ok(references)
     }
 
-    async fn base(&self, there: bool, tell: &Arc<dyn Fn(ImageEvent) + Send + Sync>) -> Result<String, ImageError> {
+    async fn base(
+        &self,
+        there: bool,
+        tell: &Arc<dyn Fn(ImageEvent) + Send + Sync>,
+    ) -> Result<String, ImageError> {
         let name = base_name();
         if there {
             return Ok(name);
         }
         let began = Instant::now();
-        tell(ImageEvent::Building { image: "base".to_owned() });
+        tell(ImageEvent::Building {
+            image: "base".to_owned(),
+        });
         let story = line_teller("base", tell);
         let material = Material::base();
         let root = base::root(self.engine.as_ref(), &material, &*story).await?;
-        self.make("base", &name, &root, material, None, &*story).await?;
-        tell(ImageEvent::Built { image: "base".to_owned(), took: began.elapsed() });
+        self.make("base", &name, &root, material, None, &*story)
+            .await?;
+        tell(ImageEvent::Built {
+            image: "base".to_owned(),
+            took: began.elapsed(),
+        });
         Ok(name)
     }
 
-    async fn build(&self, image: OwnImage, base: &str, references: &References, tell: Tell<'_>) -> Result<(), ImageError> {
-        let Some(name) = references.get(&image) else { return Ok(()) };
+    async fn build(
+        &self,
+        image: OwnImage,
+        base: &str,
+        references: &References,
+        tell: Tell<'_>,
+    ) -> Result<(), ImageError> {
+        let Some(name) = references.get(&image) else {
+            return Ok(());
+        };
         let began = Instant::now();
-        tell(ImageEvent::Building { image: image.name().to_owned() });
+        tell(ImageEvent::Building {
+            image: image.name().to_owned(),
+        });
         let (send, mut lines) = tokio::sync::mpsc::unbounded_channel();
         let story = move |line: String| {
             // Nobody listens once the build is over.
             let _ = send.send(line);
         };
         let building = async {
-            let result = self.make(image.name(), name, base, Material::own(image), Some(&self.product), &story).await;
+            let result = self
+                .make(
+                    image.name(),
+                    name,
+                    base,
+                    Material::own(image),
+                    Some(&self.product),
+                    &story,
+                )
+                .await;
             drop(story);
             result
         };
         let telling = async {
             while let Some(line) = lines.recv().await {
-                tell(ImageEvent::Line { image: image.name().to_owned(), line });
+                tell(ImageEvent::Line {
+                    image: image.name().to_owned(),
+                    line,
+                });
             }
         };
         let (result, ()) = tokio::join!(building, telling);
         result?;
-        tell(ImageEvent::Built { image: image.name().to_owned(), took: began.elapsed() });
+        tell(ImageEvent::Built {
+            image: image.name().to_owned(),
+            took: began.elapsed(),
+        });
         Ok(())
     }
 
@@ -145,24 +205,44 @@ impl ImageStore {
             entries.push(Entry::new(CERTIFICATES, certificates()));
         }
         if let Some(product) = product {
-            entries.push(Entry { path: "devcluster".to_owned(), mode: 0o755, content: product.content.clone() });
+            entries.push(Entry {
+                path: "devcluster".to_owned(),
+                mode: 0o755,
+                content: product.content.clone(),
+            });
         }
-        let context = archive(&entries).map_err(|error| failed(image, EngineError::new(Kind::Build, error.to_string())))?;
+        let context = archive(&entries)
+            .map_err(|error| failed(image, EngineError::new(Kind::Build, error.to_string())))?;
         let mut args = proxies();
         args.insert("BASE".to_owned(), from.to_owned());
-        let spec = BuildSpec { name: name.to_owned(), context, args };
-        self.engine.build_image(spec, story).await.map_err(|source| failed(image, source))
+        let spec = BuildSpec {
+            name: name.to_owned(),
+            context,
+            args,
+        };
+        self.engine
+            .build_image(spec, story)
+            .await
+            .map_err(|source| failed(image, source))
     }
 
     /// Removes images of ours that newer ones supersede. One in use stays, and nothing is said of one that cannot go.
     async fn prune(&self, current: &References) {
-        let Ok(found) = self.engine.images(IMAGE_LABEL).await else { return };
+        let Ok(found) = self.engine.images(IMAGE_LABEL).await else {
+            return;
+        };
         for image in found {
             for name in &image.names {
-                let kind = name.strip_prefix("devcluster/").and_then(|rest| rest.split_once(':')).map(|(kind, _)| kind);
+                let kind = name
+                    .strip_prefix("devcluster/")
+                    .and_then(|rest| rest.split_once(':'))
+                    .map(|(kind, _)| kind);
                 let superseding = match kind {
                     Some("base") => Some(base_name()),
-                    _ => current.iter().find(|(image, _)| Some(image.name()) == kind).map(|(_, name)| name.clone()),
+                    _ => current
+                        .iter()
+                        .find(|(image, _)| Some(image.name()) == kind)
+                        .map(|(_, name)| name.clone()),
                 };
                 if superseding.is_some_and(|superseding| superseding != *name) {
                     let _ = self.engine.remove_image(name).await;
@@ -179,25 +259,62 @@ fn base_name() -> String {
 }
 
 fn failed(image: &str, source: EngineError) -> ImageError {
-    ImageError::Engine { image: image.to_owned(), source }
+    ImageError::Engine {
+        image: image.to_owned(),
+        source,
+    }
 }
 
-fn line_teller(image: &str, tell: &Arc<dyn Fn(ImageEvent) + Send + Sync>) -> Box<crate::engine::Story> {
+fn line_teller(
+    image: &str,
+    tell: &Arc<dyn Fn(ImageEvent) + Send + Sync>,
+) -> Box<crate::engine::Story> {
     let (image, tell) = (image.to_owned(), Arc::clone(tell));
-    Box::new(move |line| tell(ImageEvent::Line { image: image.clone(), line }))
+    Box::new(move |line| {
+        tell(ImageEvent::Line {
+            image: image.clone(),
+            line,
+        })
+    })
 }
 
 /// The host's certificates, so that downloads during a build trust what the host trusts; empty where it has none.
 fn certificates() -> Bytes {
     let named = env::var_os("SSL_CERT_FILE").map(std::path::PathBuf::from);
-    let usual = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
-    let places = named.into_iter().chain(usual.iter().map(|path| Path::new(path).to_path_buf()));
-    places.into_iter().find_map(|path| std::fs::read(path).ok()).unwrap_or_default().into()
+    let usual = [
+        "/etc/ssl/certs/ca-certificates.crt",
+        "/etc/pki/tls/certs/ca-bundle.crt",
+        "/etc/ssl/cert.pem",
+    ];
+    let places = named
+        .into_iter()
+        .chain(usual.iter().map(|path| Path::new(path).to_path_buf()));
+    places
+        .into_iter()
+        .find_map(|path| std::fs::read(path).ok())
+        .unwrap_or_default()
+        .into()
 }
 
 /// The host's proxies, under the names that the builder hands on.
 fn proxies() -> BTreeMap<String, String> {
-    const NAMES: [&str; 8] =
-        ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "FTP_PROXY", "ftp_proxy", "NO_PROXY", "no_proxy"];
-    NAMES.iter().filter_map(|name| Some(((*name).to_owned(), env::var(name).ok().filter(|value| !value.is_empty())?))).collect()
+    const NAMES: [&str; 8] = [
+        "HTTP_PROXY",
+        "http_proxy",
+        "HTTPS_PROXY",
+        "https_proxy",
+        "FTP_PROXY",
+        "ftp_proxy",
+        "NO_PROXY",
+        "no_proxy",
+    ];
+    NAMES
+        .iter()
+        .filter_map(|name| {
+            Some((
+                (*name).to_owned(),
+                env::var(name).ok().filter(|value| !value.is_empty())?,
+            ))
+        })
+        .collect()
 }

@@ -22,7 +22,12 @@ pub(super) fn gateway(subnet: Subnet) -> Option<Ipv4Addr> {
 /// The address of a tier's node; nodes count from 1, services are told apart by their place in the profile.
 ///
 /// The tutorials' numbers come first: ZooKeeper .2, master .3, scheduler .7, agents from .10; all others lie from .200.
-pub(super) fn of(subnet: Subnet, tier: &Tier, index: u16, service: u16) -> Result<Ipv4Addr, AddressError> {
+pub(super) fn of(
+    subnet: Subnet,
+    tier: &Tier,
+    index: u16,
+    service: u16,
+) -> Result<Ipv4Addr, AddressError> {
     let (first, others, room) = match tier {
         Tier::Zookeeper => (2, 205, 5),
         Tier::MesosMaster => (3, 210, 7),
@@ -31,11 +36,20 @@ pub(super) fn of(subnet: Subnet, tier: &Tier, index: u16, service: u16) -> Resul
         Tier::Devtools => (200, 201, 1),
         Tier::Service(_) => (230 + u32::from(service), 0, 1),
     };
-    let fault = || AddressError { tier: tier.name().to_owned(), index, subnet, room };
+    let fault = || AddressError {
+        tier: tier.name().to_owned(),
+        index,
+        subnet,
+        room,
+    };
     if index == 0 || index > room || service > 20 {
         return Err(fault());
     }
-    let offset = if index == 1 { first } else { others + u32::from(index) - 2 };
+    let offset = if index == 1 {
+        first
+    } else {
+        others + u32::from(index) - 2
+    };
     subnet.host(offset).ok_or_else(fault)
 }
 
@@ -59,7 +73,11 @@ mod tests {
             (Tier::Devtools, 1, 200),
         ];
         for (tier, index, last) in cases {
-            assert_eq!(of(subnet, &tier, index, 0), Ok(Ipv4Addr::new(192, 168, 33, last)), "case {tier}-{index}");
+            assert_eq!(
+                of(subnet, &tier, index, 0),
+                Ok(Ipv4Addr::new(192, 168, 33, last)),
+                "case {tier}-{index}"
+            );
         }
         assert!(of(subnet, &Tier::MesosAgent, 191, 0).is_err());
         assert!(of(subnet, &Tier::Devtools, 2, 0).is_err());
@@ -71,13 +89,18 @@ mod tests {
         let mut seen = HashSet::from([gateway(subnet).unwrap()]);
         for tier in Tier::BUILT_IN {
             for index in 1.. {
-                let Ok(address) = of(subnet, &tier, index, 0) else { break };
+                let Ok(address) = of(subnet, &tier, index, 0) else {
+                    break;
+                };
                 assert!(seen.insert(address), "{tier}-{index} has {address} twice");
             }
         }
         for service in 0..20 {
             let address = of(subnet, &Tier::Service("s".to_owned()), 1, service).unwrap();
-            assert!(seen.insert(address), "service {service} has {address} twice");
+            assert!(
+                seen.insert(address),
+                "service {service} has {address} twice"
+            );
         }
     }
 }

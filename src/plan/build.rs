@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use super::node::{BindMount, HostPort, NodeName, NodePlan, Plan, Port, Surroundings, TierPlan, Volume};
+use super::node::{
+    BindMount, HostPort, NodeName, NodePlan, Plan, Port, Surroundings, TierPlan, Volume,
+};
 use super::template::Values;
 use super::tiers::{self, Context, Recipe};
 use super::{PlanError, address, hash};
@@ -27,7 +29,10 @@ impl Plan {
         let seats = seats(profile, surroundings)?;
         let gateway = address::gateway(surroundings.subnet).unwrap_or(Ipv4Addr::LOCALHOST);
         let hosts = hosts(&seats);
-        let nodes = seats.iter().map(|seat| node(seat, &hosts, gateway, profile, surroundings)).collect::<Result<Vec<_>, _>>()?;
+        let nodes = seats
+            .iter()
+            .map(|seat| node(seat, &hosts, gateway, profile, surroundings))
+            .collect::<Result<Vec<_>, _>>()?;
         let mut tiers: Vec<TierPlan> = Vec::new();
         for seat in &seats {
             if tiers.iter().any(|tier| tier.tier == seat.tier) {
@@ -37,12 +42,22 @@ impl Plan {
             tiers.push(TierPlan {
                 needs: tiers::needs(&seat.tier, profile),
                 starts_after: tiers::starts_after(&seat.tier, profile),
-                start: seat.settings.start.unwrap_or(if foreign { StartOrder::Gated } else { StartOrder::Eager }),
+                start: seat.settings.start.unwrap_or(if foreign {
+                    StartOrder::Gated
+                } else {
+                    StartOrder::Eager
+                }),
                 probe: tiers::probe(&seat.tier, profile, seat.settings),
                 tier: seat.tier.clone(),
             });
         }
-        Ok(Self { cluster: profile.name.clone(), subnet: surroundings.subnet, gateway, tiers, nodes })
+        Ok(Self {
+            cluster: profile.name.clone(),
+            subnet: surroundings.subnet,
+            gateway,
+            tiers,
+            nodes,
+        })
     }
 }
 
@@ -55,20 +70,31 @@ pub(super) fn zookeeper_names(profile: &Profile) -> Vec<String> {
     }
 }
 
-fn seats<'a>(profile: &'a Profile, surroundings: &Surroundings) -> Result<Vec<Seat<'a>>, PlanError> {
+fn seats<'a>(
+    profile: &'a Profile,
+    surroundings: &Surroundings,
+) -> Result<Vec<Seat<'a>>, PlanError> {
     let gateway = address::gateway(surroundings.subnet).unwrap_or(Ipv4Addr::LOCALHOST);
     let mut seats = Vec::new();
     for settings in &profile.tiers {
         for index in 1..=settings.count {
             // There is one devtools, so it has no number.
-            let name = if settings.tier == Tier::Devtools { settings.tier.name().to_owned() } else { format!("{}-{index}", settings.tier) };
+            let name = if settings.tier == Tier::Devtools {
+                settings.tier.name().to_owned()
+            } else {
+                format!("{}-{index}", settings.tier)
+            };
             let reserved = address::of(surroundings.subnet, &settings.tier, index, 0)?;
             seats.push(Seat {
                 tier: settings.tier.clone(),
                 index,
                 name: NodeName::new(name),
                 // A node that the user runs lives on the host, which the others see at the bridge's own address.
-                address: if settings.node.managed == Managed::User { gateway } else { reserved },
+                address: if settings.node.managed == Managed::User {
+                    gateway
+                } else {
+                    reserved
+                },
                 settings: &settings.node,
             });
         }
@@ -77,7 +103,13 @@ fn seats<'a>(profile: &'a Profile, surroundings: &Surroundings) -> Result<Vec<Se
         let tier = Tier::Service(service.name.clone());
         let place = u16::try_from(place).unwrap_or(u16::MAX);
         let address = address::of(surroundings.subnet, &tier, 1, place)?;
-        seats.push(Seat { tier, index: 1, name: NodeName::new(&service.name), address, settings: &service.node });
+        seats.push(Seat {
+            tier,
+            index: 1,
+            name: NodeName::new(&service.name),
+            address,
+            settings: &service.node,
+        });
     }
     Ok(seats)
 }
@@ -108,19 +140,36 @@ fn node(
         Advertise::Address => true,
         Advertise::Name => false,
     };
-    let advertised = if by_address { seat.address.to_string() } else { seat.name.as_str().to_owned() };
+    let advertised = if by_address {
+        seat.address.to_string()
+    } else {
+        seat.name.as_str().to_owned()
+    };
     let values = values(seat, hosts, gateway, profile);
-    let context = Context { profile, index: seat.index, address: seat.address, advertised: &advertised, values: &values };
+    let context = Context {
+        profile,
+        index: seat.index,
+        address: seat.address,
+        advertised: &advertised,
+        values: &values,
+    };
     let recipe = tiers::recipe(&seat.tier, &context)?;
     let settings = seat.settings;
     let mut env = recipe.env.clone();
     for (name, value) in &settings.env {
         env.insert(name.clone(), values.expand(value)?);
     }
-    let aliases = if seat.index == 1 && seat.tier.name() != seat.name.as_str() { vec![seat.tier.name().to_owned()] } else { Vec::new() };
+    let aliases = if seat.index == 1 && seat.tier.name() != seat.name.as_str() {
+        vec![seat.tier.name().to_owned()]
+    } else {
+        Vec::new()
+    };
     let volumes = recipe
         .volume
-        .map(|target| Volume { name: format!("{}-{}", profile.name, seat.name), target: target.to_owned() })
+        .map(|target| Volume {
+            name: format!("{}-{}", profile.name, seat.name),
+            target: target.to_owned(),
+        })
         .into_iter()
         .collect();
     let mut node = NodePlan {
@@ -131,7 +180,9 @@ fn node(
         ports: ports(seat, &recipe),
         binds: binds(seat, profile, surroundings),
         advertised,
-        image: recipe.image.unwrap_or_else(|| super::Image::Named(String::new())),
+        image: recipe
+            .image
+            .unwrap_or_else(|| super::Image::Named(String::new())),
         entrypoint: recipe.entrypoint,
         command: recipe.command,
         env,
@@ -152,7 +203,11 @@ fn node(
 /// The first node of a tier wants its ports' own numbers on the host; the others take what the engine gives.
 fn ports(seat: &Seat<'_>, recipe: &Recipe) -> Vec<Port> {
     let own = recipe.ports.iter().map(|port| (*port, None));
-    let asked = seat.settings.ports.iter().map(|port| (port.container, port.host));
+    let asked = seat
+        .settings
+        .ports
+        .iter()
+        .map(|port| (port.container, port.host));
     let mut ports: Vec<Port> = Vec::new();
     for (container, fixed) in own.chain(asked) {
         let host = match fixed {
@@ -174,11 +229,16 @@ fn binds(seat: &Seat<'_>, profile: &Profile, surroundings: &Surroundings) -> Vec
         target: mount.target.clone(),
         read_only: false,
     });
-    let binary = seat.settings.binary.as_ref().zip(tiers::program_name(&seat.tier)).map(|(source, name)| BindMount {
-        source: absolute(surroundings, source),
-        target: tiers::binary_target(name),
-        read_only: true,
-    });
+    let binary = seat
+        .settings
+        .binary
+        .as_ref()
+        .zip(tiers::program_name(&seat.tier))
+        .map(|(source, name)| BindMount {
+            source: absolute(surroundings, source),
+            target: tiers::binary_target(name),
+            read_only: true,
+        });
     folders.chain(binary).collect()
 }
 
@@ -188,8 +248,16 @@ fn absolute(surroundings: &Surroundings, path: &std::path::Path) -> std::path::P
 }
 
 /// What a node's values may refer to.
-fn values(seat: &Seat<'_>, hosts: &[(String, Ipv4Addr)], gateway: Ipv4Addr, profile: &Profile) -> Values {
-    let connect: Vec<String> = zookeeper_names(profile).into_iter().map(|name| format!("{name}:2181")).collect();
+fn values(
+    seat: &Seat<'_>,
+    hosts: &[(String, Ipv4Addr)],
+    gateway: Ipv4Addr,
+    profile: &Profile,
+) -> Values {
+    let connect: Vec<String> = zookeeper_names(profile)
+        .into_iter()
+        .map(|name| format!("{name}:2181"))
+        .collect();
     let connect = connect.join(",");
     let mut values = BTreeMap::from([
         ("cluster".to_owned(), profile.name.to_string()),
@@ -199,10 +267,16 @@ fn values(seat: &Seat<'_>, hosts: &[(String, Ipv4Addr)], gateway: Ipv4Addr, prof
         ("host.address".to_owned(), gateway.to_string()),
         ("zookeeper.connect".to_owned(), connect.clone()),
         ("zookeeper.url".to_owned(), format!("zk://{connect}")),
-        ("mesos-master.zk".to_owned(), format!("zk://{connect}/mesos")),
+        (
+            "mesos-master.zk".to_owned(),
+            format!("zk://{connect}/mesos"),
+        ),
     ]);
     for (name, address) in hosts {
         values.insert(format!("{name}.address"), address.to_string());
     }
-    Values { node: seat.name.to_string(), values }
+    Values {
+        node: seat.name.to_string(),
+        values,
+    }
 }

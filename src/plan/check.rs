@@ -100,15 +100,36 @@ pub enum Want {
 
 impl Check {
     pub(super) fn own_http(port: u16, path: &str, want: Want) -> Self {
-        Self { at: Where::Own, ask: Ask::Http { port, path: path.to_owned() }, want }
+        Self {
+            at: Where::Own,
+            ask: Ask::Http {
+                port,
+                path: path.to_owned(),
+            },
+            want,
+        }
     }
 
     pub(super) fn any_http(tier: &str, port: u16, path: &str, want: Want) -> Self {
-        Self { at: Where::AnyOf(tier.to_owned()), ask: Ask::Http { port, path: path.to_owned() }, want }
+        Self {
+            at: Where::AnyOf(tier.to_owned()),
+            ask: Ask::Http {
+                port,
+                path: path.to_owned(),
+            },
+            want,
+        }
     }
 
     pub(super) fn word(port: u16, word: &str, want: Want) -> Self {
-        Self { at: Where::Own, ask: Ask::Word { port, word: word.to_owned() }, want }
+        Self {
+            at: Where::Own,
+            ask: Ask::Word {
+                port,
+                word: word.to_owned(),
+            },
+            want,
+        }
     }
 }
 

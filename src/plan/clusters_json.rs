@@ -25,7 +25,14 @@ pub(super) fn file(cluster: &ClusterName, zookeepers: &[String]) -> File {
         })
     };
     let mut names = vec![cluster.as_str()];
-    names.extend(TUTORIAL_NAMES.into_iter().filter(|name| *name != cluster.as_str()));
+    names.extend(
+        TUTORIAL_NAMES
+            .into_iter()
+            .filter(|name| *name != cluster.as_str()),
+    );
     let entries: Vec<_> = names.into_iter().map(entry).collect();
-    File { path: PATH.to_owned(), content: format!("{:#}\n", serde_json::Value::Array(entries)) }
+    File {
+        path: PATH.to_owned(),
+        content: format!("{:#}\n", serde_json::Value::Array(entries)),
+    }
 }

@@ -40,7 +40,11 @@ impl Flags {
     }
 
     /// The flags as arguments.
-    pub(super) fn write<E>(self, style: Style, expand: impl Fn(&str) -> Result<String, E>) -> Result<Vec<String>, E> {
+    pub(super) fn write<E>(
+        self,
+        style: Style,
+        expand: impl Fn(&str) -> Result<String, E>,
+    ) -> Result<Vec<String>, E> {
         self.0
             .into_iter()
             .map(|(name, value)| {
@@ -68,10 +72,18 @@ mod tests {
             ("quorum".to_owned(), FlagValue::Text("2".to_owned())),
             ("authenticate".to_owned(), FlagValue::Switch(false)),
         ]);
-        let cases = [(Style::Stout, "--port=5050 --quorum=2 --no-authenticate"), (Style::Aurora, "-port=5050 -quorum=2 -authenticate=false")];
+        let cases = [
+            (Style::Stout, "--port=5050 --quorum=2 --no-authenticate"),
+            (Style::Aurora, "-port=5050 -quorum=2 -authenticate=false"),
+        ];
         for (style, want) in cases {
-            let flags = Flags::default().text("port", "5050").text("quorum", "1").overlay(&profile);
-            let written = flags.write(style, |text| Ok::<_, Infallible>(text.to_owned())).unwrap();
+            let flags = Flags::default()
+                .text("port", "5050")
+                .text("quorum", "1")
+                .overlay(&profile);
+            let written = flags
+                .write(style, |text| Ok::<_, Infallible>(text.to_owned()))
+                .unwrap();
             assert_eq!(written.join(" "), want, "case {style:?}");
         }
     }

@@ -19,7 +19,11 @@ pub(super) fn of(node: &NodePlan) -> String {
             HostPort::Preferred(_) | HostPort::Any => json!([port.container]),
         })
         .collect();
-    let binds: Vec<_> = node.binds.iter().map(|bind| json!([bind.target, bind.read_only])).collect();
+    let binds: Vec<_> = node
+        .binds
+        .iter()
+        .map(|bind| json!([bind.target, bind.read_only]))
+        .collect();
     let spec = json!({
         "name": node.name,
         "address": node.address,
@@ -40,5 +44,11 @@ pub(super) fn of(node: &NodePlan) -> String {
 
 /// The first `digits` hexadecimal digits of a digest.
 fn hex(digest: &[u8], digits: usize) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>().chars().take(digits).collect()
+    digest
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<String>()
+        .chars()
+        .take(digits)
+        .collect()
 }

@@ -62,7 +62,12 @@ impl Plan {
         let mut waves: Vec<Vec<&Tier>> = Vec::new();
         let mut placed: Vec<(&Tier, usize)> = Vec::new();
         for tier in &self.tiers {
-            let before = |needed: &Tier| placed.iter().find(|(tier, _)| *tier == needed).map(|(_, wave)| wave + 1);
+            let before = |needed: &Tier| {
+                placed
+                    .iter()
+                    .find(|(tier, _)| *tier == needed)
+                    .map(|(_, wave)| wave + 1)
+            };
             let wave = tier.needs.iter().filter_map(before).max().unwrap_or(0);
             placed.push((&tier.tier, wave));
             if waves.len() <= wave {

@@ -44,8 +44,15 @@ impl Values {
             } else if let Some(after) = brace.strip_prefix("}}") {
                 out.push('}');
                 rest = after;
-            } else if let Some((name, after)) = brace.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
-                out.push_str(self.values.get(name).ok_or_else(|| self.unknown(name, text))?);
+            } else if let Some((name, after)) = brace
+                .strip_prefix('{')
+                .and_then(|inner| inner.split_once('}'))
+            {
+                out.push_str(
+                    self.values
+                        .get(name)
+                        .ok_or_else(|| self.unknown(name, text))?,
+                );
                 rest = after;
             } else {
                 return Err(self.unknown(brace.trim_matches(['{', '}']), text));
@@ -70,8 +77,16 @@ mod tests {
     use super::*;
 
     fn values() -> Values {
-        let values = [("index", "2"), ("mesos-master.zk", "zk://zookeeper:2181/mesos")];
-        Values { node: "n".to_owned(), values: values.map(|(key, value)| (key.to_owned(), value.to_owned())).into() }
+        let values = [
+            ("index", "2"),
+            ("mesos-master.zk", "zk://zookeeper:2181/mesos"),
+        ];
+        Values {
+            node: "n".to_owned(),
+            values: values
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .into(),
+        }
     }
 
     #[test]
@@ -88,6 +103,9 @@ mod tests {
         for (text, want) in cases {
             assert_eq!(values().expand(text).ok().as_deref(), want, "case `{text}`");
         }
-        assert_eq!(values().expand("{idnex}").unwrap_err().hint(), "did you mean `{index}`?");
+        assert_eq!(
+            values().expand("{idnex}").unwrap_err().hint(),
+            "did you mean `{index}`?"
+        );
     }
 }

@@ -15,18 +15,31 @@ fn try_plan(text: &str) -> Result<Plan, PlanError> {
 }
 
 fn surroundings() -> Surroundings {
-    Surroundings { subnet: "192.168.33.0/24".parse().unwrap(), addresses_reachable: true, folder: "/home/me".into() }
+    Surroundings {
+        subnet: "192.168.33.0/24".parse().unwrap(),
+        addresses_reachable: true,
+        folder: "/home/me".into(),
+    }
 }
 
 fn node<'a>(plan: &'a Plan, name: &str) -> &'a NodePlan {
-    plan.nodes.iter().find(|node| node.name.as_str() == name).unwrap()
+    plan.nodes
+        .iter()
+        .find(|node| node.name.as_str() == name)
+        .unwrap()
 }
 
 #[test]
 fn waves_follow_the_order_of_tiers() {
     let cases = [
-        ("", "zookeeper | mesos-master | mesos-agent aurora-scheduler | devtools"),
-        ("[aurora-scheduler]\ncount = 0\n[devtools]\ncount = 0", "zookeeper | mesos-master | mesos-agent"),
+        (
+            "",
+            "zookeeper | mesos-master | mesos-agent aurora-scheduler | devtools",
+        ),
+        (
+            "[aurora-scheduler]\ncount = 0\n[devtools]\ncount = 0",
+            "zookeeper | mesos-master | mesos-agent",
+        ),
         (
             "[[service]]\nname = 'm'\nimage = 'i'\nafter = ['mesos-master']\n[[service]]\nname = 'n'\nimage = 'i'\nafter = ['m']\n\
              [[service]]\nname = 'o'\nimage = 'i'",
@@ -35,8 +48,16 @@ fn waves_follow_the_order_of_tiers() {
     ];
     for (profile, want) in cases {
         let plan = plan_of(profile);
-        let waves: Vec<String> =
-            plan.waves().iter().map(|wave| wave.iter().map(|tier| tier.name()).collect::<Vec<_>>().join(" ")).collect();
+        let waves: Vec<String> = plan
+            .waves()
+            .iter()
+            .map(|wave| {
+                wave.iter()
+                    .map(|tier| tier.name())
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            })
+            .collect();
         assert_eq!(waves.join(" | "), want, "case `{profile}`");
     }
 }
@@ -54,7 +75,13 @@ fn the_default_cluster_has_the_tutorials_names_addresses_and_ports() {
                 HostPort::Fixed(host) => format!("={host}:{}", port.container),
             })
             .collect();
-        format!("{} {} {} {}", node.name, node.address, node.aliases.join(","), ports.join(","))
+        format!(
+            "{} {} {} {}",
+            node.name,
+            node.address,
+            node.aliases.join(","),
+            ports.join(",")
+        )
     };
     let nodes: Vec<String> = plan.nodes.iter().map(show).collect();
     let want = [
@@ -67,42 +94,83 @@ fn the_default_cluster_has_the_tutorials_names_addresses_and_ports() {
         "devtools 192.168.33.200  ",
     ];
     assert_eq!(nodes, want);
-    assert_eq!(node(&plan, "devtools").binds[0].source, std::path::Path::new("/home/me"));
+    assert_eq!(
+        node(&plan, "devtools").binds[0].source,
+        std::path::Path::new("/home/me")
+    );
 }
 
 #[test]
 fn commands_have_the_tiers_flags_and_the_profiles_win() {
-    let plan = plan_of("[mesos-agent]\ncount = 2\n[mesos-agent.flags]\nregistration_backoff_factor = '1secs'\nswitch_user = false");
+    let plan = plan_of(
+        "[mesos-agent]\ncount = 2\n[mesos-agent.flags]\nregistration_backoff_factor = '1secs'\nswitch_user = false",
+    );
     let master = node(&plan, "mesos-master-1").command.join(" ");
-    assert!(master.starts_with("mesos-master --zk=zk://zookeeper:2181/mesos --quorum=1 "), "{master}");
-    assert!(master.contains("--advertise_ip=192.168.33.3 --port=5050 --hostname=192.168.33.3"), "{master}");
+    assert!(
+        master.starts_with("mesos-master --zk=zk://zookeeper:2181/mesos --quorum=1 "),
+        "{master}"
+    );
+    assert!(
+        master.contains("--advertise_ip=192.168.33.3 --port=5050 --hostname=192.168.33.3"),
+        "{master}"
+    );
     let agent = node(&plan, "mesos-agent-2").command.join(" ");
-    for part in ["--attributes=rack:2", "--registration_backoff_factor=1secs", "--no-switch_user", " --- thermos_observer "] {
+    for part in [
+        "--attributes=rack:2",
+        "--registration_backoff_factor=1secs",
+        "--no-switch_user",
+        " --- thermos_observer ",
+    ] {
         assert!(agent.contains(part), "{part}: {agent}");
     }
     assert!(!agent.contains("10ms"), "{agent}");
     let scheduler = node(&plan, "aurora-scheduler-1").command.join(" ");
-    assert!(scheduler.contains("-zk_endpoints=zookeeper:2181 -serverset_path=/aurora/scheduler"), "{scheduler}");
-    assert_eq!(node(&plan, "zookeeper-1").entrypoint.as_deref(), Some(&["/sbin/node-init".to_owned()][..]));
+    assert!(
+        scheduler.contains("-zk_endpoints=zookeeper:2181 -serverset_path=/aurora/scheduler"),
+        "{scheduler}"
+    );
+    assert_eq!(
+        node(&plan, "zookeeper-1").entrypoint.as_deref(),
+        Some(&["/sbin/node-init".to_owned()][..])
+    );
 }
 
 #[test]
 fn an_ensemble_is_reached_by_its_members_names() {
     let plan = plan_of("[zookeeper]\ncount = 3\n[mesos-master]\ncount = 3");
     let master = node(&plan, "mesos-master-2").command.join(" ");
-    assert!(master.contains("--zk=zk://zookeeper-1:2181,zookeeper-2:2181,zookeeper-3:2181/mesos --quorum=2"), "{master}");
+    assert!(
+        master.contains(
+            "--zk=zk://zookeeper-1:2181,zookeeper-2:2181,zookeeper-3:2181/mesos --quorum=2"
+        ),
+        "{master}"
+    );
     let member = &node(&plan, "zookeeper-3").env;
     assert_eq!(member["ZOO_MY_ID"], "3");
-    assert!(member["ZOO_SERVERS"].starts_with("server.1=zookeeper-1:2888:3888;2181 "), "{member:?}");
+    assert!(
+        member["ZOO_SERVERS"].starts_with("server.1=zookeeper-1:2888:3888;2181 "),
+        "{member:?}"
+    );
 }
 
 #[test]
 fn names_are_advertised_where_addresses_do_not_reach() {
     let profile = Profile::default();
-    let plan = Plan::new(&profile, &Surroundings { addresses_reachable: false, ..surroundings() }).unwrap();
+    let plan = Plan::new(
+        &profile,
+        &Surroundings {
+            addresses_reachable: false,
+            ..surroundings()
+        },
+    )
+    .unwrap();
     assert_eq!(node(&plan, "mesos-agent-2").advertised, "mesos-agent-2");
     let plan = plan_of("[network]\nadvertise = 'name'");
-    assert!(node(&plan, "mesos-master-1").command.contains(&"--hostname=mesos-master-1".to_owned()));
+    assert!(
+        node(&plan, "mesos-master-1")
+            .command
+            .contains(&"--hostname=mesos-master-1".to_owned())
+    );
 }
 
 #[test]
@@ -111,10 +179,18 @@ fn clusters_json_names_the_cluster_and_those_of_the_tutorials() {
     let file = &node(&plan, "devtools").files[0];
     assert_eq!(file.path, "/etc/aurora/clusters.json");
     let clusters: serde_json::Value = serde_json::from_str(&file.content).unwrap();
-    let names: Vec<&str> = clusters.as_array().unwrap().iter().map(|cluster| cluster["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> = clusters
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|cluster| cluster["name"].as_str().unwrap())
+        .collect();
     assert_eq!(names, ["mine", "devcluster", "example"]);
     assert_eq!(clusters[0]["scheduler_zk_path"], "/aurora/scheduler");
-    assert_eq!(node(&plan, "aurora-scheduler-1").files, node(&plan, "devtools").files);
+    assert_eq!(
+        node(&plan, "aurora-scheduler-1").files,
+        node(&plan, "devtools").files
+    );
 }
 
 #[test]
@@ -122,10 +198,21 @@ fn services_get_templates_and_a_gated_start() {
     let plan = plan_of(
         "[[service]]\nname = 'm'\nimage = 'i:1'\nafter = ['mesos-master']\nargs = ['{mesos-master.zk}', '{zookeeper.url}/m', '{address}']\nports = [8080]",
     );
-    assert_eq!(node(&plan, "m").command, ["zk://zookeeper:2181/mesos", "zk://zookeeper:2181/m", "192.168.33.230"]);
+    assert_eq!(
+        node(&plan, "m").command,
+        [
+            "zk://zookeeper:2181/mesos",
+            "zk://zookeeper:2181/m",
+            "192.168.33.230"
+        ]
+    );
     assert_eq!(plan.tiers.last().unwrap().start, StartOrder::Gated);
-    let error = try_plan("[[service]]\nname = 'm'\nimage = 'i'\nargs = ['{mesos-mastr.zk}']").unwrap_err();
-    assert_eq!(error.hint().as_deref(), Some("did you mean `{mesos-master.zk}`?"));
+    let error =
+        try_plan("[[service]]\nname = 'm'\nimage = 'i'\nargs = ['{mesos-mastr.zk}']").unwrap_err();
+    assert_eq!(
+        error.hint().as_deref(),
+        Some("did you mean `{mesos-master.zk}`?")
+    );
 }
 
 #[test]
@@ -133,7 +220,11 @@ fn a_program_of_the_users_is_run_in_place_of_the_images() {
     let plan = plan_of("[mesos-agent]\ncount = 1\nbinary = 'target/agent'");
     let agent = node(&plan, "mesos-agent-1");
     assert_eq!(agent.command[0], "/opt/devcluster/mesos-agent");
-    let bind = agent.binds.iter().find(|bind| bind.target == agent.command[0]).unwrap();
+    let bind = agent
+        .binds
+        .iter()
+        .find(|bind| bind.target == agent.command[0])
+        .unwrap();
     assert_eq!(bind.source, std::path::Path::new("/home/me/target/agent"));
     assert!(bind.read_only);
 }
@@ -144,26 +235,53 @@ fn a_node_of_the_users_own_is_the_host_as_the_others_see_it() {
     let scheduler = node(&plan, "aurora-scheduler-1");
     assert_eq!(scheduler.managed, Managed::User);
     assert_eq!(scheduler.address, plan.gateway);
-    assert!(node(&plan, "devtools").hosts.contains(&("aurora-scheduler".to_owned(), plan.gateway)));
+    assert!(
+        node(&plan, "devtools")
+            .hosts
+            .contains(&("aurora-scheduler".to_owned(), plan.gateway))
+    );
 }
 
 #[test]
 fn an_original_image_runs_its_own_program_without_our_init() {
     let plan = plan_of("[mesos-master]\nimage = 'mesos:1.12'");
     let master = node(&plan, "mesos-master-1");
-    assert_eq!(master.entrypoint.as_deref(), Some(&["mesos-master".to_owned()][..]));
-    assert!(master.command[0].starts_with("--zk="), "{:?}", master.command);
+    assert_eq!(
+        master.entrypoint.as_deref(),
+        Some(&["mesos-master".to_owned()][..])
+    );
+    assert!(
+        master.command[0].starts_with("--zk="),
+        "{:?}",
+        master.command
+    );
 }
 
 #[test]
 fn the_hash_follows_what_a_node_is_and_nothing_else() {
-    let hashes = |plan: &Plan| plan.nodes.iter().map(|node| (node.name.clone(), node.hash.clone())).collect::<HashSet<_>>();
+    let hashes = |plan: &Plan| {
+        plan.nodes
+            .iter()
+            .map(|node| (node.name.clone(), node.hash.clone()))
+            .collect::<HashSet<_>>()
+    };
     let plan = plan_of("");
-    let elsewhere = Plan::new(&Profile::default(), &Surroundings { folder: "/tmp".into(), ..surroundings() }).unwrap();
+    let elsewhere = Plan::new(
+        &Profile::default(),
+        &Surroundings {
+            folder: "/tmp".into(),
+            ..surroundings()
+        },
+    )
+    .unwrap();
     assert_eq!(hashes(&plan), hashes(&elsewhere));
     let changed = plan_of("[mesos-agent]\ncpus = 1");
-    let other: Vec<&Tier> =
-        changed.nodes.iter().filter(|node| !hashes(&plan).contains(&(node.name.clone(), node.hash.clone()))).map(|node| &node.tier).collect();
+    let other: Vec<&Tier> = changed
+        .nodes
+        .iter()
+        .filter(|node| !hashes(&plan).contains(&(node.name.clone(), node.hash.clone())))
+        .map(|node| &node.tier)
+        .collect();
     assert_eq!(other, [&Tier::MesosAgent; 3]);
     // Another agent changes none of those that are there.
     let more = plan_of("[mesos-agent]\ncount = 4");
@@ -174,7 +292,12 @@ fn the_hash_follows_what_a_node_is_and_nothing_else() {
 fn probes_travel_as_json() {
     for tier in plan_of("[[service]]\nname = 's'\nimage = 'i'\nprobe = { exec = ['true'] }").tiers {
         let text = serde_json::to_string(&tier.probe).unwrap();
-        assert_eq!(serde_json::from_str::<Probe>(&text).unwrap(), tier.probe, "case {}", tier.tier);
+        assert_eq!(
+            serde_json::from_str::<Probe>(&text).unwrap(),
+            tier.probe,
+            "case {}",
+            tier.tier
+        );
     }
 }
 

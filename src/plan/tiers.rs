@@ -54,10 +54,19 @@ enum Origin {
 
 pub(super) fn recipe(tier: &Tier, context: &Context<'_>) -> Result<Recipe, TemplateError> {
     if let Tier::Service(name) = tier {
-        let service = context.profile.services.iter().find(|service| service.name == *name);
-        return service.map_or_else(|| Ok(Recipe::default()), |service| service::recipe(service, context));
+        let service = context
+            .profile
+            .services
+            .iter()
+            .find(|service| service.name == *name);
+        return service.map_or_else(
+            || Ok(Recipe::default()),
+            |service| service::recipe(service, context),
+        );
     }
-    let Some(settings) = context.profile.tier(tier) else { return Ok(Recipe::default()) };
+    let Some(settings) = context.profile.tier(tier) else {
+        return Ok(Recipe::default());
+    };
     match tier {
         Tier::Zookeeper => zookeeper::recipe(settings, context),
         Tier::MesosMaster => mesos_master::recipe(settings, context),
@@ -75,7 +84,11 @@ pub(super) fn needs(tier: &Tier, profile: &Profile) -> Vec<Tier> {
         Tier::MesosAgent | Tier::AuroraScheduler => &[Tier::MesosMaster],
         Tier::Devtools => &[Tier::AuroraScheduler],
         Tier::Service(name) => {
-            return profile.services.iter().find(|service| service.name == *name).map_or(Vec::new(), |service| service.after.clone());
+            return profile
+                .services
+                .iter()
+                .find(|service| service.name == *name)
+                .map_or(Vec::new(), |service| service.after.clone());
         }
     };
     needs.to_vec()
@@ -98,7 +111,9 @@ pub(super) fn probe(tier: &Tier, profile: &Profile, settings: &NodeSettings) -> 
         }
         Some(ProbeSetting::Exec(command)) => vec![Check {
             at: super::Where::Own,
-            ask: super::Ask::Exec { command: command.clone() },
+            ask: super::Ask::Exec {
+                command: command.clone(),
+            },
             want: super::Want::Success,
         }],
         None => match tier {
@@ -112,22 +127,40 @@ pub(super) fn probe(tier: &Tier, profile: &Profile, settings: &NodeSettings) -> 
     };
     const WITHIN: Duration = Duration::from_secs(60);
     let within = settings.ready_within.unwrap_or(WITHIN);
-    Probe { checks, within_ms: u64::try_from(within.as_millis()).unwrap_or(u64::MAX) }
+    Probe {
+        checks,
+        within_ms: u64::try_from(within.as_millis()).unwrap_or(u64::MAX),
+    }
 }
 
 /// The image and entry point of a tier that runs one program with flags.
 ///
 /// A program of the user's lies under a path of its own, so that the image's other programs stay what they are.
-fn program(settings: &NodeSettings, own: OwnImage, name: &str, args: Vec<String>) -> (Image, Option<Vec<String>>, Vec<String>, Origin) {
+fn program(
+    settings: &NodeSettings,
+    own: OwnImage,
+    name: &str,
+    args: Vec<String>,
+) -> (Image, Option<Vec<String>>, Vec<String>, Origin) {
     let path = match &settings.binary {
         Some(_) => binary_target(name),
         None => name.to_owned(),
     };
     match &settings.image {
-        Some(image) => (Image::Named(image.clone()), Some(vec![path]), args, Origin::Foreign),
+        Some(image) => (
+            Image::Named(image.clone()),
+            Some(vec![path]),
+            args,
+            Origin::Foreign,
+        ),
         None => {
             let command = std::iter::once(path).chain(args).collect();
-            (Image::Own(own), Some(vec![INIT.to_owned()]), command, Origin::Own)
+            (
+                Image::Own(own),
+                Some(vec![INIT.to_owned()]),
+                command,
+                Origin::Own,
+            )
         }
     }
 }
@@ -148,10 +181,21 @@ pub(super) fn program_name(tier: &Tier) -> Option<&'static str> {
 }
 
 /// The flags of a tier's program with the profile's over them.
-fn arguments(flags: Flags, settings: &TierSettings, style: Style, context: &Context<'_>) -> Result<Vec<String>, TemplateError> {
-    flags.overlay(&settings.node.flags).write(style, |text| context.values.expand(text))
+fn arguments(
+    flags: Flags,
+    settings: &TierSettings,
+    style: Style,
+    context: &Context<'_>,
+) -> Result<Vec<String>, TemplateError> {
+    flags
+        .overlay(&settings.node.flags)
+        .write(style, |text| context.values.expand(text))
 }
 
 fn page(port: u16, path: &str) -> Link {
-    Link { scheme: "http".to_owned(), port, path: path.to_owned() }
+    Link {
+        scheme: "http".to_owned(),
+        port,
+        path: path.to_owned(),
+    }
 }

@@ -40,7 +40,12 @@ impl HostAsker {
     }
 
     async fn http(&self, address: SocketAddr, path: &str) -> Result<Answer, String> {
-        let mut response = self.http.get(format!("http://{address}{path}")).send().await.map_err(|error| reason(&error))?;
+        let mut response = self
+            .http
+            .get(format!("http://{address}{path}"))
+            .send()
+            .await
+            .map_err(|error| reason(&error))?;
         let status = i64::from(response.status().as_u16());
         let mut body = Vec::new();
         while let Some(piece) = response.chunk().await.map_err(|error| reason(&error))? {
@@ -49,13 +54,23 @@ impl HostAsker {
             }
             body.extend_from_slice(&piece);
         }
-        Ok(Answer { status, text: String::from_utf8_lossy(&body).into_owned() })
+        Ok(Answer {
+            status,
+            text: String::from_utf8_lossy(&body).into_owned(),
+        })
     }
 
     async fn command(&self, target: &Target, command: &[String]) -> Result<Answer, String> {
         let container = target.container.as_ref().ok_or("it has no container")?;
-        let spec = ExecSpec { command: command.to_vec(), ..ExecSpec::default() };
-        let mut session = self.engine.exec(container, &spec).await.map_err(|error| error.to_string())?;
+        let spec = ExecSpec {
+            command: command.to_vec(),
+            ..ExecSpec::default()
+        };
+        let mut session = self
+            .engine
+            .exec(container, &spec)
+            .await
+            .map_err(|error| error.to_string())?;
         let mut text = Vec::new();
         while let Some(piece) = session.output.next().await {
             let piece = piece.map_err(|error| error.to_string())?;
@@ -63,20 +78,36 @@ impl HostAsker {
                 text.extend_from_slice(piece.bytes());
             }
         }
-        let status = self.engine.exec_exit(&session.id).await.map_err(|error| error.to_string())?;
-        Ok(Answer { status: status.ok_or("the command still runs")?, text: String::from_utf8_lossy(&text).into_owned() })
+        let status = self
+            .engine
+            .exec_exit(&session.id)
+            .await
+            .map_err(|error| error.to_string())?;
+        Ok(Answer {
+            status: status.ok_or("the command still runs")?,
+            text: String::from_utf8_lossy(&text).into_owned(),
+        })
     }
 }
 
 #[async_trait]
 impl Asker for HostAsker {
     async fn ask(&self, target: &Target, ask: &Ask) -> Result<Answer, String> {
-        let published = |port: &u16| target.ports.get(port).copied().ok_or_else(|| format!("port {port} is not published"));
+        let published = |port: &u16| {
+            target
+                .ports
+                .get(port)
+                .copied()
+                .ok_or_else(|| format!("port {port} is not published"))
+        };
         match ask {
             Ask::Http { port, path } => self.http(published(port)?, path).await,
             Ask::Word { port, word } => {
-                let answer = tokio::time::timeout(PATIENCE, four_letters(published(port)?, word)).await;
-                answer.map_err(|_| "no answer in time".to_owned())?.map_err(|error| error.to_string())
+                let answer =
+                    tokio::time::timeout(PATIENCE, four_letters(published(port)?, word)).await;
+                answer
+                    .map_err(|_| "no answer in time".to_owned())?
+                    .map_err(|error| error.to_string())
             }
             Ask::Exec { command } => {
                 let answer = tokio::time::timeout(COMMAND, self.command(target, command)).await;
@@ -92,7 +123,10 @@ async fn four_letters(address: SocketAddr, word: &str) -> std::io::Result<Answer
     stream.write_all(word.as_bytes()).await?;
     let mut text = Vec::new();
     stream.take(1 << 20).read_to_end(&mut text).await?;
-    Ok(Answer { status: 0, text: String::from_utf8_lossy(&text).into_owned() })
+    Ok(Answer {
+        status: 0,
+        text: String::from_utf8_lossy(&text).into_owned(),
+    })
 }
 
 /// Why there was no answer, in a few words.

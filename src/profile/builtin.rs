@@ -1,11 +1,16 @@
 //! The profiles that come with the launcher.
 
-const BUILT_IN: [(&str, &str); 2] =
-    [("default", include_str!("../../profiles/default.toml")), ("tiny", include_str!("../../profiles/tiny.toml"))];
+const BUILT_IN: [(&str, &str); 2] = [
+    ("default", include_str!("../../profiles/default.toml")),
+    ("tiny", include_str!("../../profiles/tiny.toml")),
+];
 
 /// The text of the built-in profile of that name.
 pub fn builtin(name: &str) -> Option<&'static str> {
-    BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+    BUILT_IN
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, text)| *text)
 }
 
 /// The names of the built-in profiles.

@@ -15,7 +15,12 @@ pub struct ProfileError {
 
 impl std::fmt::Display for ProfileError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { file, line, problem, remedy: _ } = self;
+        let Self {
+            file,
+            line,
+            problem,
+            remedy: _,
+        } = self;
         match line {
             Some(line) => write!(f, "`{file}` line {line}: {problem}"),
             None => write!(f, "`{file}`: {problem}"),

@@ -46,14 +46,24 @@ impl FromStr for ClusterName {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        if is_label(text) && text.len() <= LONGEST { Ok(Self(text.to_owned())) } else { Err(NameError { found: text.to_owned() }) }
+        if is_label(text) && text.len() <= LONGEST {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NameError {
+                found: text.to_owned(),
+            })
+        }
     }
 }
 
 /// Whether a text can be a label of a host name: lower-case letters, digits, and `-` between them.
 pub(super) fn is_label(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    !text.is_empty() && text.len() <= 63 && text.starts_with(plain) && text.ends_with(plain) && text.chars().all(|c| plain(c) || c == '-')
+    !text.is_empty()
+        && text.len() <= 63
+        && text.starts_with(plain)
+        && text.ends_with(plain)
+        && text.chars().all(|c| plain(c) || c == '-')
 }
 
 #[cfg(test)]
@@ -65,7 +75,17 @@ mod tests {
         for good in ["devcluster", "a", "ci-7", "3x"] {
             assert!(good.parse::<ClusterName>().is_ok(), "case `{good}`");
         }
-        for bad in ["", "-a", "a-", "A", "a b", "a/b", "a_b", "ä", "abcdefghijklmnopqrstuvwxyz0123456"] {
+        for bad in [
+            "",
+            "-a",
+            "a-",
+            "A",
+            "a b",
+            "a/b",
+            "a_b",
+            "ä",
+            "abcdefghijklmnopqrstuvwxyz0123456",
+        ] {
             assert!(bad.parse::<ClusterName>().is_err(), "case `{bad}`");
         }
     }

@@ -8,8 +8,9 @@ use toml::de::{DeTable, DeValue};
 use super::name::is_label;
 use super::reader::{Entry, Reader, Source};
 use super::{
-    Advertise, FlagValue, Managed, MountSetting, NodeSettings, Overrides, PortSetting, ProbeSetting, Profile, ProfileError,
-    ServiceSettings, StartOrder, Tier, TierSettings, units, validate,
+    Advertise, FlagValue, Managed, MountSetting, NodeSettings, Overrides, PortSetting,
+    ProbeSetting, Profile, ProfileError, ServiceSettings, StartOrder, Tier, TierSettings, units,
+    validate,
 };
 
 /// The largest profile read; a cluster's description is a page or two.
@@ -25,11 +26,17 @@ impl Profile {
     pub fn parse(file: &str, text: &str, overrides: &Overrides) -> Result<Self, ProfileError> {
         let source = Source { file, text };
         if text.len() > LARGEST {
-            return Err(source.error(0, format!("is larger than {LARGEST} bytes, so it is hardly a profile")));
+            return Err(source.error(
+                0,
+                format!("is larger than {LARGEST} bytes, so it is hardly a profile"),
+            ));
         }
         let document = DeTable::parse(text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
-            source.error(at, format!("is not TOML: {}", error.message().replace('\n', ", ")))
+            source.error(
+                at,
+                format!("is not TOML: {}", error.message().replace('\n', ", ")),
+            )
         })?;
         let mut profile = Self::default();
         let mut reader = Reader::new(source, "", document.get_ref());
@@ -60,21 +67,36 @@ impl Profile {
     }
 
     fn apply(&mut self, overrides: &Overrides) {
-        let Overrides { name, subnet, agents } = overrides;
+        let Overrides {
+            name,
+            subnet,
+            agents,
+        } = overrides;
         if let Some(name) = name {
             self.name = name.clone();
         }
         if let Some(subnet) = subnet {
             self.network.subnet = Some(*subnet);
         }
-        if let (Some(agents), Some(tier)) = (agents, self.tiers.iter_mut().find(|tier| tier.tier == Tier::MesosAgent)) {
+        if let (Some(agents), Some(tier)) = (
+            agents,
+            self.tiers
+                .iter_mut()
+                .find(|tier| tier.tier == Tier::MesosAgent),
+        ) {
             tier.count = *agents;
         }
     }
 }
 
 /// The sections of the built-in tiers, in the order of [`Tier::BUILT_IN`].
-const TIER_KEYS: [&str; 5] = ["zookeeper", "mesos-master", "mesos-agent", "aurora-scheduler", "devtools"];
+const TIER_KEYS: [&str; 5] = [
+    "zookeeper",
+    "mesos-master",
+    "mesos-agent",
+    "aurora-scheduler",
+    "devtools",
+];
 
 fn network(entry: &Entry<'_>, profile: &mut Profile) -> Result<(), ProfileError> {
     let mut reader = entry.table()?;
@@ -82,7 +104,8 @@ fn network(entry: &Entry<'_>, profile: &mut Profile) -> Result<(), ProfileError>
         profile.network.subnet = Some(entry.text()?.parse().map_err(|error| entry.says(error))?);
     }
     if let Some(entry) = reader.entry("advertise") {
-        profile.network.advertise = entry.word(&[("address", Advertise::Address), ("name", Advertise::Name)])?;
+        profile.network.advertise =
+            entry.word(&[("address", Advertise::Address), ("name", Advertise::Name)])?;
     }
     reader.finish()
 }
@@ -111,7 +134,9 @@ fn tier(entry: &Entry<'_>, settings: &mut TierSettings) -> Result<(), ProfileErr
 fn count(entry: &Entry<'_>, tier: &Tier) -> Result<u16, ProfileError> {
     let number = match tier {
         Tier::Zookeeper => {
-            let number = entry.whole(1, 3).map_err(|_| entry.wrong("1, or 3 for an ensemble"))?;
+            let number = entry
+                .whole(1, 3)
+                .map_err(|_| entry.wrong("1, or 3 for an ensemble"))?;
             if number == 2 {
                 return Err(entry.wrong("1, or 3 for an ensemble"));
             }
@@ -131,7 +156,9 @@ fn small(number: u64) -> u16 {
 
 fn service(entry: &Entry<'_>, others: &[ServiceSettings]) -> Result<ServiceSettings, ProfileError> {
     let mut reader = entry.table()?;
-    let name = reader.entry("name").ok_or_else(|| entry.says("has no `name`"))?;
+    let name = reader
+        .entry("name")
+        .ok_or_else(|| entry.says("has no `name`"))?;
     let text = name.text()?;
     if !is_label(text) {
         return Err(name.wrong("lower-case letters, digits and `-` between them"));
@@ -145,20 +172,36 @@ fn service(entry: &Entry<'_>, others: &[ServiceSettings]) -> Result<ServiceSetti
     }
     let mut after = Vec::new();
     if let Some(entry) = reader.entry("after") {
-        let known: Vec<&str> = TIER_KEYS.into_iter().chain(others.iter().map(|other| other.name.as_str())).collect();
+        let known: Vec<&str> = TIER_KEYS
+            .into_iter()
+            .chain(others.iter().map(|other| other.name.as_str()))
+            .collect();
         for item in entry.list()? {
-            let words: Vec<(&str, usize)> = known.iter().enumerate().map(|(index, word)| (*word, index)).collect();
+            let words: Vec<(&str, usize)> = known
+                .iter()
+                .enumerate()
+                .map(|(index, word)| (*word, index))
+                .collect();
             let index = item.word(&words)?;
             after.extend(known.get(index).map(|name| Tier::named(name)));
         }
     }
-    let args = reader.entry("args").map(|entry| entry.texts()).transpose()?.unwrap_or_default();
+    let args = reader
+        .entry("args")
+        .map(|entry| entry.texts())
+        .transpose()?
+        .unwrap_or_default();
     let node = node(&mut reader)?;
     if node.image.is_none() {
         return Err(entry.says(format!("service `{text}` has no `image`")));
     }
     reader.finish()?;
-    Ok(ServiceSettings { name: text.to_owned(), after, args, node })
+    Ok(ServiceSettings {
+        name: text.to_owned(),
+        after,
+        args,
+        node,
+    })
 }
 
 fn node(reader: &mut Reader<'_>) -> Result<NodeSettings, ProfileError> {
@@ -195,7 +238,11 @@ fn node(reader: &mut Reader<'_>) -> Result<NodeSettings, ProfileError> {
     }
     if let Some(entry) = reader.entry("memory") {
         let allowed = "an amount such as `\"512MB\"`, at least `\"6MB\"`";
-        let amount = entry.value.as_str().and_then(units::bytes).filter(|bytes| (6 << 20..=1 << 50).contains(bytes));
+        let amount = entry
+            .value
+            .as_str()
+            .and_then(units::bytes)
+            .filter(|bytes| (6 << 20..=1 << 50).contains(bytes));
         node.memory = Some(amount.ok_or_else(|| entry.wrong(allowed))?);
     }
     if let Some(entry) = reader.entry("probe") {
@@ -204,7 +251,8 @@ fn node(reader: &mut Reader<'_>) -> Result<NodeSettings, ProfileError> {
         node.ready_within = within;
     }
     if let Some(entry) = reader.entry("start") {
-        node.start = Some(entry.word(&[("eager", StartOrder::Eager), ("gated", StartOrder::Gated)])?);
+        node.start =
+            Some(entry.word(&[("eager", StartOrder::Eager), ("gated", StartOrder::Gated)])?);
     }
     Ok(node)
 }
@@ -239,9 +287,15 @@ fn port(entry: &Entry<'_>) -> Result<PortSetting, ProfileError> {
     let allowed = "a port from 1 to 65535, or `\"HOST:CONTAINER\"` for a fixed port on the host";
     let number = |text: &str| text.parse::<u16>().ok().filter(|port| *port > 0);
     match entry.value {
-        DeValue::Integer(found) => number(found.as_str()).map(|container| PortSetting { container, host: None }),
+        DeValue::Integer(found) => number(found.as_str()).map(|container| PortSetting {
+            container,
+            host: None,
+        }),
         DeValue::String(text) => text.split_once(':').and_then(|(host, container)| {
-            Some(PortSetting { container: number(container)?, host: Some(number(host)?) })
+            Some(PortSetting {
+                container: number(container)?,
+                host: Some(number(host)?),
+            })
         }),
         _ => None,
     }
@@ -254,10 +308,14 @@ fn cpus(entry: &Entry<'_>) -> Result<f64, ProfileError> {
         DeValue::Float(found) => found.as_str().parse().ok(),
         _ => None,
     };
-    number.filter(|number| (0.01..=4096.0).contains(number)).ok_or_else(|| entry.wrong("a number of processors, at least 0.01"))
+    number
+        .filter(|number| (0.01..=4096.0).contains(number))
+        .ok_or_else(|| entry.wrong("a number of processors, at least 0.01"))
 }
 
-fn probe(entry: &Entry<'_>) -> Result<(Option<ProbeSetting>, Option<std::time::Duration>), ProfileError> {
+fn probe(
+    entry: &Entry<'_>,
+) -> Result<(Option<ProbeSetting>, Option<std::time::Duration>), ProfileError> {
     let mut reader = entry.table()?;
     let http = reader.entry("http");
     let port = reader.entry("port");
@@ -267,7 +325,11 @@ fn probe(entry: &Entry<'_>) -> Result<(Option<ProbeSetting>, Option<std::time::D
     reader.finish()?;
     let within = within
         .map(|entry| {
-            let time = entry.value.as_str().and_then(units::duration).filter(|time| !time.is_zero());
+            let time = entry
+                .value
+                .as_str()
+                .and_then(units::duration)
+                .filter(|time| !time.is_zero());
             time.ok_or_else(|| entry.wrong("a time such as `\"30s\"`"))
         })
         .transpose()?;
@@ -279,8 +341,15 @@ fn probe(entry: &Entry<'_>) -> Result<(Option<ProbeSetting>, Option<std::time::D
                 return Err(http.wrong("a path that begins with `/`"));
             }
             let port = port.ok_or_else(|| entry.says("an `http` probe needs a `port`"))?;
-            let status = status.map(|entry| entry.whole(100, 599)).transpose()?.unwrap_or(200);
-            Some(ProbeSetting::Http { port: small(port.whole(1, 65535)?), path: path.to_owned(), status: small(status) })
+            let status = status
+                .map(|entry| entry.whole(100, 599))
+                .transpose()?
+                .unwrap_or(200);
+            Some(ProbeSetting::Http {
+                port: small(port.whole(1, 65535)?),
+                path: path.to_owned(),
+                status: small(status),
+            })
         }
         (None, Some(exec)) => {
             let command = exec.texts()?;
@@ -297,13 +366,20 @@ fn probe(entry: &Entry<'_>) -> Result<(Option<ProbeSetting>, Option<std::time::D
 
 fn mount(entry: &Entry<'_>) -> Result<MountSetting, ProfileError> {
     let mut reader = entry.table()?;
-    let source = reader.entry("source").ok_or_else(|| entry.says("has no `source`"))?;
-    let target = reader.entry("target").ok_or_else(|| entry.says("has no `target`"))?;
+    let source = reader
+        .entry("source")
+        .ok_or_else(|| entry.says("has no `source`"))?;
+    let target = reader
+        .entry("target")
+        .ok_or_else(|| entry.says("has no `target`"))?;
     reader.finish()?;
     let path = target.text()?;
     if !path.starts_with('/') || path == "/" {
         return Err(target.wrong("an absolute path other than `/`"));
     }
     let source = source.text()?;
-    Ok(MountSetting { source: PathBuf::from(if source.is_empty() { "." } else { source }), target: path.to_owned() })
+    Ok(MountSetting {
+        source: PathBuf::from(if source.is_empty() { "." } else { source }),
+        target: path.to_owned(),
+    })
 }

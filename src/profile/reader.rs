@@ -20,7 +20,12 @@ impl Source<'_> {
     pub(super) fn error(&self, at: usize, problem: String) -> ProfileError {
         let before = self.text.get(..at).unwrap_or(self.text);
         let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-        ProfileError { file: self.file.to_owned(), line: Some(line), problem, remedy: None }
+        ProfileError {
+            file: self.file.to_owned(),
+            line: Some(line),
+            problem,
+            remedy: None,
+        }
     }
 }
 
@@ -44,36 +49,66 @@ pub(super) struct Entry<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(source: Source<'a>, path: &str, table: &'a DeTable<'a>) -> Self {
-        Self { source, path: path.to_owned(), table, asked: Vec::new() }
+        Self {
+            source,
+            path: path.to_owned(),
+            table,
+            asked: Vec::new(),
+        }
     }
 
     /// The value of a key, if it is there.
     pub(super) fn entry(&mut self, key: &'static str) -> Option<Entry<'a>> {
         self.asked.push(key);
-        let (found, value) = self.table.iter().find(|(found, _)| found.get_ref() == key)?;
+        let (found, value) = self
+            .table
+            .iter()
+            .find(|(found, _)| found.get_ref() == key)?;
         Some(self.place(found.get_ref(), value))
     }
 
     /// Every key with its value, for tables whose keys the user chooses.
     pub(super) fn entries(&self) -> impl Iterator<Item = (String, Entry<'a>)> {
-        self.table.iter().map(|(key, value)| (key.get_ref().to_string(), self.place(key.get_ref(), value)))
+        self.table
+            .iter()
+            .map(|(key, value)| (key.get_ref().to_string(), self.place(key.get_ref(), value)))
     }
 
     fn place(&self, key: &str, value: &'a Spanned<DeValue<'a>>) -> Entry<'a> {
-        let key = if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) };
-        Entry { source: self.source, key, at: value.span().start, value: value.get_ref() }
+        let key = if self.path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}.{key}", self.path)
+        };
+        Entry {
+            source: self.source,
+            key,
+            at: value.span().start,
+            value: value.get_ref(),
+        }
     }
 
     /// Refuses a key that nobody asked for.
     pub(super) fn finish(self) -> Result<(), ProfileError> {
-        let Self { source, path, table, asked } = self;
+        let Self {
+            source,
+            path,
+            table,
+            asked,
+        } = self;
         let stranger = table
             .iter()
             .filter(|(key, _)| !asked.iter().any(|known| key.get_ref() == known))
             .min_by_key(|(key, _)| key.span().start);
-        let Some((key, _)) = stranger else { return Ok(()) };
+        let Some((key, _)) = stranger else {
+            return Ok(());
+        };
         let found = key.get_ref();
-        let place = if path.is_empty() { String::new() } else { format!(" in `{path}`") };
+        let place = if path.is_empty() {
+            String::new()
+        } else {
+            format!(" in `{path}`")
+        };
         let mut error = source.error(key.span().start, String::new());
         if let Some(why) = unsupported(found) {
             error.problem = format!("key `{found}`{place} is not supported by this version: {why}");
@@ -82,7 +117,8 @@ impl<'a> Reader<'a> {
         }
         let allowed = quoted(asked.iter().copied());
         error.problem = format!("unknown key `{found}`{place}; allowed are {allowed}");
-        error.remedy = nearest(found, asked.iter().copied()).map(|meant| format!("did you mean `{meant}`?"));
+        error.remedy =
+            nearest(found, asked.iter().copied()).map(|meant| format!("did you mean `{meant}`?"));
         Err(error)
     }
 }
@@ -90,8 +126,12 @@ impl<'a> Reader<'a> {
 /// What users of such clusters ask for and this version has not: said outright, not called a slip of the pen.
 fn unsupported(key: &str) -> Option<&'static str> {
     match key {
-        "docker" | "docker_tasks" | "docker-tasks" => Some("tasks run as processes in the agents, not as Docker containers"),
-        "secure" | "tls" | "auth" | "authentication" | "credentials" => Some("the cluster is open to whoever reaches its network"),
+        "docker" | "docker_tasks" | "docker-tasks" => {
+            Some("tasks run as processes in the agents, not as Docker containers")
+        }
+        "secure" | "tls" | "auth" | "authentication" | "credentials" => {
+            Some("the cluster is open to whoever reaches its network")
+        }
         _ => None,
     }
 }
@@ -99,12 +139,20 @@ fn unsupported(key: &str) -> Option<&'static str> {
 impl<'a> Entry<'a> {
     /// The error "`key` is FOUND; allowed is ALLOWED" at this place.
     pub(super) fn wrong(&self, allowed: &str) -> ProfileError {
-        self.source.error(self.at, format!("`{}` is {}; allowed is {allowed}", self.key, show(self.value)))
+        self.source.error(
+            self.at,
+            format!(
+                "`{}` is {}; allowed is {allowed}",
+                self.key,
+                show(self.value)
+            ),
+        )
     }
 
     /// An error at this place, in the caller's words.
     pub(super) fn says(&self, problem: impl std::fmt::Display) -> ProfileError {
-        self.source.error(self.at, format!("`{}`: {problem}", self.key))
+        self.source
+            .error(self.at, format!("`{}`: {problem}", self.key))
     }
 
     pub(super) fn text(&self) -> Result<&'a str, ProfileError> {
@@ -112,19 +160,31 @@ impl<'a> Entry<'a> {
     }
 
     pub(super) fn whole(&self, from: u64, to: u64) -> Result<u64, ProfileError> {
-        let number = self.value.as_integer().and_then(|found| u64::from_str_radix(found.as_str(), found.radix()).ok());
-        number.filter(|number| (from..=to).contains(number)).ok_or_else(|| self.wrong(&format!("a whole number from {from} to {to}")))
+        let number = self
+            .value
+            .as_integer()
+            .and_then(|found| u64::from_str_radix(found.as_str(), found.radix()).ok());
+        number
+            .filter(|number| (from..=to).contains(number))
+            .ok_or_else(|| self.wrong(&format!("a whole number from {from} to {to}")))
     }
 
     /// One of a few words.
     pub(super) fn word<T: Copy>(&self, words: &[(&str, T)]) -> Result<T, ProfileError> {
         let allowed = || quoted(words.iter().map(|(word, _)| *word));
-        let Some(found) = self.value.as_str() else { return Err(self.wrong(&format!("one of {}", allowed()))) };
-        words.iter().find(|(word, _)| *word == found).map(|(_, meaning)| *meaning).ok_or_else(|| {
-            let mut error = self.wrong(&format!("one of {}", allowed()));
-            error.remedy = nearest(found, words.iter().map(|(word, _)| *word)).map(|meant| format!("did you mean `\"{meant}\"`?"));
-            error
-        })
+        let Some(found) = self.value.as_str() else {
+            return Err(self.wrong(&format!("one of {}", allowed())));
+        };
+        words
+            .iter()
+            .find(|(word, _)| *word == found)
+            .map(|(_, meaning)| *meaning)
+            .ok_or_else(|| {
+                let mut error = self.wrong(&format!("one of {}", allowed()));
+                error.remedy = nearest(found, words.iter().map(|(word, _)| *word))
+                    .map(|meant| format!("did you mean `\"{meant}\"`?"));
+                error
+            })
     }
 
     pub(super) fn table(&self) -> Result<Reader<'a>, ProfileError> {
@@ -144,7 +204,10 @@ impl<'a> Entry<'a> {
     }
 
     pub(super) fn texts(&self) -> Result<Vec<String>, ProfileError> {
-        self.list()?.iter().map(|item| item.text().map(str::to_owned)).collect()
+        self.list()?
+            .iter()
+            .map(|item| item.text().map(str::to_owned))
+            .collect()
     }
 }
 

@@ -33,7 +33,10 @@ impl Subnet {
     /// The network that an address lies in; a prefix longer than 32 counts as 32.
     pub fn containing(address: Ipv4Addr, prefix: u8) -> Self {
         let prefix = prefix.min(32);
-        Self { first: u32::from(address) & mask(prefix), prefix }
+        Self {
+            first: u32::from(address) & mask(prefix),
+            prefix,
+        }
     }
 
     /// The length of the prefix, 0 to 32.
@@ -43,7 +46,11 @@ impl Subnet {
 
     /// The address `offset` behind the first, if the network reaches that far.
     pub fn host(self, offset: u32) -> Option<Ipv4Addr> {
-        if offset & mask(self.prefix) == 0 { Some(Ipv4Addr::from(self.first | offset)) } else { None }
+        if offset & mask(self.prefix) == 0 {
+            Some(Ipv4Addr::from(self.first | offset))
+        } else {
+            None
+        }
     }
 
     /// Whether the two have an address in common.
@@ -54,7 +61,9 @@ impl Subnet {
 }
 
 fn mask(prefix: u8) -> u32 {
-    u32::MAX.checked_shl(32 - u32::from(prefix.min(32))).unwrap_or(0)
+    u32::MAX
+        .checked_shl(32 - u32::from(prefix.min(32)))
+        .unwrap_or(0)
 }
 
 impl fmt::Display for Subnet {
@@ -84,7 +93,10 @@ impl FromStr for Subnet {
         if network.first == u32::from(address) {
             Ok(network)
         } else {
-            Err(SubnetError::HostBits { found: text.to_owned(), network })
+            Err(SubnetError::HostBits {
+                found: text.to_owned(),
+                network,
+            })
         }
     }
 }
@@ -107,8 +119,16 @@ mod tests {
             ("10.0.0.4/30", "10.0.0.0/30", false),
         ];
         for (one, other, want) in cases {
-            assert_eq!(subnet(one).overlaps(subnet(other)), want, "case {one} {other}");
-            assert_eq!(subnet(other).overlaps(subnet(one)), want, "case {other} {one}");
+            assert_eq!(
+                subnet(one).overlaps(subnet(other)),
+                want,
+                "case {one} {other}"
+            );
+            assert_eq!(
+                subnet(other).overlaps(subnet(one)),
+                want,
+                "case {other} {one}"
+            );
         }
     }
 
@@ -123,8 +143,14 @@ mod tests {
 
     #[test]
     fn hosts_end_where_the_network_ends() {
-        assert_eq!(subnet("192.168.33.0/24").host(7), Some(Ipv4Addr::new(192, 168, 33, 7)));
+        assert_eq!(
+            subnet("192.168.33.0/24").host(7),
+            Some(Ipv4Addr::new(192, 168, 33, 7))
+        );
         assert_eq!(subnet("192.168.33.0/24").host(256), None);
-        assert_eq!(subnet("10.0.0.0/16").host(256), Some(Ipv4Addr::new(10, 0, 1, 0)));
+        assert_eq!(
+            subnet("10.0.0.0/16").host(256),
+            Some(Ipv4Addr::new(10, 0, 1, 0))
+        );
     }
 }

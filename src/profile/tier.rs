@@ -23,8 +23,13 @@ pub enum Tier {
 
 impl Tier {
     /// The tiers that every cluster may have, in the order in which they become ready.
-    pub const BUILT_IN: [Tier; 5] =
-        [Tier::Zookeeper, Tier::MesosMaster, Tier::MesosAgent, Tier::AuroraScheduler, Tier::Devtools];
+    pub const BUILT_IN: [Tier; 5] = [
+        Tier::Zookeeper,
+        Tier::MesosMaster,
+        Tier::MesosAgent,
+        Tier::AuroraScheduler,
+        Tier::Devtools,
+    ];
 
     /// The tier's name: in profiles, in labels and as the alias of its first node.
     pub fn name(&self) -> &str {
@@ -40,7 +45,10 @@ impl Tier {
 
     /// The tier of that name; any name that is not built in is a service's.
     pub fn named(name: &str) -> Self {
-        Self::BUILT_IN.into_iter().find(|tier| tier.name() == name).unwrap_or_else(|| Self::Service(name.to_owned()))
+        Self::BUILT_IN
+            .into_iter()
+            .find(|tier| tier.name() == name)
+            .unwrap_or_else(|| Self::Service(name.to_owned()))
     }
 }
 

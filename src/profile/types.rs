@@ -193,14 +193,24 @@ impl Default for Profile {
                 let agent = tier == Tier::MesosAgent;
                 TierSettings {
                     count: if agent { 3 } else { 1 },
-                    resources: agent.then(|| "cpus:4;mem:4096;disk:20480;ports:[31000-32000]".to_owned()),
+                    resources: agent
+                        .then(|| "cpus:4;mem:4096;disk:20480;ports:[31000-32000]".to_owned()),
                     attributes: agent.then(|| "rack:{index}".to_owned()),
                     node: NodeSettings::default(),
                     tier,
                 }
             })
             .collect();
-        let mounts = vec![MountSetting { source: PathBuf::from("."), target: "/vagrant".to_owned() }];
-        Self { name: ClusterName::default(), network: NetworkSettings::default(), tiers, services: Vec::new(), mounts }
+        let mounts = vec![MountSetting {
+            source: PathBuf::from("."),
+            target: "/vagrant".to_owned(),
+        }];
+        Self {
+            name: ClusterName::default(),
+            network: NetworkSettings::default(),
+            tiers,
+            services: Vec::new(),
+            mounts,
+        }
     }
 }

@@ -28,7 +28,9 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
 
 fn split(text: &str) -> Option<(u64, &str)> {
     let text = text.trim();
-    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at_checked(end)?;
     Some((number.parse().ok()?, unit.trim()))
 }
@@ -39,13 +41,30 @@ mod tests {
 
     #[test]
     fn amounts_are_read_with_their_units() {
-        let cases = [("512MB", Some(512 << 20)), ("2 GiB", Some(2 << 30)), ("7", Some(7)), ("-1MB", None), ("1XB", None), ("", None)];
+        let cases = [
+            ("512MB", Some(512 << 20)),
+            ("2 GiB", Some(2 << 30)),
+            ("7", Some(7)),
+            ("-1MB", None),
+            ("1XB", None),
+            ("", None),
+        ];
         for (text, want) in cases {
             assert_eq!(bytes(text), want, "case `{text}`");
         }
-        let cases = [("500ms", Some(500)), ("30secs", Some(30_000)), ("2m", Some(120_000)), ("30", None), ("soon", None)];
+        let cases = [
+            ("500ms", Some(500)),
+            ("30secs", Some(30_000)),
+            ("2m", Some(120_000)),
+            ("30", None),
+            ("soon", None),
+        ];
         for (text, want) in cases {
-            assert_eq!(duration(text), want.map(Duration::from_millis), "case `{text}`");
+            assert_eq!(
+                duration(text),
+                want.map(Duration::from_millis),
+                "case `{text}`"
+            );
         }
         assert_eq!(bytes("99999999999999999999GB"), None);
         assert_eq!(bytes("18446744073709551615GB"), None);

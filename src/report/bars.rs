@@ -29,19 +29,26 @@ struct Tier {
 
 impl Bars {
     pub(super) fn new() -> Self {
-        Self { screen: MultiProgress::new(), state: Mutex::default() }
+        Self {
+            screen: MultiProgress::new(),
+            state: Mutex::default(),
+        }
     }
 
     /// Leaves what is drawn where it is.
     pub(super) fn finish(&self) {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let tiers = state.tiers.values().map(|tier| &tier.bar);
-        tiers.chain(state.images.values()).filter(|bar| !bar.is_finished()).for_each(ProgressBar::abandon);
+        tiers
+            .chain(state.images.values())
+            .filter(|bar| !bar.is_finished())
+            .for_each(ProgressBar::abandon);
     }
 
     fn bar(&self, name: &str) -> ProgressBar {
         let bar = self.screen.add(ProgressBar::new_spinner());
-        let style = ProgressStyle::with_template("{spinner} {prefix:<18} {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let style = ProgressStyle::with_template("{spinner} {prefix:<18} {wide_msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner());
         bar.set_style(style.tick_strings(&["-", "\\", "|", "/", " "]));
         bar.set_prefix(name.to_owned());
         bar.enable_steady_tick(Duration::from_millis(120));
@@ -55,7 +62,14 @@ impl Bars {
                 for (tier, nodes) in tiers {
                     let bar = self.bar(tier.name());
                     bar.set_message("waiting");
-                    state.tiers.insert(tier.name().to_owned(), Tier { bar, nodes: *nodes, started: 0 });
+                    state.tiers.insert(
+                        tier.name().to_owned(),
+                        Tier {
+                            bar,
+                            nodes: *nodes,
+                            started: 0,
+                        },
+                    );
                 }
             }
             Event::Image(ImageEvent::Building { image }) => {
@@ -80,7 +94,8 @@ impl Bars {
             }
             Event::TierReady { tier, after } => {
                 if let Some(tier) = state.tiers.get(tier.name()) {
-                    tier.bar.finish_with_message(format!("ready after {}", seconds(*after)));
+                    tier.bar
+                        .finish_with_message(format!("ready after {}", seconds(*after)));
                 }
             }
             Event::InPlace { nodes } => self.say(&in_place(*nodes)),
@@ -102,10 +117,15 @@ impl Tier {
         match step {
             NodeStep::Started | NodeStep::Kept => {
                 self.started += 1;
-                self.bar.set_message(format!("{} of {} running", self.started, self.nodes));
+                self.bar
+                    .set_message(format!("{} of {} running", self.started, self.nodes));
             }
-            NodeStep::Replaced { why } => self.bar.set_message(format!("{node} is made anew, since {why}")),
-            NodeStep::Awaited { command } => self.bar.set_message(format!("start it yourself: {command}")),
+            NodeStep::Replaced { why } => self
+                .bar
+                .set_message(format!("{node} is made anew, since {why}")),
+            NodeStep::Awaited { command } => self
+                .bar
+                .set_message(format!("start it yourself: {command}")),
             NodeStep::NotYet { why } => self.bar.set_message(why.clone()),
             NodeStep::Created | NodeStep::Ready => {}
         }

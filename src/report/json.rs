@@ -11,12 +11,23 @@ pub(super) fn line(event: &Event) -> String {
 
 fn value(event: &Event) -> Value {
     match event {
-        Event::Planned { cluster, subnet, tiers } => {
-            let tiers: Vec<Value> = tiers.iter().map(|(tier, nodes)| json!({"tier": tier, "nodes": nodes})).collect();
+        Event::Planned {
+            cluster,
+            subnet,
+            tiers,
+        } => {
+            let tiers: Vec<Value> = tiers
+                .iter()
+                .map(|(tier, nodes)| json!({"tier": tier, "nodes": nodes}))
+                .collect();
             json!({"event": "planned", "cluster": cluster, "subnet": subnet, "tiers": tiers})
         }
-        Event::Image(ImageEvent::Building { image }) => json!({"event": "image-building", "image": image}),
-        Event::Image(ImageEvent::Line { image, line }) => json!({"event": "image-line", "image": image, "line": line}),
+        Event::Image(ImageEvent::Building { image }) => {
+            json!({"event": "image-building", "image": image})
+        }
+        Event::Image(ImageEvent::Line { image, line }) => {
+            json!({"event": "image-line", "image": image, "line": line})
+        }
         Event::Image(ImageEvent::Built { image, took }) => {
             json!({"event": "image-built", "image": image, "seconds": took.as_secs_f64()})
         }
@@ -32,7 +43,9 @@ fn value(event: &Event) -> Value {
             };
             json!({"event": "node", "node": node, "tier": tier, "step": step, "why": why})
         }
-        Event::TierReady { tier, after } => json!({"event": "tier-ready", "tier": tier, "seconds": after.as_secs_f64()}),
+        Event::TierReady { tier, after } => {
+            json!({"event": "tier-ready", "tier": tier, "seconds": after.as_secs_f64()})
+        }
         Event::InPlace { nodes } => json!({"event": "in-place", "nodes": nodes}),
         Event::Removed { kind, name } => json!({"event": "removed", "kind": kind, "name": name}),
         Event::Note(text) => json!({"event": "note", "text": text}),

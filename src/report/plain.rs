@@ -16,20 +16,35 @@ pub(super) struct Plain {
 
 impl Plain {
     pub(super) fn new(verbose: bool) -> Self {
-        Self { verbose, told: Mutex::default() }
+        Self {
+            verbose,
+            told: Mutex::default(),
+        }
     }
 
     pub(super) fn line(&self, event: &Event) -> Option<String> {
         match event {
-            Event::Planned { cluster, subnet, tiers } => {
+            Event::Planned {
+                cluster,
+                subnet,
+                tiers,
+            } => {
                 let nodes: usize = tiers.iter().map(|(_, count)| count).sum();
                 Some(format!("cluster `{cluster}`: {nodes} nodes on {subnet}"))
             }
-            Event::Image(ImageEvent::Building { image }) => Some(format!("image `{image}`: making it")),
-            Event::Image(ImageEvent::Line { image, line }) => self.verbose.then(|| format!("image `{image}`: {line}")),
-            Event::Image(ImageEvent::Built { image, took }) => Some(format!("image `{image}`: made in {}", seconds(*took))),
+            Event::Image(ImageEvent::Building { image }) => {
+                Some(format!("image `{image}`: making it"))
+            }
+            Event::Image(ImageEvent::Line { image, line }) => {
+                self.verbose.then(|| format!("image `{image}`: {line}"))
+            }
+            Event::Image(ImageEvent::Built { image, took }) => {
+                Some(format!("image `{image}`: made in {}", seconds(*took)))
+            }
             Event::Node { node, step, .. } => self.step(node.as_str(), step),
-            Event::TierReady { tier, after } => Some(format!("{tier}: ready after {}", seconds(*after))),
+            Event::TierReady { tier, after } => {
+                Some(format!("{tier}: ready after {}", seconds(*after)))
+            }
             Event::InPlace { nodes } => Some(in_place(*nodes)),
             Event::Removed { kind, name } => Some(format!("removed {kind} `{name}`")),
             Event::Note(text) => Some(format!("note: {text}")),
@@ -46,7 +61,11 @@ impl Plain {
                 let before = told.insert(node.to_owned(), why.clone());
                 (before.as_ref() != Some(why)).then(|| format!("{node}: not yet: {why}"))
             }
-            NodeStep::Kept | NodeStep::Created | NodeStep::Started | NodeStep::Ready | NodeStep::NotYet { .. } => None,
+            NodeStep::Kept
+            | NodeStep::Created
+            | NodeStep::Started
+            | NodeStep::Ready
+            | NodeStep::NotYet { .. } => None,
         }
     }
 }

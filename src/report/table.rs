@@ -9,15 +9,33 @@ pub fn table_text(status: &ClusterStatus) -> String {
     let mut rows = vec![["NODE", "HEALTH", "ADDRESS", "URLS"].map(str::to_owned)];
     for node in &status.nodes {
         let address = node.address.clone().unwrap_or_else(|| "-".to_owned());
-        let urls = if node.urls.is_empty() { "-".to_owned() } else { node.urls.join("  ") };
-        rows.push([node.name.to_string(), word(&node.health).to_owned(), address, urls]);
+        let urls = if node.urls.is_empty() {
+            "-".to_owned()
+        } else {
+            node.urls.join("  ")
+        };
+        rows.push([
+            node.name.to_string(),
+            word(&node.health).to_owned(),
+            address,
+            urls,
+        ]);
     }
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or(0)
+    };
     let (name, health, address) = (width(0), width(1), width(2));
     let mut text = String::new();
     for [first, second, third, fourth] in &rows {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{first:<name$}  {second:<health$}  {third:<address$}  {fourth}");
+        let _ = writeln!(
+            text,
+            "{first:<name$}  {second:<health$}  {third:<address$}  {fourth}"
+        );
     }
     text
 }

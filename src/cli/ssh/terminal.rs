@@ -9,7 +9,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::engine::{Engine, Terminal};
 
 /// The size taken where the terminal does not say.
-const USUAL: Terminal = Terminal { width: 80, height: 24 };
+const USUAL: Terminal = Terminal {
+    width: 80,
+    height: 24,
+};
 
 /// The terminal hands every key on as it is; until this is dropped.
 pub(super) struct RawMode(Termios);
@@ -42,7 +45,9 @@ pub(super) fn size() -> Terminal {
 
 /// Tells a command's terminal our size whenever that changes.
 pub(super) async fn follow_size(engine: Arc<dyn Engine>, exec: String) {
-    let Ok(mut changes) = signal(SignalKind::window_change()) else { return };
+    let Ok(mut changes) = signal(SignalKind::window_change()) else {
+        return;
+    };
     while changes.recv().await.is_some() {
         // A command that has just ended has no terminal to be told of.
         let _ = engine.resize_exec(&exec, size()).await;

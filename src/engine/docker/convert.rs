@@ -7,21 +7,37 @@ use crate::engine::{EngineError, Kind, RunState};
 
 pub(super) fn error(error: Error) -> EngineError {
     match error {
-        Error::DockerResponseServerError { status_code, message } => EngineError::answered(status_code, &message),
+        Error::DockerResponseServerError {
+            status_code,
+            message,
+        } => EngineError::answered(status_code, &message),
         Error::DockerStreamError { error } => EngineError::answered(500, &error),
-        Error::RequestTimeoutError => EngineError::new(Kind::Other, "the Docker engine did not answer in time"),
+        Error::RequestTimeoutError => {
+            EngineError::new(Kind::Other, "the Docker engine did not answer in time")
+        }
         Error::IOError { err } => {
             let kind = match err.kind() {
                 std::io::ErrorKind::PermissionDenied => Kind::Forbidden,
-                std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => Kind::Unreachable,
+                std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => {
+                    Kind::Unreachable
+                }
                 _ => Kind::Other,
             };
             EngineError::new(kind, chain(&err))
         }
         other => {
             let text = chain(&other);
-            let gone = ["Connection refused", "No such file", "error trying to connect", "client error (Connect)"];
-            let kind = if gone.iter().any(|sign| text.contains(sign)) { Kind::Unreachable } else { Kind::Other };
+            let gone = [
+                "Connection refused",
+                "No such file",
+                "error trying to connect",
+                "client error (Connect)",
+            ];
+            let kind = if gone.iter().any(|sign| text.contains(sign)) {
+                Kind::Unreachable
+            } else {
+                Kind::Other
+            };
             EngineError::new(kind, text)
         }
     }

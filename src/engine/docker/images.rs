@@ -9,16 +9,31 @@ use crate::engine::{BuildSpec, EngineError, EngineStream, FoundImage, Kind, Stor
 
 impl DockerEngine {
     pub(super) async fn list_images(&self, label: &str) -> Result<Vec<FoundImage>, EngineError> {
-        let options = ListImagesOptions { filters: Some(label_filter(&[(label, "")])), ..ListImagesOptions::default() };
-        let found = self.docker.list_images(Some(options)).await.map_err(convert::error)?;
+        let options = ListImagesOptions {
+            filters: Some(label_filter(&[(label, "")])),
+            ..ListImagesOptions::default()
+        };
+        let found = self
+            .docker
+            .list_images(Some(options))
+            .await
+            .map_err(convert::error)?;
         Ok(found
             .into_iter()
-            .map(|image| FoundImage { id: image.id, names: image.repo_tags, labels: image.labels.into_iter().collect() })
+            .map(|image| FoundImage {
+                id: image.id,
+                names: image.repo_tags,
+                labels: image.labels.into_iter().collect(),
+            })
             .collect())
     }
 
     pub(super) async fn build(&self, spec: BuildSpec, story: &Story) -> Result<(), EngineError> {
-        let BuildSpec { name, context, args } = spec;
+        let BuildSpec {
+            name,
+            context,
+            args,
+        } = spec;
         let options = BuildImageOptions {
             dockerfile: "Dockerfile".to_owned(),
             t: Some(name),
@@ -29,12 +44,20 @@ impl DockerEngine {
             networkmode: Some("host".to_owned()),
             ..BuildImageOptions::default()
         };
-        let mut steps = Box::pin(self.docker.build_image(options, None, Some(bollard::body_full(context))));
+        let mut steps = Box::pin(self.docker.build_image(
+            options,
+            None,
+            Some(bollard::body_full(context)),
+        ));
         let mut last = String::new();
         while let Some(step) = steps.next().await {
             let step = step.map_err(|error| build_error(convert::error(error), &last))?;
             if let Some(text) = step.stream {
-                for line in text.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
+                for line in text
+                    .lines()
+                    .map(str::trim_end)
+                    .filter(|line| !line.is_empty())
+                {
                     story(line.to_owned());
                     last = line.to_owned();
                 }
@@ -46,7 +69,12 @@ impl DockerEngine {
         Ok(())
     }
 
-    pub(super) async fn import(&self, name: &str, changes: &[String], archive: EngineStream<Bytes>) -> Result<(), EngineError> {
+    pub(super) async fn import(
+        &self,
+        name: &str,
+        changes: &[String],
+        archive: EngineStream<Bytes>,
+    ) -> Result<(), EngineError> {
         let (repository, tag) = name.rsplit_once(':').unwrap_or((name, "latest"));
         let options = CreateImageOptions {
             from_src: Some("-".to_owned()),
@@ -55,7 +83,9 @@ impl DockerEngine {
             changes: changes.to_vec(),
             ..CreateImageOptions::default()
         };
-        let body = bollard::body_try_stream(archive.map(|piece| piece.map_err(|error| std::io::Error::other(error.message))));
+        let body = bollard::body_try_stream(
+            archive.map(|piece| piece.map_err(|error| std::io::Error::other(error.message))),
+        );
         let mut steps = Box::pin(self.docker.create_image(Some(options), Some(body), None));
         while let Some(step) = steps.next().await {
             let step = step.map_err(convert::error)?;
@@ -67,7 +97,10 @@ impl DockerEngine {
     }
 
     pub(super) async fn pull(&self, name: &str, story: &Story) -> Result<(), EngineError> {
-        let options = CreateImageOptions { from_image: Some(name.to_owned()), ..CreateImageOptions::default() };
+        let options = CreateImageOptions {
+            from_image: Some(name.to_owned()),
+            ..CreateImageOptions::default()
+        };
         let mut steps = Box::pin(self.docker.create_image(Some(options), None, None));
         let sorted = |error: EngineError| match error.kind {
             Kind::DiskFull => error,
@@ -89,8 +122,13 @@ impl DockerEngine {
 /// A failed build says what its last step printed.
 fn build_error(error: EngineError, last: &str) -> EngineError {
     match error.kind {
-        Kind::Other | Kind::NotFound if last.is_empty() => EngineError::new(Kind::Build, error.message),
-        Kind::Other | Kind::NotFound => EngineError::new(Kind::Build, format!("{}; its last line was `{last}`", error.message)),
+        Kind::Other | Kind::NotFound if last.is_empty() => {
+            EngineError::new(Kind::Build, error.message)
+        }
+        Kind::Other | Kind::NotFound => EngineError::new(
+            Kind::Build,
+            format!("{}; its last line was `{last}`", error.message),
+        ),
         _ => error,
     }
 }

@@ -7,11 +7,22 @@ use super::{DockerEngine, convert, label_filter};
 use crate::engine::{EngineError, Labels};
 
 impl DockerEngine {
-    pub(super) async fn list_volumes(&self, labels: &[(&str, &str)]) -> Result<Vec<(String, Labels)>, EngineError> {
-        let options = ListVolumesOptions { filters: Some(label_filter(labels)) };
-        let found = self.docker.list_volumes(Some(options)).await.map_err(convert::error)?;
+    pub(super) async fn list_volumes(
+        &self,
+        labels: &[(&str, &str)],
+    ) -> Result<Vec<(String, Labels)>, EngineError> {
+        let options = ListVolumesOptions {
+            filters: Some(label_filter(labels)),
+        };
+        let found = self
+            .docker
+            .list_volumes(Some(options))
+            .await
+            .map_err(convert::error)?;
         let volumes = found.volumes.unwrap_or_default().into_iter();
-        Ok(volumes.map(|volume| (volume.name, volume.labels.into_iter().collect())).collect())
+        Ok(volumes
+            .map(|volume| (volume.name, volume.labels.into_iter().collect()))
+            .collect())
     }
 
     pub(super) async fn make_volume(&self, name: &str, labels: &Labels) -> Result<(), EngineError> {
@@ -20,6 +31,10 @@ impl DockerEngine {
             labels: Some(labels.clone().into_iter().collect()),
             ..VolumeCreateRequest::default()
         };
-        self.docker.create_volume(request).await.map(drop).map_err(convert::error)
+        self.docker
+            .create_volume(request)
+            .await
+            .map(drop)
+            .map_err(convert::error)
     }
 }

@@ -9,7 +9,10 @@ use crate::profile::{Tier, TierSettings};
 
 pub(super) const PORT: u16 = 8081;
 
-pub(super) fn recipe(settings: &TierSettings, context: &Context<'_>) -> Result<Recipe, TemplateError> {
+pub(super) fn recipe(
+    settings: &TierSettings,
+    context: &Context<'_>,
+) -> Result<Recipe, TemplateError> {
     let flags = Flags::default()
         .text("cluster_name", context.profile.name.as_str())
         .text("http_port", PORT.to_string())
@@ -21,7 +24,8 @@ pub(super) fn recipe(settings: &TierSettings, context: &Context<'_>) -> Result<R
         .text("native_log_file_path", "/var/db/aurora")
         .text("thermos_executor_path", "/usr/bin/thermos_executor");
     let args = arguments(flags, settings, Style::Aurora, context)?;
-    let (image, entrypoint, command, _) = program(&settings.node, OwnImage::Aurora, "aurora-scheduler", args);
+    let (image, entrypoint, command, _) =
+        program(&settings.node, OwnImage::Aurora, "aurora-scheduler", args);
     Ok(Recipe {
         image: Some(image),
         entrypoint,
@@ -40,6 +44,11 @@ pub(super) fn checks() -> Vec<Check> {
     vec![
         Check::own_http(PORT, "/health", Want::Status(200)),
         Check::any_http(tier.name(), PORT, "/leaderhealth", Want::Status(200)),
-        Check::any_http(tier.name(), PORT, "/vars", Want::Line("framework_registered 1".to_owned())),
+        Check::any_http(
+            tier.name(),
+            PORT,
+            "/vars",
+            Want::Line("framework_registered 1".to_owned()),
+        ),
     ]
 }

@@ -10,7 +10,10 @@ use crate::profile::{Tier, TierSettings};
 const PORT: u16 = 5051;
 const OBSERVER: u16 = 1338;
 
-pub(super) fn recipe(settings: &TierSettings, context: &Context<'_>) -> Result<Recipe, TemplateError> {
+pub(super) fn recipe(
+    settings: &TierSettings,
+    context: &Context<'_>,
+) -> Result<Recipe, TemplateError> {
     let mut flags = Flags::default()
         .text("master", "{mesos-master.zk}")
         .text("work_dir", "/var/lib/mesos")
@@ -26,25 +29,52 @@ pub(super) fn recipe(settings: &TierSettings, context: &Context<'_>) -> Result<R
         flags = flags.text("attributes", attributes);
     }
     let args = arguments(flags, settings, Style::Stout, context)?;
-    let (image, entrypoint, mut command, origin) = program(&settings.node, OwnImage::Mesos, "mesos-agent", args);
-    let mut recipe = Recipe { ports: vec![PORT], volume: Some("/var/lib/mesos"), links: vec![page(PORT, "/state")], ..Recipe::default() };
+    let (image, entrypoint, mut command, origin) =
+        program(&settings.node, OwnImage::Mesos, "mesos-agent", args);
+    let mut recipe = Recipe {
+        ports: vec![PORT],
+        volume: Some("/var/lib/mesos"),
+        links: vec![page(PORT, "/state")],
+        ..Recipe::default()
+    };
     if origin == Origin::Own {
-        let observer = ["---", "thermos_observer", "--root=/var/run/thermos", "--mesos-root=/var/lib/mesos"];
+        let observer = [
+            "---",
+            "thermos_observer",
+            "--root=/var/run/thermos",
+            "--mesos-root=/var/lib/mesos",
+        ];
         command.extend(observer.map(str::to_owned));
         command.push(format!("--port={OBSERVER}"));
         recipe.ports.push(OBSERVER);
         recipe.links.push(page(OBSERVER, "/"));
     }
-    Ok(Recipe { image: Some(image), entrypoint, command, ..recipe })
+    Ok(Recipe {
+        image: Some(image),
+        entrypoint,
+        command,
+        ..recipe
+    })
 }
 
 /// Each is healthy and knows itself registered, and the leading master counts them all.
 pub(super) fn checks() -> Vec<Check> {
-    let registered = Want::Number { key: "slave/registered".to_owned(), value: 1.0 };
-    let counted = Want::Count { key: "master/slaves_active".to_owned(), tier: Tier::MesosAgent.name().to_owned() };
+    let registered = Want::Number {
+        key: "slave/registered".to_owned(),
+        value: 1.0,
+    };
+    let counted = Want::Count {
+        key: "master/slaves_active".to_owned(),
+        tier: Tier::MesosAgent.name().to_owned(),
+    };
     vec![
         Check::own_http(PORT, "/slave(1)/health", Want::Status(200)),
         Check::own_http(PORT, "/metrics/snapshot", registered),
-        Check::any_http(Tier::MesosMaster.name(), mesos_master::PORT, "/metrics/snapshot", counted),
+        Check::any_http(
+            Tier::MesosMaster.name(),
+            mesos_master::PORT,
+            "/metrics/snapshot",
+            counted,
+        ),
     ]
 }

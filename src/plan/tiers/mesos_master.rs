@@ -9,7 +9,10 @@ use crate::profile::{Tier, TierSettings};
 
 pub(super) const PORT: u16 = 5050;
 
-pub(super) fn recipe(settings: &TierSettings, context: &Context<'_>) -> Result<Recipe, TemplateError> {
+pub(super) fn recipe(
+    settings: &TierSettings,
+    context: &Context<'_>,
+) -> Result<Recipe, TemplateError> {
     let flags = Flags::default()
         .text("zk", "{mesos-master.zk}")
         .text("quorum", (settings.count / 2 + 1).to_string())
@@ -22,7 +25,8 @@ pub(super) fn recipe(settings: &TierSettings, context: &Context<'_>) -> Result<R
         .text("agent_ping_timeout", "3secs")
         .text("max_agent_ping_timeouts", "5");
     let args = arguments(flags, settings, Style::Stout, context)?;
-    let (image, entrypoint, command, _) = program(&settings.node, OwnImage::Mesos, "mesos-master", args);
+    let (image, entrypoint, command, _) =
+        program(&settings.node, OwnImage::Mesos, "mesos-master", args);
     Ok(Recipe {
         image: Some(image),
         entrypoint,
@@ -36,7 +40,10 @@ pub(super) fn recipe(settings: &TierSettings, context: &Context<'_>) -> Result<R
 
 /// Each is healthy, and one is elected.
 pub(super) fn checks() -> Vec<Check> {
-    let elected = Want::Number { key: "master/elected".to_owned(), value: 1.0 };
+    let elected = Want::Number {
+        key: "master/elected".to_owned(),
+        value: 1.0,
+    };
     vec![
         Check::own_http(PORT, "/health", Want::Status(200)),
         Check::any_http(Tier::MesosMaster.name(), PORT, "/metrics/snapshot", elected),

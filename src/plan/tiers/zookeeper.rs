@@ -8,11 +8,18 @@ use crate::profile::{FlagValue, Tier, TierSettings};
 
 const PORT: u16 = 2181;
 
-pub(super) fn recipe(settings: &TierSettings, context: &Context<'_>) -> Result<Recipe, TemplateError> {
+pub(super) fn recipe(
+    settings: &TierSettings,
+    context: &Context<'_>,
+) -> Result<Recipe, TemplateError> {
     let mut recipe = Recipe {
         ports: vec![PORT],
         volume: Some("/data"),
-        links: vec![Link { scheme: String::new(), port: PORT, path: String::new() }],
+        links: vec![Link {
+            scheme: String::new(),
+            port: PORT,
+            path: String::new(),
+        }],
         ..Recipe::default()
     };
     match &settings.node.image {
@@ -27,7 +34,12 @@ pub(super) fn recipe(settings: &TierSettings, context: &Context<'_>) -> Result<R
     set("ZOO_4LW_COMMANDS_WHITELIST", "*".to_owned());
     if settings.count > 1 {
         let members = (1..=settings.count)
-            .map(|index| format!("server.{index}={}-{index}:2888:3888;{PORT}", Tier::Zookeeper.name()))
+            .map(|index| {
+                format!(
+                    "server.{index}={}-{index}:2888:3888;{PORT}",
+                    Tier::Zookeeper.name()
+                )
+            })
             .collect::<Vec<_>>();
         set("ZOO_SERVERS", members.join(" "));
         set("ZOO_MY_ID", context.index.to_string());
@@ -48,6 +60,11 @@ pub(super) fn recipe(settings: &TierSettings, context: &Context<'_>) -> Result<R
 
 /// It answers, and it serves: alone, or in a quorum.
 pub(super) fn checks() -> Vec<Check> {
-    let modes = ["Mode: standalone", "Mode: leader", "Mode: follower"].map(str::to_owned).to_vec();
-    vec![Check::word(PORT, "ruok", Want::Contains(vec!["imok".to_owned()])), Check::word(PORT, "srvr", Want::Contains(modes))]
+    let modes = ["Mode: standalone", "Mode: leader", "Mode: follower"]
+        .map(str::to_owned)
+        .to_vec();
+    vec![
+        Check::word(PORT, "ruok", Want::Contains(vec!["imok".to_owned()])),
+        Check::word(PORT, "srvr", Want::Contains(modes)),
+    ]
 }
