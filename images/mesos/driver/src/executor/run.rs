@@ -43,7 +43,8 @@ pub enum Event {
     Message(Vec<u8>),
     /// The agent will have nothing more to do with this executor. [`Event::Shutdown`] follows.
     Error(String),
-    /// End every task and exit. The last event. Also comes when the agent is gone for good.
+    /// End every task and exit. The last event. Updates can still be sent, until the agent has had
+    /// enough. Also comes when the agent is gone for good.
     Shutdown,
 }
 
@@ -103,7 +104,7 @@ pub fn start(environment: Environment) -> (Driver, Events) {
     let session = Session {
         environment,
         commands: command_queue,
-        events: event_queue,
+        events: Some(event_queue),
         pending: Pending::default(),
         calls: VecDeque::new(),
         handled: 0,
@@ -132,7 +133,8 @@ enum End {
 struct Session {
     environment: Environment,
     commands: mpsc::UnboundedReceiver<Command>,
-    events: mpsc::UnboundedSender<Event>,
+    /// `None` when the executor has been told to shut down: there is no event after that.
+    events: Option<mpsc::UnboundedSender<Event>>,
     pending: Pending,
     calls: VecDeque<Call>,
     handled: usize,
@@ -149,12 +151,19 @@ impl Session {
             }
             End::Lost | End::Shutdown => {}
         }
-        self.tell(Event::Shutdown);
+        self.tell_shutdown();
     }
 
     fn tell(&self, event: Event) {
-        // An executor that no longer listens is about to exit.
-        let _ = self.events.send(event);
+        if let Some(events) = &self.events {
+            // An executor that no longer listens is about to exit.
+            let _ = events.send(event);
+        }
+    }
+
+    fn tell_shutdown(&mut self) {
+        self.tell(Event::Shutdown);
+        self.events = None;
     }
 
     async fn subscribe_again_and_again(&mut self) -> End {
@@ -183,6 +192,7 @@ impl Session {
                 Ok(stream) => {
                     tracing::info!("subscribed at agent {}", self.environment.agent_endpoint);
                     match self.serve(&caller, stream).await {
+                        End::Lost if self.events.is_none() => return End::Shutdown,
                         End::Lost if self.environment.checkpoint => {
                             tracing::warn!("the agent is gone; waiting for it to come back");
                             deadline = Instant::now() + self.environment.recovery_timeout;
@@ -325,7 +335,8 @@ impl Session {
                 self.tell(Event::Error(text.to_string()));
                 return true;
             }
-            Type::SHUTDOWN => return true,
+            // The agent still takes what the executor reports of its tasks' end.
+            Type::SHUTDOWN => self.tell_shutdown(),
             Type::HEARTBEAT | Type::UNKNOWN => {}
         }
         false

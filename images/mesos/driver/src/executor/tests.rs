@@ -191,3 +191,26 @@ async fn an_agent_that_knows_no_such_executor_is_believed() {
     assert!(said.contains(text), "{said}");
     assert_eq!(next(&mut events).await, Some(Event::Shutdown));
 }
+
+#[tokio::test]
+async fn how_tasks_end_is_told_even_after_the_order_to_shut_down() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let (driver, mut events) = start(environment(&listener, false));
+    let (mut stream, ..) = request(&listener).await;
+    let mut shutdown = api::Event::new();
+    shutdown.set_type(api::event::Type::SHUTDOWN);
+    open_stream(&mut stream, &[launch("t"), shutdown]).await;
+    let Some(Event::Launch(task)) = next(&mut events).await else {
+        panic!("no task")
+    };
+    assert_eq!(next(&mut events).await, Some(Event::Shutdown));
+    let mut status = TaskStatus::new();
+    status.task_id = task.task_id.clone();
+    status.set_state(TaskState::TASK_KILLED);
+    driver.update(status);
+    let (_second, _, call) = request(&listener).await;
+    let sent = call.update.status.clone().into_option().expect("a status");
+    assert_eq!(sent.state(), TaskState::TASK_KILLED);
+    send(&mut stream, &acknowledged(&sent)).await;
+    assert!(timeout(PATIENCE, driver.settled()).await.expect("in time"));
+}
