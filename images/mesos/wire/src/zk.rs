@@ -19,6 +19,11 @@ const FIRST_RETRY: Duration = Duration::from_millis(10);
 /// The longest such pause.
 const LAST_RETRY: Duration = Duration::from_millis(250);
 
+/// How long the first try may take; each next one may take twice as long, up to what the session's
+/// timeout allows. A ZooKeeper of 3.8 that is starting can forget a connection without closing it
+/// (its `NIOServerCnxn.close` fails while there is no database yet); patience is lost on that one.
+const FIRST_PATIENCE: Duration = Duration::from_millis(500);
+
 /// Label of the znodes that hold a master's description in JSON.
 const JSON_LABEL: &str = "json.info";
 
@@ -28,6 +33,7 @@ const BINARY_LABEL: &str = "info";
 /// A new ZooKeeper session, however long that takes: ZooKeeper may be starting.
 pub async fn connect(url: &Url, session_timeout: Duration) -> Client {
     let mut pause = FIRST_RETRY;
+    let mut patience = FIRST_PATIENCE;
     loop {
         let mut connector = Client::connector()
             .with_session_timeout(session_timeout)
@@ -37,10 +43,14 @@ pub async fn connect(url: &Url, session_timeout: Duration) -> Client {
         if let Some(auth) = &url.auth {
             connector = connector.with_auth("digest", auth.as_bytes());
         }
-        match connector.connect(&url.servers).await {
-            Ok(client) => return client,
-            Err(error) => {
+        match tokio::time::timeout(patience, connector.connect(&url.servers)).await {
+            Ok(Ok(client)) => return client,
+            Ok(Err(error)) => {
                 tracing::debug!(servers = url.servers, %error, "ZooKeeper does not answer yet")
+            }
+            Err(_) => {
+                tracing::debug!(servers = url.servers, ?patience, "ZooKeeper says nothing");
+                patience = (patience * 2).min(session_timeout.max(FIRST_PATIENCE));
             }
         }
         tokio::time::sleep(pause).await;
@@ -102,6 +112,19 @@ fn leading(children: &[String]) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_connection_that_is_never_answered_is_given_up() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let servers = listener.local_addr().unwrap();
+        let url: Url = format!("zk://{servers}/mesos").parse().unwrap();
+        let trying = tokio::spawn(async move { connect(&url, Duration::from_secs(60)).await });
+        // The first connection stays open and silent; the session's own patience would be 24 s.
+        let _forgotten = listener.accept().await.unwrap();
+        let second = tokio::time::timeout(Duration::from_secs(5), listener.accept()).await;
+        trying.abort();
+        assert!(second.expect("another try within seconds").is_ok());
+    }
 
     #[test]
     fn the_lowest_number_leads() {
