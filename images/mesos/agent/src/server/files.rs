@@ -1,15 +1,17 @@
 //! Files of sandboxes, by the virtual paths that clients know (http-endpoints.md, section 5).
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Component, Path, PathBuf};
 
 use bytes::Bytes;
 use hyper::{StatusCode, header};
 use mesos_proto::mesos::FileInfo;
 use mesos_wire::http::{Query, Request, Response};
+use nix::fcntl::OFlag;
 use serde_json::{Value, json};
 
 use super::agent::Agent;
@@ -178,6 +180,24 @@ fn mode_text(mode: u32) -> String {
     std::iter::once(kind).chain(letters).collect()
 }
 
+/// Opens a regular file by its real path. A task owns its sandbox: it may make pipes there, whose
+/// opening waits for a writer, and may put links where folders were since the path was resolved.
+fn open(real: &Path) -> Result<File, FileError> {
+    let failed = |error: std::io::Error| FileError::Failed(error.to_string());
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits())
+        .open(real)
+        .map_err(failed)?;
+    let now = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).map_err(failed)?;
+    if file.metadata().map_err(failed)?.is_file() && now == real {
+        Ok(file)
+    } else {
+        Err(FileError::NotFound)
+    }
+}
+
 /// A part of a file: its size, and at most [`MAX_READ`] bytes from `offset`.
 pub(crate) fn read(
     real: &Path,
@@ -188,7 +208,7 @@ pub(crate) fn read(
         return Err(FileError::Bad("Cannot read a directory."));
     }
     let failed = |error: std::io::Error| FileError::Failed(error.to_string());
-    let mut file = File::open(real).map_err(failed)?;
+    let mut file = open(real)?;
     let size = file.metadata().map_err(failed)?.len();
     let wanted = length.unwrap_or(u64::MAX).min(MAX_READ as u64);
     let mut data = Vec::new();
@@ -270,8 +290,7 @@ async fn download(real: &Path) -> Result<Response, FileError> {
     if real.is_dir() {
         return Err(FileError::Bad("Cannot download a directory."));
     }
-    let failed = |error: std::io::Error| FileError::Failed(error.to_string());
-    let mut file = File::open(real).map_err(failed)?;
+    let mut file = open(real)?;
     let kind = match real.extension().and_then(|e| e.to_str()) {
         Some("html") => "text/html",
         Some("css") => "text/css",
@@ -355,9 +374,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_regular_file_is_never_waited_for() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let dir = dir.path().canonicalize().expect("there");
+        let pipe = dir.join("pipe");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("made");
+        assert_eq!(read(&pipe, 0, Some(1)), Err(FileError::NotFound));
+        assert_eq!(
+            open(Path::new("/dev/zero")).err(),
+            Some(FileError::NotFound)
+        );
+        // A folder that has become a link since its path was resolved.
+        fs::create_dir(dir.join("real")).expect("made");
+        fs::write(dir.join("real/f"), "secret").expect("written");
+        symlink(dir.join("real"), dir.join("folder")).expect("linked");
+        assert_eq!(
+            read(&dir.join("folder/f"), 0, None),
+            Err(FileError::NotFound)
+        );
+    }
+
+    #[test]
     fn a_file_is_read_from_an_offset_in_bounded_parts() {
         let dir = tempfile::tempdir().expect("a folder");
-        let path = dir.path().join("f");
+        let path = dir.path().canonicalize().expect("there").join("f");
         fs::write(&path, vec![b'a'; MAX_READ + 10]).expect("written");
         let size = (MAX_READ + 10) as u64;
         for (offset, length, want) in [
