@@ -5,6 +5,7 @@
 pub mod frame;
 mod peers;
 mod server;
+mod socket;
 
 use std::future::Future;
 use std::io;

@@ -185,7 +185,7 @@ async fn requests_are_answered_by_status() {
     for (request, want) in cases {
         let answer = exchange(address, &request).await;
         assert!(answer.starts_with(want), "`{request}` got `{answer}`");
-        assert!(answer.contains("date: "), "`{request}` got no date");
+        assert!(answer.contains("Date: "), "`{request}` got no date");
     }
 }
 
@@ -201,5 +201,32 @@ async fn paths_that_name_no_process_are_the_delegates() {
         let request = format!("GET {path} HTTP/1.1\r\nConnection: close\r\nHost: x\r\n\r\n");
         let answer = exchange(master.process.address(), &request).await;
         assert!(answer.ends_with(want), "`{path}` got `{answer}`");
+    }
+}
+
+/// The original opens a connection for a message to somebody whom it does not watch, and closes it
+/// right after its last byte.
+#[tokio::test]
+async fn what_was_sent_before_the_end_arrives() {
+    const MESSAGES: usize = 20;
+    const SIZE: usize = 20_000;
+    let mut master = Program::start("master").await;
+    let address = master.process.address();
+    let one = format!(
+        "POST /master/a.B HTTP/1.1\r\nLibprocess-From: a@127.0.0.1:1\r\nConnection: Keep-Alive\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{SIZE:x}\r\n{}\r\n0\r\n\r\n",
+        "x".repeat(SIZE)
+    );
+    for round in 0..40 {
+        let mut stream = TcpStream::connect(address).await.expect("a connection");
+        let count = round % MESSAGES + 1;
+        let bytes = one.repeat(count);
+        stream.write_all(bytes.as_bytes()).await.expect("written");
+        stream.shutdown().await.expect("shut down");
+        for _ in 0..count {
+            let Seen::Message(message) = master.next().await else {
+                panic!("no message")
+            };
+            assert_eq!(message.body.len(), SIZE);
+        }
     }
 }

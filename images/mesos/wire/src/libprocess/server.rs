@@ -14,6 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use super::socket::{Socket, Taking, Traffic};
 use super::{Handler, Message, frame};
 use crate::http::{Query, Request, Response, percent_decode, read_bounded};
 
@@ -44,16 +45,21 @@ pub(super) async fn serve(
         let _ = stream.set_nodelay(true);
         let handler = handler.clone();
         connections.spawn(async move {
-            let service = service_fn(move |request| {
+            let traffic = Arc::new(Traffic::default());
+            let socket = Socket::new(stream, traffic.clone());
+            let service = service_fn(move |request: hyper::Request<Incoming>| {
                 let handler = handler.clone();
-                async move { Ok::<_, Infallible>(answer(handler, request).await) }
+                // From now on, not from when the future is first asked.
+                let taking = frame::is_message(request.method(), request.headers())
+                    .then(|| traffic.clone().take());
+                async move { Ok::<_, Infallible>(answer(handler, request, taking).await) }
             });
             // Idle connections are never closed: to the peer that would mean that we are gone.
             let connection = http1::Builder::new()
                 .pipeline_flush(true)
                 // As the original spells them: not every client compares names as HTTP says.
                 .title_case_headers(true)
-                .serve_connection(TokioIo::new(stream), service);
+                .serve_connection(TokioIo::new(socket), service);
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended");
             }
@@ -64,12 +70,12 @@ pub(super) async fn serve(
 async fn answer(
     handler: Arc<dyn Handler>,
     request: hyper::Request<Incoming>,
+    taking: Option<Taking>,
 ) -> hyper::Response<http_body_util::combinators::UnsyncBoxBody<bytes::Bytes, Infallible>> {
     let accept = request.headers().get(header::ACCEPT_ENCODING).cloned();
-    let response = if frame::is_message(request.method(), request.headers()) {
-        take_message(&*handler, request).await
-    } else {
-        take_request(handler, request).await
+    let response = match &taking {
+        Some(_) => take_message(&*handler, request).await,
+        None => take_request(handler, request).await,
     };
     response.into_hyper(accept.as_ref())
 }
