@@ -5,6 +5,7 @@
 //! * [`calls`]: the three services' methods and their arguments
 //! * [`protocol`]: TBINARY (crate `thrift`'s) and TJSON over byte slices, chosen by HTTP header
 //! * [`simple`]: "simple JSON", where fields go by name
+//! * [`text`]: values as the original's messages show them
 //! * [`envelope`]: whole messages: a call, its reply, or a `TApplicationException`
 //!
 //! Everything here is pure. Reading is bounded by the input's own length and never panics; fields
@@ -20,6 +21,7 @@ pub mod protocol;
 pub mod schema;
 pub mod simple;
 pub mod storage;
+pub mod text;
 pub mod types;
 pub mod value;
 

@@ -6,6 +6,7 @@ use aurora_api::calls::{
     GetConfigSummaryArgs, GetJobSummaryArgs, GetJobsArgs, GetPendingReasonArgs, GetQuotaArgs,
     GetTasksStatusArgs, GetTasksWithoutConfigsArgs, PopulateJobConfigArgs,
 };
+use aurora_api::text::to_text;
 use aurora_api::{
     CallResult, ConfigSummaryResult, GetJobsResult, GetPendingReasonResult, GetTierConfigResult,
     JobSummaryResult, PopulateJobResult, RoleSummaryResult, ScheduleStatusResult, TierConfig,
@@ -65,7 +66,7 @@ impl Api<'_> {
             .as_ref()
             .is_some_and(|hosts| !hosts.is_empty())
         {
-            let text = format!("SlaveHosts are not supported in {asked:?}");
+            let text = format!("SlaveHosts are not supported in {}", to_text(&asked));
             return Err(Refusal::invalid(text).into());
         }
         if asked
@@ -73,7 +74,7 @@ impl Api<'_> {
             .as_ref()
             .is_some_and(|statuses| !statuses.is_empty())
         {
-            let text = format!("Statuses is not supported in {asked:?}");
+            let text = format!("Statuses is not supported in {}", to_text(&asked));
             return Err(Refusal::invalid(text).into());
         }
         let reasons = self.engine.read(|model| model.pending_reasons(&asked))?;

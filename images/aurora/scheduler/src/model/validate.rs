@@ -5,6 +5,7 @@ mod sla;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aurora_api::text::to_text;
 use aurora_api::{
     AURORA_EXECUTOR_NAME, Container, JobConfiguration, JobKey, JobUpdateRequest, Resource,
     TaskConfig, TaskConstraint,
@@ -45,20 +46,25 @@ pub fn job(settings: &Settings, job: &JobConfiguration) -> Result<Sanitized, Ref
     }
     let job_key = job.key.clone().unwrap_or_default();
     check_key(&job_key, "Job key ")?;
+    check_environment(settings, &job_key.environment)?;
     if let Some(user) = job.owner.as_ref().and_then(|owner| owner.user.as_ref())
         && !key::is_valid_identifier(user)
     {
         return refuse(format!("Job user contains illegal characters: {user}"));
     }
     let config = task(settings, config, job.instance_count)?;
-    check_environment(settings, &job_key.environment)?;
     let cron_schedule = job
         .cron_schedule
         .clone()
         .filter(|schedule| !schedule.is_empty());
     if cron_schedule.is_some() && config.is_service {
+        let shown = JobConfiguration {
+            task_config: Some(config),
+            ..job.clone()
+        };
         return refuse(format!(
-            "A service task may not be run on a cron schedule: {job:?}"
+            "A service task may not be run on a cron schedule: {}",
+            to_text(&shown)
         ));
     }
     Ok(Sanitized {
