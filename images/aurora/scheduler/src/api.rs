@@ -1,5 +1,6 @@
 //! The thrift API's calls, carried out. How they came (protocol, HTTP) is not known here.
 
+mod admin;
 mod jobs;
 mod reads;
 mod updates;
@@ -152,11 +153,11 @@ impl Api<'_> {
             Call::AbortJobUpdate(args) => self.abort_update(args),
             Call::RollbackJobUpdate(args) => self.rollback_update(args),
             Call::PulseJobUpdate(args) => self.pulse_update(args),
+            Call::SetQuota(args) => self.set_quota(args),
+            Call::ForceTaskState(args) => self.force_task_state(args),
+            Call::PruneTasks(args) => self.prune_tasks(args),
             Call::TriggerExplicitTaskReconciliation(args) => self.reconcile_explicitly(args),
-            Call::TriggerImplicitTaskReconciliation(_) => {
-                self.engine.command(|model| model.ask_what_there_is())?;
-                Ok(Answer::ok())
-            }
+            Call::TriggerImplicitTaskReconciliation(_) => self.reconcile_implicitly(),
             other => {
                 let text = format!("`{}` is not supported by this scheduler", other.name());
                 Err(Refusal::error(text).into())

@@ -1,10 +1,7 @@
 //! Calls that change jobs.
 
 use aurora_api::JobKey;
-use aurora_api::calls::{
-    AddInstancesArgs, CreateJobArgs, KillTasksArgs, RestartShardsArgs,
-    TriggerExplicitTaskReconciliationArgs,
-};
+use aurora_api::calls::{AddInstancesArgs, CreateJobArgs, KillTasksArgs, RestartShardsArgs};
 
 use super::{Answer, Api, Outcome, required};
 use crate::model::{Refusal, key};
@@ -26,7 +23,10 @@ impl Api<'_> {
         let description = required(args.description)?;
         self.engine.command(|model| {
             let job = model.sanitize(&description)?;
-            model.create_job(job)
+            let count = usize::try_from(job.instance_count).unwrap_or(0);
+            model.create_job(job)?;
+            model.note_workload("createJob", count);
+            Ok::<(), Refusal>(())
         })??;
         Ok(Answer::ok())
     }
@@ -35,7 +35,9 @@ impl Api<'_> {
         let job = valid(args.job)?;
         let message = args.message.as_deref();
         let killed = self.engine.command(|model| {
-            model.kill_tasks(&job, args.instances.as_ref(), self.user, message)
+            let killed = model.kill_tasks(&job, args.instances.as_ref(), self.user, message)?;
+            model.note_workload("killTasks", killed);
+            Ok::<usize, Refusal>(killed)
         })??;
         Ok(match killed {
             0 => Answer::ok().saying("No tasks to kill."),
@@ -46,8 +48,11 @@ impl Api<'_> {
     pub(super) fn restart_shards(&self, args: RestartShardsArgs) -> Outcome {
         let job = valid(args.job)?;
         let instances = args.shard_ids.unwrap_or_default();
-        self.engine
-            .command(|model| model.restart(&job, &instances, self.user))??;
+        self.engine.command(|model| {
+            model.restart(&job, &instances, self.user)?;
+            model.note_workload("restartShards", instances.len());
+            Ok::<(), Refusal>(())
+        })??;
         Ok(Answer::ok())
     }
 
@@ -55,20 +60,11 @@ impl Api<'_> {
         let instance = required(args.key)?;
         let job = valid(instance.job_key)?;
         let count = args.count.unwrap_or(0);
-        self.engine
-            .command(|model| model.add_instances(&job, instance.instance_id, count))??;
-        Ok(Answer::ok())
-    }
-
-    pub(super) fn reconcile_explicitly(
-        &self,
-        args: TriggerExplicitTaskReconciliationArgs,
-    ) -> Outcome {
-        let batch = args.settings.and_then(|settings| settings.batch_size);
-        if batch.is_some_and(|batch| batch <= 0) {
-            return Err(Refusal::invalid("Batch size must be greater than zero.").into());
-        }
-        self.engine.command(|model| model.ask_about_all())?;
+        self.engine.command(|model| {
+            model.add_instances(&job, instance.instance_id, count)?;
+            model.note_workload("addInstances", usize::try_from(count).unwrap_or(0));
+            Ok::<(), Refusal>(())
+        })??;
         Ok(Answer::ok())
     }
 }

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use aurora_api::{JobKey, ScheduleStatus};
+use aurora_api::{JobKey, ScheduleStatus, TaskQuery};
 
 use super::lifecycle::Outcome;
 use super::state::Target;
 use super::validate::Sanitized;
-use super::{Model, Refusal};
+use super::{Model, Refusal, query};
 
 /// The message of an event that a caller caused.
 pub fn audit(what: &str, user: &str, message: Option<&str>) -> String {
@@ -29,6 +29,7 @@ impl Model {
             return Err(Refusal::invalid(format!("Job {} already exists", job.key)));
         }
         self.check_instance_count(job.instance_count)?;
+        self.check_quota(&job.config, job.instance_count)?;
         let config = self.intern(job.config);
         self.add_instances_of(&job.key, &config, 0..job.instance_count);
         Ok(())
@@ -109,9 +110,39 @@ impl Model {
         let (have, last) = active.fold((0, -1), |(n, last), task| (n + 1, task.instance.max(last)));
         let total = count.checked_add(have).unwrap_or(i32::MAX);
         self.check_instance_count(total)?;
+        self.check_quota(&config, count)?;
         let first = last.saturating_add(1);
         self.add_instances_of(job, &config, first..first.saturating_add(count));
         Ok(())
+    }
+
+    /// `forceTaskState`: the state machine may still refuse, which the caller is not told.
+    pub fn force(&mut self, task: &str, status: ScheduleStatus, user: &str) {
+        let message = audit("Transition forced", user, None);
+        let to = Target::Status(status);
+        if self.change(task, None, to, Some(message)) != Outcome::Changed {
+            tracing::info!("the forced change of task {task} to {status} was not possible");
+        }
+    }
+
+    /// `pruneTasks`: removes terminated tasks, at most as many as the query says. Gives their number.
+    pub fn prune_tasks(&mut self, asked: &TaskQuery) -> Result<usize, Refusal> {
+        let mut asked = asked.clone();
+        let statuses = asked.statuses.get_or_insert_default();
+        if statuses.iter().any(|status| !status.is_terminal()) {
+            let message = "Tasks in non-terminal state cannot be pruned.";
+            return Err(Refusal::error(message));
+        }
+        if statuses.is_empty() {
+            let all = ScheduleStatus::ALL.iter().copied();
+            statuses.extend(all.filter(|status| status.is_terminal()));
+        }
+        let found = query::select(&self.tasks, &asked);
+        let ids: Vec<String> = found.into_iter().map(|task| task.id.clone()).collect();
+        for id in &ids {
+            self.remove_old(id);
+        }
+        Ok(ids.len())
     }
 
     /// Refuses if the job has an update in progress.

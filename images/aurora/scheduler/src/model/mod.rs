@@ -16,6 +16,7 @@ pub mod offers;
 mod placement;
 mod prune;
 pub mod query;
+mod quota;
 pub mod resources;
 pub mod settings;
 pub mod state;
@@ -238,6 +239,11 @@ impl Model {
 
     fn request(&mut self, request: Request) {
         self.effects.requests.push(request);
+    }
+
+    /// Counts what a call affected, as `/vars` shows it.
+    pub fn note_workload(&mut self, call: &str, affected: usize) {
+        self.stats.add(&format!("thrift_workload_{call}"), affected);
     }
 
     fn save(&mut self, id: &str) {

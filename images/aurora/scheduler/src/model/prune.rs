@@ -47,7 +47,7 @@ impl Model {
         }
     }
 
-    fn remove_old(&mut self, id: &str) {
+    pub(super) fn remove_old(&mut self, id: &str) {
         self.change(id, None, Target::Deleted, None);
         self.stats.count("tasks_pruned");
     }

@@ -1,18 +1,18 @@
 //! What callers read: jobs and roles summed up, pending reasons, consumption.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use aurora_api::{
-    ConfigGroup, ConfigSummary, GetQuotaResult, JobConfiguration, JobKey, JobStats, JobSummary,
-    PendingReason, Resource, ResourceAggregate, RoleSummary, ScheduleStatus, TaskConfig, TaskQuery,
+    ConfigGroup, ConfigSummary, JobConfiguration, JobKey, JobStats, JobSummary, PendingReason,
+    Resource, ResourceAggregate, RoleSummary, ScheduleStatus, TaskConfig, TaskQuery,
 };
 
-use super::constraints::DEDICATED;
+use super::Model;
 use super::query;
 use super::resources::Demand;
 use super::task::Task;
 use super::update::diff::config_groups;
-use super::{Model, Refusal};
 
 /// Amounts of the three resources that quotas are about.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -30,6 +30,43 @@ impl Consumption {
         self.cpus += demand.cpus;
         self.ram_mb = self.ram_mb.saturating_add(demand.ram_mb);
         self.disk_mb = self.disk_mb.saturating_add(demand.disk_mb);
+    }
+
+    /// Of one instance.
+    pub fn of_demand(demand: &Demand) -> Self {
+        let mut sum = Self::default();
+        sum.add(demand);
+        sum
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            cpus: self.cpus + other.cpus,
+            ram_mb: self.ram_mb.saturating_add(other.ram_mb),
+            disk_mb: self.disk_mb.saturating_add(other.disk_mb),
+        }
+    }
+
+    /// So many of it.
+    #[must_use]
+    pub fn times(self, count: i64) -> Self {
+        Self {
+            cpus: self.cpus * count as f64,
+            ram_mb: self.ram_mb.saturating_mul(count),
+            disk_mb: self.disk_mb.saturating_mul(count),
+        }
+    }
+
+    /// The larger of both, resource by resource.
+    #[must_use]
+    pub fn max(self, other: Self) -> Self {
+        Self {
+            cpus: self.cpus.max(other.cpus),
+            ram_mb: self.ram_mb.max(other.ram_mb),
+            disk_mb: self.disk_mb.max(other.disk_mb),
+        }
     }
 
     /// As the API shows it: all three, zeros too.
@@ -58,16 +95,19 @@ impl Consumption {
     }
 }
 
-/// What a configuration counts as for quotas.
-fn is_production(config: &TaskConfig) -> bool {
-    config.production.unwrap_or(false)
-}
-
-fn is_dedicated(config: &TaskConfig) -> bool {
-    config
-        .constraints
-        .iter()
-        .any(|constraint| constraint.name == DEDICATED)
+/// As the original prints amounts inside messages.
+impl fmt::Display for Consumption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            cpus,
+            ram_mb,
+            disk_mb,
+        } = self;
+        write!(
+            f,
+            "{{CPUS={cpus:?}, RAM_MB={ram_mb}.0, DISK_MB={disk_mb}.0}}"
+        )
+    }
 }
 
 /// Counts tasks by kind of state.
@@ -196,28 +236,5 @@ impl Model {
             sum.add(&Demand::of(&task.config));
         }
         sum
-    }
-
-    /// `getQuota`
-    pub fn quota(&self, role: &str) -> Result<GetQuotaResult, Refusal> {
-        if role.trim().is_empty() {
-            return Err(Refusal::error("Owner role must not be blank."));
-        }
-        let consumed = |production, dedicated| {
-            let sum = self.consumption(|task| {
-                task.job.role == role
-                    && is_production(&task.config) == production
-                    && is_dedicated(&task.config) == dedicated
-            });
-            Some(sum.to_aggregate())
-        };
-        let nothing = || Consumption::default().to_aggregate();
-        Ok(GetQuotaResult {
-            quota: self.quotas.get(role).cloned().unwrap_or_else(nothing),
-            prod_shared_consumption: consumed(true, false),
-            non_prod_shared_consumption: consumed(false, false),
-            prod_dedicated_consumption: consumed(true, true),
-            non_prod_dedicated_consumption: consumed(false, true),
-        })
     }
 }

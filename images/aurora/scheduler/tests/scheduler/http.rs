@@ -7,7 +7,7 @@ use crate::support::server::Server;
 use aurora_api::calls::{
     AddInstancesArgs, CreateJobArgs, GetJobUpdateDetailsArgs, GetPendingReasonArgs,
     GetTasksStatusArgs, KillTasksArgs, PauseJobUpdateArgs, PopulateJobConfigArgs,
-    RestartShardsArgs, ResumeJobUpdateArgs, SetQuotaArgs, StartJobUpdateArgs,
+    RestartShardsArgs, ResumeJobUpdateArgs, SnapshotArgs, StartJobUpdateArgs,
 };
 use aurora_api::envelope::decode_call;
 use aurora_api::{
@@ -198,7 +198,7 @@ async fn refusals_are_in_the_original_words() {
         })
     };
     let query = TaskQuery {
-        statuses: Some(ScheduleStatus::ALL.iter().copied().collect()),
+        statuses: Some(BTreeSet::from([ScheduleStatus::Pending])),
         ..TaskQuery::default()
     };
     let unknown = JobUpdateKey {
@@ -223,8 +223,8 @@ async fn refusals_are_in_the_original_words() {
         (Call::AddInstances(AddInstancesArgs {
             key: Some(InstanceKey { job_key: Some(key()), instance_id: 0 }), count: Some(0) }),
          ResponseCode::InvalidRequest, "Instance count must be positive.".into()),
-        (Call::GetPendingReason(GetPendingReasonArgs { query: Some(query.clone()) }),
-         ResponseCode::InvalidRequest, format!("Statuses is not supported in {query:?}")),
+        (Call::GetPendingReason(GetPendingReasonArgs { query: Some(query) }),
+         ResponseCode::InvalidRequest, "Statuses is not supported in TaskQuery(statuses:[PENDING])".into()),
         (update(Some(not_a_service)), ResponseCode::InvalidRequest,
          "Updates are not supported for non-service tasks.".into()),
         (update(Some(none_at_all)), ResponseCode::InvalidRequest,
@@ -237,8 +237,8 @@ async fn refusals_are_in_the_original_words() {
          ResponseCode::InvalidRequest, format!("Invalid update: {shown}")),
         (Call::GetJobUpdateDetails(GetJobUpdateDetailsArgs::default()),
          ResponseCode::Error, "Either key or query must be set.".into()),
-        (Call::SetQuota(SetQuotaArgs::default()), ResponseCode::Error,
-         "`setQuota` is not supported by this scheduler".into()),
+        (Call::Snapshot(SnapshotArgs::default()), ResponseCode::Error,
+         "`snapshot` is not supported by this scheduler".into()),
     ];
     for (call, code, message) in cases {
         let response = server.call(Protocol::Binary, &call).await;

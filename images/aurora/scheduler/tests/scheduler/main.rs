@@ -5,6 +5,7 @@
     reason = "a test may fail anywhere, its helpers too"
 )]
 
+mod admin;
 mod http;
 mod pages;
 mod simulation;

@@ -135,6 +135,17 @@ impl Model {
             return Ok(Started::Unchanged);
         }
         self.check_instance_count(job.instance_count)?;
+        let replacements = diff.replacements();
+        let desired = InstanceTaskConfig {
+            task: job.config,
+            instances: replacements,
+        };
+        let instructions = JobUpdateInstructions {
+            initial_state: diff.initial_state(),
+            desired_state: (!desired.instances.is_empty()).then_some(desired),
+            settings,
+        };
+        self.check_update_quota(&job.key, &instructions)?;
         if let Some(active) = self.active_update(&job.key) {
             let message = format!(
                 "An active update already exists for this job, please terminate it before \
@@ -144,11 +155,6 @@ impl Model {
             let summary = active.update.summary.clone();
             return Ok(Started::Busy(summary, Refusal::invalid(message)));
         }
-        let replacements = diff.replacements();
-        let desired = InstanceTaskConfig {
-            task: job.config,
-            instances: replacements,
-        };
         let id = self.chance.uuid().to_string();
         let summary = JobUpdateSummary {
             user: user.to_string(),
@@ -158,11 +164,7 @@ impl Model {
         };
         let update = JobUpdate {
             summary: summary.clone(),
-            instructions: JobUpdateInstructions {
-                initial_state: diff.initial_state(),
-                desired_state: (!desired.instances.is_empty()).then_some(desired),
-                settings,
-            },
+            instructions,
         };
         self.begin_update(update, user, message);
         Ok(Started::Rolling(summary))

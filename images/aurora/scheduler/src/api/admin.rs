@@ -1,0 +1,53 @@
+//! Calls of administrators.
+
+use aurora_api::calls::{
+    ForceTaskStateArgs, PruneTasksArgs, SetQuotaArgs, TriggerExplicitTaskReconciliationArgs,
+};
+
+use super::{Answer, Api, Outcome, required};
+use crate::model::Refusal;
+
+impl Api<'_> {
+    pub(super) fn set_quota(&self, args: SetQuotaArgs) -> Outcome {
+        let role = args.owner_role.unwrap_or_default();
+        let quota = required(args.quota)?;
+        self.engine
+            .command(|model| model.set_quota(&role, &quota))??;
+        Ok(Answer::ok())
+    }
+
+    pub(super) fn force_task_state(&self, args: ForceTaskStateArgs) -> Outcome {
+        let task = required(args.task_id)?;
+        let status = required(args.status)?;
+        self.engine
+            .command(|model| model.force(&task, status, self.user))?;
+        Ok(Answer::ok())
+    }
+
+    pub(super) fn prune_tasks(&self, args: PruneTasksArgs) -> Outcome {
+        let query = required(args.query)?;
+        self.engine.command(|model| {
+            let pruned = model.prune_tasks(&query)?;
+            model.note_workload("pruneTasks", pruned);
+            Ok::<(), Refusal>(())
+        })??;
+        Ok(Answer::ok())
+    }
+
+    pub(super) fn reconcile_explicitly(
+        &self,
+        args: TriggerExplicitTaskReconciliationArgs,
+    ) -> Outcome {
+        let batch = args.settings.and_then(|settings| settings.batch_size);
+        if batch.is_some_and(|batch| batch <= 0) {
+            return Err(Refusal::invalid("Batch size must be greater than zero.").into());
+        }
+        self.engine.command(|model| model.ask_about_all())?;
+        Ok(Answer::ok())
+    }
+
+    pub(super) fn reconcile_implicitly(&self) -> Outcome {
+        self.engine.command(|model| model.ask_what_there_is())?;
+        Ok(Answer::ok())
+    }
+}
