@@ -16,6 +16,8 @@ use crate::profile::Managed;
 /// The time between two looks at a node: short at first, since our tiers are ready within milliseconds.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+/// How long the engine's list may lag behind a start.
+const LISTED_WITHIN: Duration = Duration::from_secs(5);
 /// Lines of a failed node's output that a message shows.
 const LINES: u32 = 20;
 
@@ -36,13 +38,19 @@ impl Bringing<'_> {
             {
                 return Ok(());
             }
-            // The engine chose some ports only when the containers started.
-            if self
-                .plan
-                .nodes_of(&tier.tier)
-                .any(|node| !known.iter().any(|target| target.node == node.name))
-            {
+            let missing = |known: &[Target]| {
+                let mut nodes = self.plan.nodes_of(&tier.tier);
+                nodes.any(|node| !known.iter().any(|target| is_whole(target, node)))
+            };
+            // The engine chose some ports only when the containers started, and its list may lag behind that.
+            let began = Instant::now();
+            let mut pause = FIRST_PAUSE;
+            while missing(&known) && began.elapsed() < LISTED_WITHIN {
                 known = self.targets().await?;
+                if missing(&known) {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+                }
             }
             let nodes = self
                 .plan
@@ -184,6 +192,15 @@ impl Bringing<'_> {
             }
         }
     }
+}
+
+/// Whether it is known where all of a node's ports are.
+fn is_whole(target: &Target, node: &NodePlan) -> bool {
+    target.node == node.name
+        && node
+            .ports
+            .iter()
+            .all(|port| target.ports.contains_key(&port.container))
 }
 
 /// The last lines that a container printed; none if the engine will not say.

@@ -30,6 +30,11 @@ impl Asker for Healthy {
         if let Some(why) = self.sick.lock().unwrap().get(target.node.as_str()) {
             return Err(why.clone());
         }
+        if let Ask::Http { port, .. } | Ask::Word { port, .. } = ask
+            && !target.ports.contains_key(port)
+        {
+            return Err(format!("port {port} is not published"));
+        }
         let ok = |text: String| Ok(Answer { status: 200, text });
         match ask {
             Ask::Http { path, .. } if path == "/metrics/snapshot" => {

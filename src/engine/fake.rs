@@ -34,6 +34,7 @@ struct State {
     calls: Vec<Call>,
     failures: HashMap<Call, EngineError>,
     logs: HashMap<String, String>,
+    listings_without_ports: u32,
     made: u32,
 }
 
@@ -95,6 +96,11 @@ impl FakeEngine {
         self.lock()
             .logs
             .insert(container.to_owned(), text.to_owned());
+    }
+
+    /// The next so many listings of containers lack their ports, as a busy engine's may.
+    pub fn list_without_ports(&self, times: u32) {
+        self.lock().listings_without_ports = times;
     }
 
     /// A container's program ends.
@@ -224,13 +230,19 @@ impl Engine for FakeEngine {
         &self,
         labels: &[(&str, &str)],
     ) -> Result<Vec<FoundContainer>, EngineError> {
-        let state = self.lock();
-        Ok(state
+        let mut state = self.lock();
+        let mut found: Vec<FoundContainer> = state
             .containers
             .iter()
             .filter(|(found, _)| matches(&found.labels, labels))
             .map(|(found, _)| found.clone())
-            .collect())
+            .collect();
+        let runs = found.iter().any(|c| c.state == RunState::Running);
+        if runs && state.listings_without_ports > 0 {
+            state.listings_without_ports -= 1;
+            found.iter_mut().for_each(|c| c.ports.clear());
+        }
+        Ok(found)
     }
 
     async fn create_container(&self, spec: &ContainerSpec) -> Result<ContainerId, EngineError> {

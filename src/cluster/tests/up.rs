@@ -49,6 +49,17 @@ async fn a_first_up_makes_everything_and_a_second_nothing() {
 }
 
 #[tokio::test]
+async fn ports_that_the_engine_lists_late_are_found() {
+    let world = World::new();
+    world.engine.list_without_ports(3);
+    let status = tokio::time::timeout(Duration::from_secs(20), world.up(""))
+        .await
+        .expect("no probe waits for a port that is there")
+        .unwrap();
+    assert!(status.ready);
+}
+
+#[tokio::test]
 async fn only_what_differs_is_made_anew() {
     let world = World::new();
     world.up("").await.unwrap();
