@@ -7,11 +7,13 @@
 mod codec;
 mod paths;
 mod record;
+mod regular;
 mod replay;
 mod stream;
 
 pub use codec::{CodecError, decode, encode};
 pub use paths::{TaskPaths, is_file_name};
 pub use record::{ProcessState, ProcessStatus, Record, RunnerHeader, TaskState, TaskStatus};
+pub(crate) use regular::open as open_regular;
 pub use replay::{Rejected, Runs, TaskHistory};
 pub use stream::{MAX_RECORD, Split, StreamError, Tail, Writer, read_all, split};

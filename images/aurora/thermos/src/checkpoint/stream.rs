@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use super::codec::{self, CodecError};
 use super::record::Record;
+use super::regular;
 
 /// The longest record that either side writes or reads, in bytes.
 pub const MAX_RECORD: usize = 64 * 1024 * 1024;
@@ -91,7 +92,7 @@ impl Tail {
             path: self.path.clone(),
             source,
         };
-        let mut file = match File::open(&self.path) {
+        let mut file = match regular::open(&self.path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(failed(error)),

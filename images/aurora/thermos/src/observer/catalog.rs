@@ -3,12 +3,16 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::{BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
 use crate::checkpoint::{self, TaskHistory, TaskPaths, is_file_name};
+
+/// The longest description of a task that is read, in bytes.
+const MAX_TASK: u64 = 64 * 1024 * 1024;
 
 /// Which tasks are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -210,10 +214,10 @@ fn read(found: Found) -> Option<Task> {
     let records = checkpoint::read_all(&found.paths.runner()).ok()?;
     let history = TaskHistory::replay(&records);
     let header = history.header.as_ref()?;
-    let text = fs::read_to_string(found.paths.active())
-        .or_else(|_| fs::read_to_string(found.paths.finished()))
+    let file = checkpoint::open_regular(&found.paths.active())
+        .or_else(|_| checkpoint::open_regular(&found.paths.finished()))
         .ok()?;
-    let json: Value = serde_json::from_str(&text).ok()?;
+    let json: Value = serde_json::from_reader(BufReader::new(file.take(MAX_TASK))).ok()?;
     let name = json
         .get("name")
         .and_then(Value::as_str)
