@@ -23,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 enum Seen {
     Message(Message),
     Exited(Upid),
+    /// A request with a body of this size.
+    Request(usize),
 }
 
 struct Recorder {
@@ -53,6 +55,9 @@ impl Handler for Recorder {
                 Ok(body) => body,
                 Err(response) => return response,
             };
+            if !body.is_empty() {
+                let _ = self.seen.send(Seen::Request(body.len()));
+            }
             let text = format!("{} {} {}", request.process, request.path, body.len());
             Response::text(StatusCode::OK, text)
         })
@@ -212,21 +217,25 @@ async fn what_was_sent_before_the_end_arrives() {
     const SIZE: usize = 20_000;
     let mut master = Program::start("master").await;
     let address = master.process.address();
-    let one = format!(
-        "POST /master/a.B HTTP/1.1\r\nLibprocess-From: a@127.0.0.1:1\r\nConnection: Keep-Alive\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{SIZE:x}\r\n{}\r\n0\r\n\r\n",
-        "x".repeat(SIZE)
-    );
+    let one = |sender: &str| {
+        format!(
+            "POST /master/a.B HTTP/1.1\r\n{sender}Connection: Keep-Alive\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{SIZE:x}\r\n{}\r\n0\r\n\r\n",
+            "x".repeat(SIZE)
+        )
+    };
     for round in 0..40 {
         let mut stream = TcpStream::connect(address).await.expect("a connection");
         let count = round % MESSAGES + 1;
-        let bytes = one.repeat(count);
+        let sender = ["Libprocess-From: a@127.0.0.1:1\r\n", ""][round % 2];
+        let bytes = one(sender).repeat(count);
         stream.write_all(bytes.as_bytes()).await.expect("written");
         stream.shutdown().await.expect("shut down");
         for _ in 0..count {
-            let Seen::Message(message) = master.next().await else {
-                panic!("no message")
-            };
-            assert_eq!(message.body.len(), SIZE);
+            match master.next().await {
+                Seen::Message(message) => assert_eq!(message.body.len(), SIZE),
+                Seen::Request(size) => assert_eq!(size, SIZE),
+                Seen::Exited(pid) => panic!("{pid} exited"),
+            }
         }
     }
 }

@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::socket::{Socket, Taking, Traffic};
+use super::socket::{Socket, Traffic};
 use super::{Handler, Message, frame};
 use crate::http::{Query, Request, Response, percent_decode, read_bounded};
 
@@ -49,10 +49,15 @@ pub(super) async fn serve(
             let socket = Socket::new(stream, traffic.clone());
             let service = service_fn(move |request: hyper::Request<Incoming>| {
                 let handler = handler.clone();
+                let is_message = frame::is_message(request.method(), request.headers());
                 // From now on, not from when the future is first asked.
-                let taking = frame::is_message(request.method(), request.headers())
-                    .then(|| traffic.clone().take());
-                async move { Ok::<_, Infallible>(answer(handler, request, taking).await) }
+                let taking = traffic.clone().take(is_message);
+                async move {
+                    let response = answer(handler, request, is_message).await;
+                    // The end of a stream's reader is to be seen again.
+                    drop(taking);
+                    Ok::<_, Infallible>(response)
+                }
             });
             // Idle connections are never closed: to the peer that would mean that we are gone.
             let connection = http1::Builder::new()
@@ -70,12 +75,13 @@ pub(super) async fn serve(
 async fn answer(
     handler: Arc<dyn Handler>,
     request: hyper::Request<Incoming>,
-    taking: Option<Taking>,
+    is_message: bool,
 ) -> hyper::Response<http_body_util::combinators::UnsyncBoxBody<bytes::Bytes, Infallible>> {
     let accept = request.headers().get(header::ACCEPT_ENCODING).cloned();
-    let response = match &taking {
-        Some(_) => take_message(&*handler, request).await,
-        None => take_request(handler, request).await,
+    let response = if is_message {
+        take_message(&*handler, request).await
+    } else {
+        take_request(handler, request).await
     };
     response.into_hyper(accept.as_ref())
 }

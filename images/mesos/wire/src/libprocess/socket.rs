@@ -1,6 +1,7 @@
-//! A connection that messages come in on. The original opens one for a message to somebody whom it
-//! does not watch, sends, and closes it at once, without a look at the answers. The server would
-//! take that for a client that gave up, and drop what it had not begun to handle.
+//! A connection that requests come in on. The original opens one for a message to somebody whom it
+//! does not watch, sends, and closes it at once, without a look at the answers; clients of the v1 API
+//! close theirs behind their last call. The server would take either for a client that gave up, and
+//! drop what it had not handled.
 
 use std::io;
 use std::pin::Pin;
@@ -15,7 +16,7 @@ use tokio::net::TcpStream;
 /// What a connection's socket and the handling of its requests know of one another.
 #[derive(Debug, Default)]
 pub(super) struct Traffic {
-    /// A message is being taken in.
+    /// A request is being handled.
     taking: AtomicBool,
     /// Messages came: nobody reads the answers.
     one_way: AtomicBool,
@@ -26,10 +27,10 @@ pub(super) struct Traffic {
 pub(super) struct Taking(Arc<Traffic>);
 
 impl Traffic {
-    /// A message begins.
-    pub(super) fn take(self: Arc<Self>) -> Taking {
+    /// A request begins, which may be a message.
+    pub(super) fn take(self: Arc<Self>, is_message: bool) -> Taking {
         self.taking.store(true, Ordering::Release);
-        self.one_way.store(true, Ordering::Release);
+        self.one_way.fetch_or(is_message, Ordering::Release);
         Taking(self)
     }
 }
@@ -41,7 +42,7 @@ impl Drop for Taking {
     }
 }
 
-/// The socket: its end is seen only between two messages, and answers to messages may be lost.
+/// The socket: its end is seen only between two requests, and answers to messages may be lost.
 #[derive(Debug)]
 pub(super) struct Socket {
     stream: TcpStream,

@@ -24,7 +24,7 @@ pub async fn contend(url: &Url, info: &MasterInfo, session_timeout: Duration) ->
         let client = connect(url, session_timeout).await;
         let mut backoff = Backoff::new();
         while !client.state().is_terminated() {
-            match enter(&client, url, data.as_bytes()).await {
+            match enter(&client, url, info, data.as_bytes()).await {
                 Ok(name) => {
                     tracing::info!(znode = name, "entered the election");
                     return Candidacy {
@@ -40,12 +40,51 @@ pub async fn contend(url: &Url, info: &MasterInfo, session_timeout: Duration) ->
     }
 }
 
-async fn enter(client: &Client, url: &Url, data: &[u8]) -> Result<String, Error> {
+async fn enter(
+    client: &Client,
+    url: &Url,
+    info: &MasterInfo,
+    data: &[u8],
+) -> Result<String, Error> {
     make_folder(client, url, &url.path).await?;
+    sweep(client, url, info).await?;
     let prefix = format!("{}/{JSON_LABEL}_", url.path);
     let options = CreateMode::EphemeralSequential.with_acls(acls(url));
     let (_, sequence) = client.create(&prefix, data, &options).await?;
     Ok(format!("{JSON_LABEL}_{sequence}"))
+}
+
+/// Removes what an earlier process of ours left behind when it was killed. We hold the port that it
+/// had, so it is gone; without this, nobody would lead until its session has run out.
+async fn sweep(client: &Client, url: &Url, info: &MasterInfo) -> Result<(), Error> {
+    for child in client.list_children(&url.path).await? {
+        if !child.starts_with(JSON_LABEL) {
+            continue;
+        }
+        let path = format!("{}/{child}", url.path);
+        let data = match client.get_data(&path).await {
+            Ok((data, _)) => data,
+            Err(Error::NoNode) => continue,
+            Err(error) => return Err(error),
+        };
+        if is_predecessor(&data, info) {
+            tracing::info!(
+                znode = child,
+                "removing what an earlier process left behind"
+            );
+            match client.delete(&path, None).await {
+                Ok(()) | Err(Error::NoNode) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a znode describes a master of our address that is not this process.
+fn is_predecessor(data: &[u8], info: &MasterInfo) -> bool {
+    json::from_slice::<MasterInfo>(data, Dialect::V0)
+        .is_ok_and(|found| found.id() != info.id() && found.pid() == info.pid())
 }
 
 impl Candidacy {
@@ -103,6 +142,31 @@ fn sorted(value: Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_predecessor_has_our_address_and_another_id() {
+        let master = |id: &str, address: &str| {
+            let mut info = MasterInfo::new();
+            info.set_id(id.to_string());
+            info.set_ip(16777226);
+            info.set_port(5050);
+            info.set_pid(format!("master@{address}"));
+            info
+        };
+        let own = master("now", "10.0.0.1:5050");
+        let cases = [
+            (master("before", "10.0.0.1:5050"), true),
+            (master("now", "10.0.0.1:5050"), false),
+            (master("before", "10.0.0.2:5050"), false),
+            (master("before", "10.0.0.1:5051"), false),
+        ];
+        for (found, want) in cases {
+            let data = json::to_value(&found, Dialect::V0).to_string();
+            assert_eq!(is_predecessor(data.as_bytes(), &own), want, "case {data}");
+        }
+        assert!(!is_predecessor(b"no master", &own));
+        assert!(!is_predecessor(b"{}", &own));
+    }
 
     #[test]
     fn a_description_is_written_as_the_original_writes_it() {
