@@ -156,6 +156,10 @@ impl Api<'_> {
             Call::SetQuota(args) => self.set_quota(args),
             Call::ForceTaskState(args) => self.force_task_state(args),
             Call::PruneTasks(args) => self.prune_tasks(args),
+            Call::StartMaintenance(args) => self.start_maintenance(args),
+            Call::DrainHosts(args) => self.drain_hosts(args),
+            Call::MaintenanceStatus(args) => self.maintenance_status(args),
+            Call::EndMaintenance(args) => self.end_maintenance(args),
             Call::TriggerExplicitTaskReconciliation(args) => self.reconcile_explicitly(args),
             Call::TriggerImplicitTaskReconciliation(_) => self.reconcile_implicitly(),
             other => {

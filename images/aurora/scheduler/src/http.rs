@@ -10,7 +10,7 @@ mod time;
 mod vars;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use aurora_api::ServerInfo;
 use axum::Router;
@@ -66,6 +66,16 @@ impl App {
             quit: Notify::new(),
             templates: pages::Templates::new(),
         }
+    }
+}
+
+/// Computes the rates of `/vars` once an interval, for ever.
+pub async fn sample(app: &App, interval: Duration) {
+    let mut ticks = tokio::time::interval(interval.max(Duration::from_millis(100)));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        app.stats.sample(app.started.elapsed());
     }
 }
 

@@ -15,7 +15,7 @@ use crate::discovery::{Endpoint, Leadership, Place, elect, follow};
 use crate::engine::{Engine, Lifecycle, describe, now_ms};
 use crate::flags::{Configuration, Request, Values, usage};
 use crate::framework;
-use crate::http::{App, router};
+use crate::http::{App, router, sample};
 use crate::model::Model;
 use crate::store::Store;
 
@@ -122,6 +122,7 @@ async fn run(mut configuration: Configuration) -> Result<(), String> {
         served = server.into_future() => served.map_err(|error| error.to_string()),
         led = lead(&configuration, &place, &engine, &leadership) => Err(led),
         () = engine.run_timers() => Ok(()),
+        () = sample(&app, configuration.stat_sampling_interval) => Ok(()),
         reason = engine.failure() => Err(reason),
         () = app.quit.notified() => Ok(()),
         _ = term.recv() => Ok(()),

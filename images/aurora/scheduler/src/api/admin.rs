@@ -1,7 +1,12 @@
 //! Calls of administrators.
 
 use aurora_api::calls::{
-    ForceTaskStateArgs, PruneTasksArgs, SetQuotaArgs, TriggerExplicitTaskReconciliationArgs,
+    DrainHostsArgs, EndMaintenanceArgs, ForceTaskStateArgs, MaintenanceStatusArgs, PruneTasksArgs,
+    SetQuotaArgs, StartMaintenanceArgs, TriggerExplicitTaskReconciliationArgs,
+};
+use aurora_api::{
+    CallResult, DrainHostsResult, EndMaintenanceResult, MaintenanceStatusResult,
+    StartMaintenanceResult,
 };
 
 use super::{Answer, Api, Outcome, required};
@@ -32,6 +37,46 @@ impl Api<'_> {
             Ok::<(), Refusal>(())
         })??;
         Ok(Answer::ok())
+    }
+
+    pub(super) fn start_maintenance(&self, args: StartMaintenanceArgs) -> Outcome {
+        let hosts = required(args.hosts)?.host_names;
+        let statuses = self.engine.command(|model| {
+            model.note_workload("startMaintenance", hosts.len());
+            model.start_maintenance(&hosts)
+        })??;
+        let result = StartMaintenanceResult { statuses };
+        Ok(Answer::result(CallResult::StartMaintenance(result)))
+    }
+
+    pub(super) fn drain_hosts(&self, args: DrainHostsArgs) -> Outcome {
+        let hosts = required(args.hosts)?.host_names;
+        let statuses = self.engine.command(|model| {
+            model.note_workload("drainHosts", hosts.len());
+            model.drain_hosts(&hosts)
+        })??;
+        let result = DrainHostsResult { statuses };
+        Ok(Answer::result(CallResult::DrainHosts(result)))
+    }
+
+    pub(super) fn maintenance_status(&self, args: MaintenanceStatusArgs) -> Outcome {
+        let hosts = required(args.hosts)?.host_names;
+        let statuses = self.engine.command(|model| {
+            model.note_workload("maintenanceStatus", hosts.len());
+            model.maintenance_status(&hosts)
+        })??;
+        let result = MaintenanceStatusResult { statuses };
+        Ok(Answer::result(CallResult::MaintenanceStatus(result)))
+    }
+
+    pub(super) fn end_maintenance(&self, args: EndMaintenanceArgs) -> Outcome {
+        let hosts = required(args.hosts)?.host_names;
+        let statuses = self.engine.command(|model| {
+            model.note_workload("endMaintenance", hosts.len());
+            model.end_maintenance(&hosts)
+        })??;
+        let result = EndMaintenanceResult { statuses };
+        Ok(Answer::result(CallResult::EndMaintenance(result)))
     }
 
     pub(super) fn reconcile_explicitly(

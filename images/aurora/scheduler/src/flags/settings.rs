@@ -41,6 +41,8 @@ pub struct Configuration {
     pub max_registration_delay: Duration,
     /// `-max_leading_duration`
     pub max_leading_duration: Duration,
+    /// `-stat_sampling_interval`
+    pub stat_sampling_interval: Duration,
     /// `-enable_cors_for`
     pub cors: Option<String>,
     /// `-viz_job_url_prefix`
@@ -132,6 +134,7 @@ impl Configuration {
             store: PathBuf::from(store),
             max_registration_delay: values.time("max_registration_delay"),
             max_leading_duration: values.time("max_leading_duration"),
+            stat_sampling_interval: values.time("stat_sampling_interval"),
             cors: values.text("enable_cors_for").map(str::to_string),
             stats_url_prefix: text("viz_job_url_prefix"),
         })
@@ -293,6 +296,7 @@ fn model(values: &Values, cluster: &str, hostname: &str) -> Result<Settings, Fla
     let interval = |name| values.millis(name).max(1000);
     settings.update_history_interval = interval("job_update_history_pruning_interval");
     settings.update_history_threshold = values.millis("job_update_history_pruning_threshold");
+    settings.maintenance_interval = interval("host_maintenance_polling_interval");
     settings.offer_hold = values.millis("min_offer_hold_time");
     settings.offer_hold_jitter = values.millis("offer_hold_jitter_window");
     settings.reconciliation_initial_delay = values.millis("reconciliation_initial_delay");

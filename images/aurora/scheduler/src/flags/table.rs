@@ -280,7 +280,7 @@ pub const FLAGS: &[Flag] = &[
         "host_maintenance_polling_interval",
         Time,
         Some("1mins"),
-        Idle,
+        Full,
         "How often hosts in maintenance are looked at",
     ),
     flag(
@@ -793,7 +793,7 @@ pub const FLAGS: &[Flag] = &[
         "stat_sampling_interval",
         Time,
         Some("1secs"),
-        Idle,
+        Full,
         "Time between samples of statistics",
     ),
     flag(

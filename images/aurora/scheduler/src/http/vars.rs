@@ -47,10 +47,19 @@ fn collect(app: &Shared) -> BTreeMap<String, Json> {
         let nanos = u64::try_from(timing.total.as_nanos()).unwrap_or(u64::MAX);
         set(&format!("{name}_events"), timing.events.into());
         set(&format!("{name}_nanos_total"), nanos.into());
-        let each = nanos as f64 / timing.events.max(1) as f64;
-        set(&format!("{name}_nanos_per_event"), each.into());
-        let per_second = timing.events as f64 / uptime.as_secs_f64().max(1.0);
-        set(&format!("{name}_events_per_sec"), per_second.into());
+        let rate = app.stats.rate(&name);
+        set(
+            &format!("{name}_events_per_sec"),
+            rate.events_per_sec.into(),
+        );
+        set(
+            &format!("{name}_nanos_total_per_sec"),
+            rate.nanos_per_sec.into(),
+        );
+        set(
+            &format!("{name}_nanos_per_event"),
+            rate.nanos_per_event.into(),
+        );
     }
     for (name, count) in app.stats.counters() {
         set(&name, count.into());

@@ -129,6 +129,7 @@ impl Model {
             self.groups.add(task);
         }
         let (job, instance, seen) = (task.job.clone(), task.instance, Seen::of(task));
+        let host = task.host.clone();
         if from.is_agent_assigned() && !status.is_agent_assigned() {
             // A limit constraint may be met again.
             self.groups
@@ -138,6 +139,9 @@ impl Model {
             self.stats.count(&format!("tasks_{status}_{job}"));
         }
         if status.is_terminal() {
+            if let Some(host) = host {
+                self.check_drained(&host);
+            }
             self.prune_job(&job);
         }
         self.news.push_back((job, instance, Some(seen)));
@@ -290,8 +294,12 @@ impl Model {
         }
         let was_active = !task.status.is_terminal();
         let (job, instance) = (task.job.clone(), task.instance);
+        let host = task.host.clone();
         self.tasks.remove(id);
         self.record(Record::RemoveTask(id.to_string()));
+        if let (Some(host), true) = (host, was_active) {
+            self.check_drained(&host);
+        }
         if was_active {
             self.news.push_back((job, instance, None));
         }

@@ -11,6 +11,7 @@ pub mod groups;
 pub mod jobs;
 pub mod key;
 mod lifecycle;
+mod maintenance;
 mod mesos;
 pub mod offers;
 mod placement;
@@ -167,6 +168,8 @@ impl Model {
             now + model.settings.update_history_interval,
             Timer::PruneUpdates,
         );
+        // Where a drain was going on, it goes on.
+        model.timers.set(now, Timer::Maintenance);
         model
     }
 
@@ -227,6 +230,7 @@ impl Model {
                 ));
             }
             Timer::PulseDue { update } => self.check_pulse(&update),
+            Timer::Maintenance => self.look_at_maintenance(),
             Timer::OfferHeld { offer } => self.give_back(&offer),
             Timer::ReconcileExplicit => self.reconcile_explicitly(),
             Timer::ReconcileImplicit => self.reconcile_implicitly(),

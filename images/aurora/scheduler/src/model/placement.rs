@@ -1,9 +1,10 @@
-//! Pending tasks meet offers. First fit, the least used agent first; several tasks may go into the
+//! Pending tasks meet offers. First fit, agents in maintenance last, the least used
+//! first; several tasks may go into the
 //! same offer, which the original does not do, but Mesos allows.
 
 use std::sync::Arc;
 
-use aurora_api::{ScheduleStatus, TaskConfig};
+use aurora_api::{MaintenanceMode, ScheduleStatus, TaskConfig};
 
 use super::Model;
 use super::constraints;
@@ -53,7 +54,7 @@ impl Model {
 
     /// The agent for a task of this configuration, or what stands against the nearest.
     fn choose_agent(&mut self, config: &TaskConfig) -> Result<String, Option<NearestFit>> {
-        let mut best: Option<(usize, u64, &str)> = None;
+        let mut best: Option<(MaintenanceMode, usize, u64, &str)> = None;
         let mut nearest: Option<NearestFit> = None;
         let mut vetoes = Vec::new();
         let demand = super::resources::Demand::of(config);
@@ -81,7 +82,9 @@ impl Model {
             };
             match against {
                 None => {
-                    let candidate = (held.launches.len(), held.rank, held.agent_id.as_str());
+                    let mode = self.maintenance_rank(&held.host);
+                    let agent = held.agent_id.as_str();
+                    let candidate = (mode, held.launches.len(), held.rank, agent);
                     if best.is_none_or(|best| candidate < best) {
                         best = Some(candidate);
                     }
@@ -93,7 +96,7 @@ impl Model {
                 }
             }
         }
-        let chosen = best.map(|(_, _, agent)| agent.to_string());
+        let chosen = best.map(|(.., agent)| agent.to_string());
         for veto in vetoes {
             self.stats.count(veto);
         }

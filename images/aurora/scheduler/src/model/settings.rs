@@ -77,6 +77,8 @@ pub struct Settings {
     pub update_history_per_job: usize,
     /// `-job_update_history_pruning_threshold`
     pub update_history_threshold: i64,
+    /// `-host_maintenance_polling_interval`
+    pub maintenance_interval: i64,
     /// `-min_offer_hold_time`
     pub offer_hold: i64,
     /// `-offer_hold_jitter_window`
@@ -143,6 +145,7 @@ impl Default for Settings {
             update_history_interval: 15 * MINUTE,
             update_history_per_job: 10,
             update_history_threshold: 30 * DAY,
+            maintenance_interval: MINUTE,
             offer_hold: 5 * MINUTE,
             offer_hold_jitter: MINUTE,
             hold_offers_forever: false,

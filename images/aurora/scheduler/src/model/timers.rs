@@ -28,6 +28,8 @@ pub enum Timer {
     InstanceStable { update: JobUpdateKey, instance: i32 },
     /// An update that waits for pulses may have waited too long.
     PulseDue { update: JobUpdateKey },
+    /// Hosts that are being drained are looked at.
+    Maintenance,
     /// An offer has been held for long enough.
     OfferHeld { offer: String },
     /// Mesos is asked about the tasks we think it has.

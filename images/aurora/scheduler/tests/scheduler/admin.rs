@@ -1,18 +1,20 @@
-//! What administrators do: quotas, forced states, pruning.
+//! What administrators do: quotas, forced states, pruning, maintenance.
 
 use std::collections::BTreeSet;
 
 use aurora_api::calls::{
-    AddInstancesArgs, CreateJobArgs, ForceTaskStateArgs, GetQuotaArgs, PruneTasksArgs,
-    SetQuotaArgs, StartJobUpdateArgs,
+    AddInstancesArgs, CreateJobArgs, DrainHostsArgs, EndMaintenanceArgs, ForceTaskStateArgs,
+    GetQuotaArgs, MaintenanceStatusArgs, PruneTasksArgs, SetQuotaArgs, StartJobUpdateArgs,
+    StartMaintenanceArgs,
 };
 use aurora_api::{
-    Call, CallResult, GetQuotaResult, InstanceKey, JobConfiguration, JobKey, JobUpdateSettings,
-    Protocol, Resource, ResourceAggregate, ResponseCode, ScheduleStatus, TaskQuery,
+    Call, CallResult, GetQuotaResult, Hosts, InstanceKey, JobConfiguration, JobKey,
+    JobUpdateSettings, MaintenanceMode, Protocol, Resource, ResourceAggregate, ResponseCode,
+    ScheduleStatus, TaskQuery,
 };
 use mesos_proto::mesos::TaskState;
 
-use crate::http::{create, key, report, run_all};
+use crate::http::{create, key, offer, report, run_all};
 use crate::support::jobs;
 use crate::support::server::Server;
 
@@ -236,4 +238,88 @@ async fn a_forced_state_and_pruning_change_tasks() {
     ] {
         assert!(vars.lines().any(|l| l == line), "{line} in {vars}");
     }
+}
+
+/// The modes that a call about hosts answers.
+async fn modes(server: &Server, call: Call) -> Vec<(String, MaintenanceMode)> {
+    let response = server.call(Protocol::Json, &call).await;
+    let statuses = match response.result {
+        Some(CallResult::StartMaintenance(result)) => result.statuses,
+        Some(CallResult::DrainHosts(result)) => result.statuses,
+        Some(CallResult::MaintenanceStatus(result)) => result.statuses,
+        Some(CallResult::EndMaintenance(result)) => result.statuses,
+        other => panic!("no modes: {other:?}"),
+    };
+    statuses.into_iter().map(|s| (s.host, s.mode)).collect()
+}
+
+#[tokio::test]
+async fn a_host_is_drained_and_taken_back() {
+    const HOST: &str = "10.0.0.9";
+    let mut server = Server::start().await;
+    server.call(Protocol::Binary, &create(1)).await;
+    let ids = run_all(&mut server, "O1").await;
+    // A host that was never offered is left out of every answer.
+    let hosts = Some(Hosts {
+        host_names: BTreeSet::from([HOST.to_string(), "unknown".to_string()]),
+    });
+    let is = |mode| vec![(HOST.to_string(), mode)];
+    let status = Call::MaintenanceStatus(MaintenanceStatusArgs {
+        hosts: hosts.clone(),
+    });
+    assert_eq!(
+        modes(&server, status.clone()).await,
+        is(MaintenanceMode::None)
+    );
+    let start = Call::StartMaintenance(StartMaintenanceArgs {
+        hosts: hosts.clone(),
+    });
+    assert_eq!(modes(&server, start).await, is(MaintenanceMode::Scheduled));
+    let drain = Call::DrainHosts(DrainHostsArgs {
+        hosts: hosts.clone(),
+    });
+    assert_eq!(
+        modes(&server, drain.clone()).await,
+        is(MaintenanceMode::Draining)
+    );
+    let last = server.engine.read(|model| {
+        let task = model.tasks().get(&ids[0])?;
+        let message = task.events.last()?.message.clone();
+        Some((task.status, message))
+    });
+    let said = Some("Draining machine for maintenance.".to_string());
+    assert_eq!(last.unwrap(), Some((ScheduleStatus::Draining, said)));
+    let (_, document) = server.get("/maintenance").await;
+    assert_eq!(
+        document,
+        format!(
+            r#"{{"DRAINED":[],"SCHEDULED":[],"DRAINING":{{"{HOST}":["{}"]}}}}"#,
+            ids[0]
+        )
+    );
+    report(&server, &ids[0], TaskState::TASK_KILLED);
+    assert_eq!(
+        modes(&server, status.clone()).await,
+        is(MaintenanceMode::Drained)
+    );
+    let offered = |model: &mut aurora_scheduler::model::Model| model.offered(vec![offer("O2")]);
+    server.engine.command(offered).unwrap();
+    let waiting = |server: &Server| {
+        let pending = |model: &aurora_scheduler::model::Model| {
+            let tasks = model.tasks().iter();
+            let pending = tasks.filter(|task| task.status == ScheduleStatus::Pending);
+            pending
+                .map(|task| model.pending_reason(task))
+                .collect::<Vec<_>>()
+        };
+        server.engine.read(pending).unwrap()
+    };
+    assert_eq!(waiting(&server), ["Host drained for maintenance"]);
+    let end = Call::EndMaintenance(EndMaintenanceArgs { hosts });
+    assert_eq!(modes(&server, end).await, is(MaintenanceMode::None));
+    assert!(waiting(&server).is_empty(), "it runs there again");
+    let nobody = Call::DrainHosts(DrainHostsArgs {
+        hosts: Some(Hosts::default()),
+    });
+    assert_eq!(told(&server, nobody).await.0, ResponseCode::Error);
 }
