@@ -10,7 +10,7 @@ use super::containers::{self, HostPorts, PortChooser, has_fixed_port};
 use super::converge::{Action, Changes, Storage};
 use super::labels::{self, Reach};
 use super::{ClusterError, Event, Events, Launcher, NodeStep};
-use crate::engine::{ContainerId, ContainerSpec, EngineError, Kind, Labels};
+use crate::engine::{ContainerId, ContainerSpec, EngineError, FoundContainer, Kind, Labels};
 use crate::image::References;
 use crate::plan::{NodePlan, Plan, TierPlan};
 use crate::profile::{StartOrder, Tier};
@@ -217,12 +217,18 @@ impl Bringing<'_> {
     }
 
     /// Whose container has the name that a node wants: another launcher's that is at work on this cluster, or a stranger's.
+    ///
+    /// A name that nothing in the engine's list has is that of a container which is being made at this moment.
     async fn name_taken(&self, node: &NodePlan, name: &str, error: EngineError) -> ClusterError {
-        let own = [(labels::CLUSTER, self.plan.cluster.as_str())];
-        match self.launcher.engine.containers(&own).await {
-            Ok(found) if !found.iter().any(|found| found.name == name) => ClusterError::Stranger {
+        let cluster = &self.plan.cluster;
+        let is_strange = |found: &FoundContainer| {
+            found.name == name
+                && found.labels.get(labels::CLUSTER).map(String::as_str) != Some(cluster.as_str())
+        };
+        match self.launcher.engine.containers(&[]).await {
+            Ok(found) if found.iter().any(is_strange) => ClusterError::Stranger {
                 name: name.to_owned(),
-                cluster: self.plan.cluster.clone(),
+                cluster: cluster.clone(),
             },
             _ => ClusterError::engine(format!("make node `{}`", node.name))(error),
         }

@@ -3,6 +3,8 @@
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
+use std::time::{Duration, Instant};
+
 use super::{ClusterError, Event, Events, Launcher, labels};
 use crate::engine::{EngineError, Kind};
 use crate::profile::ClusterName;
@@ -25,7 +27,15 @@ impl Removed {
     }
 }
 
+/// How long what others still do to the cluster is waited for.
+const OTHERS_END_WITHIN: Duration = Duration::from_secs(5);
+/// Between two looks at it.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// Removes all that carries the cluster's label. Fine with nothing there.
+///
+/// The engine goes on making what an interrupted `up` asked it for, and its volumes cannot be removed until then: that
+/// is waited for, and removed as well.
 ///
 /// # Errors
 /// When the engine cannot be asked, or refuses to remove something; the rest is removed all the same.
@@ -34,6 +44,36 @@ pub async fn down(
     cluster: &ClusterName,
     events: &dyn Events,
 ) -> Result<Removed, ClusterError> {
+    let began = Instant::now();
+    let mut sum = Removed::default();
+    loop {
+        let (removed, refused) = round(launcher, cluster, events).await?;
+        sum.containers += removed.containers;
+        sum.networks += removed.networks;
+        sum.volumes += removed.volumes;
+        match refused {
+            Some(error) if began.elapsed() >= OTHERS_END_WITHIN || !is_busy(&error) => {
+                return Err(error);
+            }
+            Some(_) => tokio::time::sleep(PAUSE).await,
+            None if removed.is_nothing() => return Ok(sum),
+            None => {}
+        }
+    }
+}
+
+fn is_busy(error: &ClusterError) -> bool {
+    error
+        .engine_error()
+        .is_some_and(|error| error.kind == Kind::Conflict)
+}
+
+/// Removes what there is now: how much that was, and the first thing that the engine refused.
+async fn round(
+    launcher: &Launcher,
+    cluster: &ClusterName,
+    events: &dyn Events,
+) -> Result<(Removed, Option<ClusterError>), ClusterError> {
     let engine = launcher.engine.as_ref();
     let own = [(labels::CLUSTER, cluster.as_str())];
     let (containers, networks, volumes) = tokio::try_join!(
@@ -52,9 +92,17 @@ pub async fn down(
         })
         .collect();
     let mut first = None;
+    let mut removed = Removed::default();
     let mut note = |kind: &'static str, name: String, result: Result<(), EngineError>| match result
     {
-        Ok(()) => events.emit(Event::Removed { kind, name }),
+        Ok(()) => {
+            match kind {
+                "container" => removed.containers += 1,
+                "network" => removed.networks += 1,
+                _ => removed.volumes += 1,
+            }
+            events.emit(Event::Removed { kind, name });
+        }
         Err(error) => {
             first.get_or_insert_with(|| {
                 ClusterError::engine(format!("remove {kind} `{name}`"))(error)
@@ -87,14 +135,7 @@ pub async fn down(
     for (kind, name, result) in of_networks.into_iter().chain(of_volumes) {
         note(kind, name, result);
     }
-    match first {
-        Some(error) => Err(error),
-        None => Ok(Removed {
-            containers: containers.len(),
-            networks: networks.len(),
-            volumes: volumes.len(),
-        }),
-    }
+    Ok((removed, first))
 }
 
 /// Removes a network; one whose last container is just leaving is tried again.

@@ -1,5 +1,6 @@
 //! What can keep a verb from doing what it was asked for.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::engine::EngineError;
@@ -51,6 +52,16 @@ pub enum ClusterError {
         /// The port.
         port: u16,
         /// The node.
+        node: NodeName,
+    },
+    /// The profile names a file or folder of the host that is not there.
+    #[error("there is no `{}`, which the profile puts at `{target}` of `{node}`", path.display())]
+    NoSource {
+        /// What is not there.
+        path: PathBuf,
+        /// Where it should be seen.
+        target: String,
+        /// In which node.
         node: NodeName,
     },
     /// A container of that name belongs to nobody we know.
@@ -124,6 +135,7 @@ impl ClusterError {
                 Some("give another network with `--subnet` or `network.subnet`, or none to have a free one found".to_owned())
             }
             Self::PortTaken { .. } => Some("stop what uses it, or give another port under `ports` in the profile".to_owned()),
+            Self::NoSource { .. } => Some("make it, or name another one in the profile (`source` of a `[[mount]]`, `binary` of a tier)".to_owned()),
             Self::Stranger { name, .. } => Some(format!("remove it with `docker rm -f {name}`, or choose another cluster name with `--name`")),
             Self::Died { node, .. } | Self::NotReady { node, .. } => Some(format!(
                 "`devcluster logs {node}` shows all it printed, `devcluster up` tries again, `devcluster down` removes what was started"

@@ -1,7 +1,7 @@
 //! What the host says of itself: its routes, and which of its ports are free.
 
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::profile::Subnet;
@@ -13,6 +13,8 @@ pub struct Host {
     pub routes: Arc<dyn Fn() -> Vec<Subnet> + Send + Sync>,
     /// Whether nothing listens on a port of the loopback address.
     pub port_is_free: Arc<dyn Fn(u16) -> bool + Send + Sync>,
+    /// Whether there is a file or folder of this path.
+    pub path_exists: Arc<dyn Fn(&Path) -> bool + Send + Sync>,
     /// The folder that relative paths start from.
     pub folder: PathBuf,
 }
@@ -25,6 +27,7 @@ impl Host {
                 read_routes(&std::fs::read_to_string("/proc/net/route").unwrap_or_default())
             }),
             port_is_free: Arc::new(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()),
+            path_exists: Arc::new(Path::exists),
             folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
         }
     }

@@ -92,6 +92,7 @@ impl World {
         let host = Host {
             routes: Arc::new(Vec::new),
             port_is_free: Arc::new(move |port| !taken.lock().unwrap().contains(&port)),
+            path_exists: Arc::new(|path| !path.starts_with("/gone")),
             folder: PathBuf::from("/home/me"),
         };
         Launcher {

@@ -87,6 +87,9 @@ async fn attempt(
         folder: launcher.host.folder.clone(),
     };
     let plan = Plan::new(profile, &surroundings)?;
+    if survey.facts.local {
+        sources(launcher, &plan)?;
+    }
     let own: Vec<_> = survey.own_networks(&profile.name).collect();
     let network_stays =
         own.len() == 1 && own.iter().all(|network| network.subnets.contains(&subnet));
@@ -163,6 +166,22 @@ async fn attempt(
     status::all_ready(launcher, &plan.cluster).await
 }
 
+/// What is mounted must be there, and is looked for before anything is made or replaced.
+fn sources(launcher: &Launcher, plan: &Plan) -> Result<(), ClusterError> {
+    for node in &plan.nodes {
+        for bind in &node.binds {
+            if node.managed == Managed::Launcher && !(launcher.host.path_exists)(&bind.source) {
+                return Err(ClusterError::NoSource {
+                    path: bind.source.clone(),
+                    target: bind.target.clone(),
+                    node: node.name.clone(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Another folder does not replace running nodes by itself, so the user is told what they see.
 fn note_other_folder(
     plan: &Plan,
@@ -186,7 +205,7 @@ fn note_other_folder(
         });
     if let Some((target, folder)) = other {
         events.emit(Event::Note(format!(
-            "`{target}` in the running nodes is `{folder}`, not this folder; `devcluster up --recreate` makes them anew with this one"
+            "`{target}` in the running nodes is `{folder}`, not this folder; `up --recreate` makes them anew with this one"
         )));
     }
 }

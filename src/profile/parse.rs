@@ -112,12 +112,8 @@ fn network(entry: &Entry<'_>, profile: &mut Profile) -> Result<(), ProfileError>
 
 fn tier(entry: &Entry<'_>, settings: &mut TierSettings) -> Result<(), ProfileError> {
     let mut reader = entry.table()?;
-    if settings.tier != Tier::Devtools
-        && let Some(entry) = reader.entry("count")
-    {
+    if let Some(entry) = reader.entry("count") {
         settings.count = count(&entry, &settings.tier)?;
-    } else if let Some(entry) = reader.entry("count") {
-        settings.count = small(entry.whole(0, 1)?);
     }
     if settings.tier == Tier::MesosAgent {
         if let Some(entry) = reader.entry("resources") {
@@ -144,6 +140,7 @@ fn count(entry: &Entry<'_>, tier: &Tier) -> Result<u16, ProfileError> {
         }
         Tier::MesosMaster => entry.whole(1, validate::MOST_MASTERS)?,
         Tier::MesosAgent => entry.whole(0, validate::MOST_AGENTS)?,
+        Tier::Devtools => entry.whole(0, 1)?,
         _ => entry.whole(0, validate::MOST_SCHEDULERS)?,
     };
     Ok(small(number))

@@ -98,7 +98,7 @@ fn mistakes_name_their_place_what_was_found_and_what_is_allowed() {
     let cases = [
         (
             "\n[mesos-agent]\ncuont = 3",
-            "`p.toml` line 3: unknown key `cuont` in `mesos-agent`; allowed are `count`, ",
+            "`p.toml` line 3: unknown key `cuont` in `mesos-agent`; allowed are `count`, `resources`, ",
             "did you mean `count`?",
         ),
         (

@@ -219,3 +219,38 @@ async fn what_the_engine_cannot_do_is_told_with_a_remedy() {
         assert_eq!(world.engine.specs().len(), 0);
     }
 }
+
+#[tokio::test]
+async fn a_taken_name_is_a_strangers_only_if_a_stranger_has_it() {
+    let taken = || EngineError::new(Kind::Conflict, "the name is already in use by container x");
+    // Another launcher is making it: the engine holds the name, and lists the container only later.
+    let world = World::new();
+    world.engine.fail("create", "devcluster-devtools", taken());
+    let error = world.up("").await.unwrap_err();
+    assert!(matches!(error, ClusterError::Engine { .. }), "{error}");
+    assert!(error.hint().unwrap().contains("another `devcluster`"));
+
+    let world = World::new();
+    world.up("name = 'other'").await.unwrap();
+    let mut spec = world.engine.specs()["other-devtools"].clone();
+    spec.name = "devcluster-devtools".to_owned();
+    let engine = world.launcher().engine;
+    engine.create_container(&spec).await.unwrap();
+    let error = world.up("").await.unwrap_err();
+    assert!(matches!(error, ClusterError::Stranger { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn what_is_mounted_and_not_there_is_told_before_anything_changes() {
+    let world = World::new();
+    world.up("").await.unwrap();
+    for text in [
+        "[mesos-master]\nbinary = '/gone/mesos-master'",
+        "[[mount]]\nsource = '/gone'\ntarget = '/data'",
+    ] {
+        let error = world.up(text).await.unwrap_err();
+        assert!(matches!(error, ClusterError::NoSource { .. }), "{error}");
+        assert!(error.hint().is_some());
+        assert_eq!(world.engine.calls(), [], "case {text}");
+    }
+}

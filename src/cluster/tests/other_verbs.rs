@@ -98,3 +98,18 @@ async fn a_node_is_found_by_its_name_or_its_tiers_and_a_slip_is_told() {
         Some("did you mean `mesos-agent-3`?")
     );
 }
+
+#[tokio::test]
+async fn down_waits_for_what_an_interrupted_up_left_the_engine_with() {
+    let world = World::new();
+    world.up("").await.unwrap();
+    world.engine.fail(
+        "remove volume",
+        "devcluster-zookeeper-1",
+        EngineError::new(Kind::Conflict, "volume is in use"),
+    );
+    let removed = down(&world.launcher(), &cluster(), &|_| {}).await.unwrap();
+    assert_eq!(removed.containers, 7);
+    let left = world.launcher().engine.volumes(&[]).await.unwrap();
+    assert!(left.is_empty(), "{left:?}");
+}
