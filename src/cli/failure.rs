@@ -87,9 +87,9 @@ impl From<ClusterError> for Failure {
         let unusable = error.engine_error().is_some_and(EngineError::is_unusable);
         let code = match &error {
             _ if unusable => Code::Engine,
-            ClusterError::Plan(_)
-            | ClusterError::NoSource { .. }
-            | ClusterError::NoNode { .. } => Code::Usage,
+            ClusterError::Plan(_) | ClusterError::NoSource { .. } | ClusterError::NoNode { .. } => {
+                Code::Usage
+            }
             _ => Code::NotAsAsked,
         };
         let evidence = error.evidence().cloned().unwrap_or_default();
