@@ -29,6 +29,12 @@ impl Dialect {
         }
     }
 
+    /// Whether a message has a field. v1's `AgentInfo` lacks the one that only old agents left unset.
+    fn has(self, message: &MessageDescriptor, field: &str) -> bool {
+        let lacks = message.full_name() == "mesos.SlaveInfo" && field == "checkpoint";
+        self == Self::V0 || !lacks
+    }
+
     fn value(self, name: &str) -> String {
         match self {
             Self::V0 => name.to_string(),
@@ -58,6 +64,9 @@ pub fn to_value(message: &dyn MessageDyn, dialect: Dialect) -> Value {
     let descriptor = message.descriptor_dyn();
     let mut object = Map::new();
     for field in descriptor.fields() {
+        if !dialect.has(&descriptor, field.name()) {
+            continue;
+        }
         let value = match field.get_reflect(message) {
             ReflectFieldRef::Optional(optional) => match optional.value() {
                 Some(value) => Some(scalar(value, dialect)),
@@ -168,6 +177,9 @@ fn fill(
     dialect: Dialect,
 ) -> Result<(), String> {
     for field in descriptor.fields() {
+        if !dialect.has(descriptor, field.name()) {
+            continue;
+        }
         let name = dialect.field(field.name());
         let value = match object.get(name.as_ref()) {
             None | Some(Value::Null) => continue,
@@ -329,7 +341,7 @@ fn missing(message: &dyn MessageDyn, path: &str, dialect: Dialect) -> Vec<String
 
 #[cfg(test)]
 mod tests {
-    use mesos_proto::mesos::{FrameworkInfo, TaskStatus};
+    use mesos_proto::mesos::{FrameworkInfo, SlaveInfo, TaskStatus};
     use mesos_proto::scheduler::Event;
     use protobuf::Message;
 
@@ -347,6 +359,17 @@ mod tests {
             v0.contains(r#""slave_id":{"value":"a"}"#) && v0.contains("REASON_SLAVE_REMOVED"),
             "{v0}"
         );
+    }
+
+    #[test]
+    fn v1_agents_say_nothing_of_checkpoints() {
+        let text = br#"{"hostname":"a","checkpoint":true}"#;
+        let info: SlaveInfo = from_slice(text, Dialect::V0).unwrap();
+        let written = |dialect| to_value(&info, dialect).get("checkpoint").cloned();
+        assert_eq!(written(Dialect::V0), Some(Value::Bool(true)));
+        assert_eq!(written(Dialect::V1), None);
+        let info: SlaveInfo = from_slice(text, Dialect::V1).unwrap();
+        assert!(!info.has_checkpoint());
     }
 
     #[test]

@@ -97,6 +97,8 @@ pub enum Effect {
         /// What it is told; v0 executors are told the same in their messages.
         event: Box<Event>,
     },
+    /// End an executor's event stream: it has another one now.
+    End(u64),
     /// Write to disk before anything that follows.
     Checkpoint(Checkpoint),
     /// End the program with this exit code, for this reason.

@@ -64,7 +64,13 @@ impl Model {
         let Some(executor) = owner.executors.get_mut(id) else {
             return Err(Refusal::Executor);
         };
-        executor.link = Some(link.clone());
+        // A lost connection may look alive from here: the newer one counts.
+        if let Some(Link::Http(old)) = executor.link.replace(link.clone())
+            && link != Link::Http(old)
+        {
+            tracing::warn!("executor {id} of framework {framework} subscribes over again");
+            self.effects.push(Effect::End(old));
+        }
         let is_first = executor.state == ExecutorState::Registering && !executor.is_incomplete();
         let over = matches!(
             executor.state,

@@ -401,6 +401,37 @@ fn tasks_for_another_agent_or_with_ids_that_are_no_names_are_ignored() {
 }
 
 #[test]
+fn an_executor_that_subscribes_again_has_its_older_stream_ended() {
+    let mut model = running();
+    model.run_task(at(2.0), run("t", Some("e")));
+    subscribe(&mut model, at(2.0), "e");
+    let ended = |effects: &[Effect]| {
+        let ends = effects.iter().filter_map(|effect| match effect {
+            Effect::End(link) => Some(*link),
+            _ => None,
+        });
+        ends.collect::<Vec<u64>>()
+    };
+    assert!(ended(&model.take_effects()).is_empty());
+    let seen = [run("t", Some("e")).task.unwrap()];
+    model
+        .subscribe(at(3.0), ("F", "e"), Link::Http(2), &seen, Vec::new())
+        .unwrap();
+    let effects = model.take_effects();
+    assert_eq!(ended(&effects), [1]);
+    assert_eq!(told(&effects).first(), Some(&event::Type::SUBSCRIBED));
+    // The end of the older one is not the end of the executor's connection.
+    model.disconnected("F", "e", &Link::Http(1));
+    model.kill_task(at(4.0), kill("t"));
+    let effects = model.take_effects();
+    assert!(matches!(
+        effects.first(),
+        Some(Effect::Tell { link: Link::Http(2), event, .. })
+            if event.type_() == event::Type::KILL
+    ));
+}
+
+#[test]
 fn a_task_is_killed_wherever_it_is() {
     let mut model = running();
     model.run_task(at(2.0), run("t", None));

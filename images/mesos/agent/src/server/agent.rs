@@ -108,9 +108,16 @@ impl Agent {
         link
     }
 
-    /// Forgets an event stream, which ends it.
+    /// Forgets an event stream that has ended.
     pub(crate) fn drop_subscriber(&self, link: u64) {
         self.subscribers().remove(&link);
+    }
+
+    /// Forgets an event stream, and ends it.
+    pub(crate) fn end_subscriber(&self, link: u64) {
+        if let Some(subscriber) = self.subscribers().remove(&link) {
+            subscriber.end.notify_one();
+        }
     }
 
     /// Queues an event for a stream; one whose reader does not keep up is ended.

@@ -46,6 +46,7 @@ pub(crate) async fn carry_out(
                     send(&agent, &driver, &*message);
                 }
             }
+            Effect::End(link) => agent.end_subscriber(link),
             Effect::Checkpoint(checkpoint) => {
                 // Without its checkpoint a task could be lost by a restart, which is told; the task
                 // itself need not die of it.

@@ -131,14 +131,15 @@ fn read(agent: &Agent, call: &Call) -> Result<Option<Answer>, Response> {
         Asked::GET_CONTAINERS => {
             answer.set_type(Type::GET_CONTAINERS);
             let containers = statistics::v1_containers(agent);
-            answer.get_containers.mut_or_insert_default().containers = containers;
+            // Without containers not even the field that would hold them is set.
+            if !containers.is_empty() {
+                answer.get_containers.mut_or_insert_default().containers = containers;
+            }
         }
         Asked::GET_AGENT => {
             answer.set_type(Type::GET_AGENT);
             let mut info = agent.look(Model::info);
             refine(&mut info.resources);
-            // What only registration needs is not shown.
-            info.clear_checkpoint();
             answer.get_agent.mut_or_insert_default().agent_info = Some(info).into();
         }
         Asked::GET_OPERATIONS => {
