@@ -1,6 +1,7 @@
 //! The thrift API's calls, carried out. How they came (protocol, HTTP) is not known here.
 
 mod admin;
+mod cron;
 mod jobs;
 mod reads;
 mod updates;
@@ -144,6 +145,10 @@ impl Api<'_> {
             Call::GetJobUpdateDiff(args) => self.update_diff(args),
             Call::GetTierConfigs(_) => self.tier_configs(),
             Call::CreateJob(args) => self.create_job(args),
+            Call::ScheduleCronJob(args) => self.schedule_cron(args.description, false),
+            Call::ReplaceCronTemplate(args) => self.schedule_cron(args.config, true),
+            Call::DescheduleCronJob(args) => self.deschedule_cron(args),
+            Call::StartCronJob(args) => self.start_cron(args),
             Call::RestartShards(args) => self.restart_shards(args),
             Call::KillTasks(args) => self.kill_tasks(args),
             Call::AddInstances(args) => self.add_instances(args),

@@ -120,6 +120,10 @@ pub fn router(app: Shared) -> Router {
         )
         .route("/structdump", get(documents::struct_dump_usage))
         .route("/structdump/task/{id}", get(documents::struct_dump_task))
+        .route(
+            "/structdump/cron/{role}/{environment}/{job}",
+            get(documents::struct_dump_cron),
+        )
         .route("/mname", any(admin::mname_usage))
         .route(
             "/mname/{role}/{environment}/{job}/{instance}",

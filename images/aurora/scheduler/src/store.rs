@@ -301,6 +301,9 @@ fn read_all(connection: &Connection, path: &Path) -> Result<Stored, StoreError> 
             .quotas
             .insert(role, decode::<ResourceAggregate>("quotas", &data)?);
     }
+    for (_, data) in rows::<String, Vec<u8>>(connection, path, "SELECT job, data FROM crons")? {
+        stored.crons.push(decode("crons", &data)?);
+    }
     for (name, value) in rows::<String, String>(connection, path, "SELECT name, value FROM meta")? {
         if name == write::FRAMEWORK_ID && !value.is_empty() {
             stored.framework_id = Some(value);

@@ -7,7 +7,7 @@ use super::{Answer, Api, Outcome, required};
 use crate::model::{Refusal, key};
 
 /// A job key that may be asked about at all.
-fn valid(job: Option<JobKey>) -> Result<JobKey, Refusal> {
+pub(super) fn valid(job: Option<JobKey>) -> Result<JobKey, Refusal> {
     let job = required(job)?;
     match key::is_valid(&job) {
         true => Ok(job),

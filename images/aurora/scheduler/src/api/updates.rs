@@ -157,7 +157,7 @@ impl Api<'_> {
         let request = required(args.request)?;
         let result = self.engine.read(|model| {
             let job = validate::update_request(model.settings(), &request)?;
-            if job.cron_schedule.is_some() {
+            if job.cron_schedule.is_some() || model.crons().contains_key(&job.key) {
                 return Err(Refusal::invalid("Cron jobs are not supported."));
             }
             let settings = request.settings.clone().unwrap_or_default();

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use aurora_api::{Mode, Volume};
+use jiff::tz::TimeZone;
 use mesos_wire::zk::Url;
 use serde::Deserialize;
 
@@ -296,6 +297,15 @@ fn model(values: &Values, cluster: &str, hostname: &str) -> Result<Settings, Fla
     let interval = |name| values.millis(name).max(1000);
     settings.update_history_interval = interval("job_update_history_pruning_interval");
     settings.update_history_threshold = values.millis("job_update_history_pruning_threshold");
+    let zone = values.text("cron_timezone").unwrap_or_default();
+    settings.cron_timezone = match zone {
+        // Known even where no database of time zones is installed.
+        "GMT" | "UTC" => TimeZone::UTC,
+        name => TimeZone::get(name)
+            .map_err(|_| bad("cron_timezone", name, "the name of a time zone"))?,
+    };
+    settings.cron_start_initial_backoff = values.millis("cron_start_initial_backoff").max(1);
+    settings.cron_start_max_backoff = values.millis("cron_start_max_backoff");
     settings.maintenance_interval = interval("host_maintenance_polling_interval");
     settings.offer_hold = values.millis("min_offer_hold_time");
     settings.offer_hold_jitter = values.millis("offer_hold_jitter_window");

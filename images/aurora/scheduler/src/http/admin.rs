@@ -10,9 +10,13 @@ use super::{Shared, not_found, not_ready};
 use crate::engine::Lifecycle;
 use aurora_api::{JobKey, ScheduleStatus};
 
-/// The paths the index lists, in groups.
+/// The paths the index lists, in groups. Those with braces take arguments, and are no links.
 const INDEX: &[&[&str]] = &[
-    &["/mname", "/scheduler", "/updates"],
+    &[
+        "/mname/{role}/{env}/{job}/{instance}",
+        "/scheduler",
+        "/updates",
+    ],
     &[
         "/agents",
         "/cron",
@@ -24,7 +28,7 @@ const INDEX: &[&[&str]] = &[
         "/tiers",
         "/utilization",
     ],
-    &["/leaderhealth", "/services", "/structdump"],
+    &["/leaderhealth", "/services", "/structdump/task/{task_id}"],
     &["/vars"],
 ];
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aurora_api::simple::{Style, to_simple};
-use aurora_api::{MaintenanceMode, TaskConfig};
+use aurora_api::{JobKey, MaintenanceMode, TaskConfig};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
@@ -41,9 +41,14 @@ pub(super) async fn agents(State(app): State<Shared>) -> Response {
     }
 }
 
-/// `/cron`: this scheduler has no cron jobs.
-pub(super) async fn cron() -> Response {
-    axum_json(&json!({ "scheduled": {} }))
+/// `/cron`
+pub(super) async fn cron(State(app): State<Shared>) -> Response {
+    let document = app.engine.read(|model| {
+        let crons = model.crons().iter();
+        let shown = crons.map(|(job, cron)| (job.to_string(), cron.shown_schedule().into()));
+        json!({ "scheduled": shown.collect::<Map<String, Json>>() })
+    });
+    document.map_or_else(not_ready, |document| axum_json(&document))
 }
 
 /// `/maintenance`
@@ -280,8 +285,31 @@ pub(super) async fn utilization_of_role(
 
 /// `/structdump` without a name.
 pub(super) async fn struct_dump_usage() -> Response {
-    let usage = "<html><body><p>Usage: <code>/structdump/task/{task_id}</code></p></body></html>";
+    let usage = "<html><body><p>Usage: <code>/structdump/task/{task_id}</code> or \
+                 <code>/structdump/cron/{role}/{env}/{job}</code></p></body></html>";
     (StatusCode::BAD_REQUEST, Html(usage)).into_response()
+}
+
+/// `/structdump/cron/ROLE/ENV/JOB`
+pub(super) async fn struct_dump_cron(
+    State(app): State<Shared>,
+    Path((role, environment, name)): Path<(String, String, String)>,
+) -> Response {
+    let key = JobKey::new(role, environment, name);
+    let dump = app.engine.read(|model| {
+        let cron = model.crons().get(&key)?;
+        Some(to_simple(&cron.config, Style::Names))
+    });
+    match dump {
+        Ok(Some(dump)) => {
+            let dump = format!("{dump:#}");
+            let title = format!("Cron job {key}");
+            app.templates
+                .page("dump.html", &title, json!({ "dump": dump }))
+        }
+        Ok(None) => not_found("Entity not found"),
+        Err(error) => not_ready(error),
+    }
 }
 
 /// `/structdump/task/ID`

@@ -22,6 +22,20 @@ pub(super) fn stamp(ms: i64) -> String {
     format!("{month:02}/{day:02} {hour:02}:{minute:02}:{second:02} UTC")
 }
 
+/// `November 21st 2026, 2:05:09 pm UTC`; `None` if no calendar has such a time.
+pub(super) fn long(ms: i64) -> Option<String> {
+    let at = jiff::Timestamp::from_millisecond(ms).ok()?;
+    let at = at.to_zoned(jiff::tz::TimeZone::UTC);
+    let suffix = match at.day() {
+        1 | 21 | 31 => "st",
+        2 | 22 => "nd",
+        3 | 23 => "rd",
+        _ => "th",
+    };
+    let (month, time) = (at.strftime("%B"), at.strftime("%Y, %-I:%M:%S %P UTC"));
+    Some(format!("{month} {}{suffix} {time}", at.day()))
+}
+
 /// `3 minutes ago`
 pub(super) fn ago(ms: i64, now: i64) -> String {
     match span(now.saturating_sub(ms)) {
@@ -53,6 +67,16 @@ mod tests {
         assert_eq!(stamp(1_582_286_400_000), "02/21 12:00:00 UTC");
         assert_eq!(stamp(951_782_399_000), "02/28 23:59:59 UTC");
         assert_eq!(stamp(951_782_400_000), "02/29 00:00:00 UTC");
+    }
+
+    #[test]
+    fn a_long_time_names_its_month_and_day() {
+        let shown = |ms| long(ms).unwrap();
+        assert_eq!(shown(0), "January 1st 1970, 12:00:00 am UTC");
+        assert_eq!(
+            shown(1_582_296_309_000),
+            "February 21st 2020, 2:45:09 pm UTC"
+        );
     }
 
     #[test]

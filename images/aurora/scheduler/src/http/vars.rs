@@ -81,6 +81,7 @@ fn model_vars(model: &Model, set: &mut impl FnMut(&str, Json)) {
     }
     set("outstanding_offers", model.offers().len().into());
     set("mem_storage_attribute_size", model.hosts().len().into());
+    set("mem_storage_cron_size", model.crons().len().into());
     set("mem_storage_quota_size", model.quotas().len().into());
     set("mem_storage_update_size", model.updates().count().into());
     consumption(set, "resources_total_consumed", model.consumption(|_| true));

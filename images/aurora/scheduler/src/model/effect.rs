@@ -1,8 +1,8 @@
 //! What the model wants done outside: records to store, and calls to Mesos.
 
 use aurora_api::{
-    HostAttributes, JobInstanceUpdateEvent, JobUpdate, JobUpdateEvent, JobUpdateKey,
-    ResourceAggregate,
+    HostAttributes, JobConfiguration, JobInstanceUpdateEvent, JobKey, JobUpdate, JobUpdateEvent,
+    JobUpdateKey, ResourceAggregate,
 };
 use mesos_proto::mesos::{Resource, TaskID};
 
@@ -27,6 +27,10 @@ pub enum Record {
     SaveHost(HostAttributes),
     /// A role's quota.
     SaveQuota(String, ResourceAggregate),
+    /// A cron job, new or changed.
+    SaveCronJob(Box<JobConfiguration>),
+    /// The cron job is gone.
+    RemoveCronJob(JobKey),
     /// Our name with the master; empty if it takes us no longer.
     SaveFrameworkId(String),
 }

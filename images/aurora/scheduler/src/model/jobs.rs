@@ -25,9 +25,7 @@ impl Model {
             return Err(Refusal::invalid(super::validate::NOT_FOR_CRON));
         }
         self.check_not_updating(&job.key)?;
-        if self.tasks.active(&job.key).next().is_some() {
-            return Err(Refusal::invalid(format!("Job {} already exists", job.key)));
-        }
+        self.check_is_new(&job.key)?;
         self.check_instance_count(job.instance_count)?;
         self.check_quota(&job.config, job.instance_count)?;
         let config = self.intern(job.config);
@@ -99,6 +97,10 @@ impl Model {
         if count <= 0 {
             return Err(Refusal::invalid("Instance count must be positive."));
         }
+        if self.crons.contains_key(job) {
+            let message = "Instances may not be added to cron jobs.";
+            return Err(Refusal::invalid(message));
+        }
         self.check_not_updating(job)?;
         let Some(model) = self.tasks.active_instance(job, instance) else {
             return Err(Refusal::invalid(
@@ -143,6 +145,14 @@ impl Model {
             self.remove_old(id);
         }
         Ok(ids.len())
+    }
+
+    /// Refuses a job that has active tasks or a cron schedule.
+    pub(super) fn check_is_new(&self, job: &JobKey) -> Result<(), Refusal> {
+        if self.crons.contains_key(job) || self.tasks.active(job).next().is_some() {
+            return Err(Refusal::invalid(format!("Job {job} already exists")));
+        }
+        Ok(())
     }
 
     /// Refuses if the job has an update in progress.

@@ -6,6 +6,7 @@
 
 pub mod chance;
 pub mod constraints;
+pub mod cron;
 pub mod effect;
 pub mod groups;
 pub mod jobs;
@@ -33,11 +34,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use aurora_api::{
-    HostAttributes, JobKey, JobUpdateDetails, JobUpdateKey, ResourceAggregate, ResponseCode,
-    ScheduleStatus, ScheduledTask,
+    HostAttributes, JobConfiguration, JobKey, JobUpdateDetails, JobUpdateKey, ResourceAggregate,
+    ResponseCode, ScheduleStatus, ScheduledTask,
 };
 
 use chance::Chance;
+use cron::CronJob;
 use effect::{Effects, Record, Request};
 use groups::Groups;
 use offers::Offers;
@@ -97,6 +99,8 @@ pub struct Stored {
     pub hosts: Vec<HostAttributes>,
     /// Quotas by role.
     pub quotas: BTreeMap<String, ResourceAggregate>,
+    /// Cron jobs.
+    pub crons: Vec<JobConfiguration>,
     /// Our name with the master.
     pub framework_id: Option<String>,
 }
@@ -111,6 +115,7 @@ pub struct Model {
     offers: Offers,
     hosts: BTreeMap<String, HostAttributes>,
     quotas: BTreeMap<String, ResourceAggregate>,
+    crons: BTreeMap<JobKey, CronJob>,
     updates: BTreeMap<JobUpdateKey, Update>,
     /// The active update of each job that has one.
     updating: BTreeMap<JobKey, JobUpdateKey>,
@@ -136,6 +141,7 @@ impl Model {
             offers: Offers::default(),
             hosts: BTreeMap::new(),
             quotas: stored.quotas,
+            crons: BTreeMap::new(),
             updates: BTreeMap::new(),
             updating: BTreeMap::new(),
             timers: Timers::default(),
@@ -156,6 +162,9 @@ impl Model {
                 Some(task) => model.restore_task(task),
                 None => tracing::warn!("a stored task names no job and is left out"),
             }
+        }
+        for config in stored.crons {
+            model.restore_cron(config);
         }
         for details in stored.updates {
             model.restore_update(details);
@@ -230,6 +239,8 @@ impl Model {
                 ));
             }
             Timer::PulseDue { update } => self.check_pulse(&update),
+            Timer::Cron { job, at } => self.cron_due(&job, at),
+            Timer::CronStart { job, delay } => self.continue_cron(&job, delay),
             Timer::Maintenance => self.look_at_maintenance(),
             Timer::OfferHeld { offer } => self.give_back(&offer),
             Timer::ReconcileExplicit => self.reconcile_explicitly(),

@@ -1,6 +1,7 @@
 //! Quotas: what a role's production jobs may use, and what they do use.
 //!
-//! Only production jobs outside of dedicated hosts are held to it. A job with an update in progress
+//! Only production jobs outside of dedicated hosts are held to it. A cron job counts even while it
+//! does not run. A job with an update in progress
 //! counts as the larger of what it was and what it becomes, resource by resource, so that neither the
 //! way forward nor the way back can pass the quota.
 
@@ -117,7 +118,12 @@ impl Model {
             .collect();
         updates.extend(requested);
         let mut sum = Consumption::default();
-        for job in self.job_keys(Some(role)) {
+        let is_cron = |job: &&JobKey| self.crons.contains_key(*job);
+        for job in self
+            .job_keys(Some(role))
+            .into_iter()
+            .filter(|job| !is_cron(job))
+        {
             let update = updates.get(job);
             let untouched = self.tasks.active(job).filter(|task| {
                 counts(&task.config) && update.is_none_or(|update| !touches(update, task.instance))
@@ -125,6 +131,19 @@ impl Model {
             for task in untouched {
                 sum = sum.plus(scaled(&task.config, 1));
             }
+        }
+        for (job, cron) in self.crons.iter().filter(|(job, _)| job.role == role) {
+            let Some(template) = cron.config.task_config.as_ref().filter(|c| counts(c)) else {
+                continue;
+            };
+            // A run of the template's predecessor may use more than the template.
+            let running = self
+                .tasks
+                .active(job)
+                .filter(|task| counts(&task.config))
+                .map(|task| scaled(&task.config, 1))
+                .fold(Consumption::default(), Consumption::plus);
+            sum = sum.plus(scaled(template, cron.config.instance_count.into()).max(running));
         }
         for instructions in updates.values() {
             sum = sum.plus(of_update(instructions, &counts));
@@ -141,6 +160,29 @@ impl Model {
         let used = self.consumed(role, None, is_held);
         let more = scaled(config, instances.into());
         check(self.quota_of(role), used.plus(more))
+    }
+
+    /// Refuses a cron job, new or in the place of an old one, that its role's quota does not allow.
+    pub(super) fn check_cron_quota(
+        &self,
+        job: &JobKey,
+        config: &TaskConfig,
+        instances: i32,
+    ) -> Result<(), Refusal> {
+        if !is_held(config) {
+            return Ok(());
+        }
+        let used = self.consumed(&job.role, None, is_held);
+        let new = scaled(config, instances.into());
+        let old = self
+            .crons
+            .get(job)
+            .and_then(|cron| Some((cron.config.task_config.as_ref()?, &cron.config)))
+            .filter(|(template, _)| is_held(template))
+            .map(|(template, old)| scaled(template, old.instance_count.into()))
+            .unwrap_or_default();
+        let wanted = used.plus(new).plus(old.times(-1));
+        check(self.quota_of(&job.role), wanted)
     }
 
     /// Refuses an update that its role's quota does not allow.

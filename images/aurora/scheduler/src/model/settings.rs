@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::tz::TimeZone;
+
 /// One tier of `-tier_config`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tier {
@@ -77,6 +79,12 @@ pub struct Settings {
     pub update_history_per_job: usize,
     /// `-job_update_history_pruning_threshold`
     pub update_history_threshold: i64,
+    /// `-cron_timezone`
+    pub cron_timezone: TimeZone,
+    /// `-cron_start_initial_backoff`
+    pub cron_start_initial_backoff: i64,
+    /// `-cron_start_max_backoff`
+    pub cron_start_max_backoff: i64,
     /// `-host_maintenance_polling_interval`
     pub maintenance_interval: i64,
     /// `-min_offer_hold_time`
@@ -145,6 +153,9 @@ impl Default for Settings {
             update_history_interval: 15 * MINUTE,
             update_history_per_job: 10,
             update_history_threshold: 30 * DAY,
+            cron_timezone: TimeZone::UTC,
+            cron_start_initial_backoff: 5 * SECOND,
+            cron_start_max_backoff: MINUTE,
             maintenance_interval: MINUTE,
             offer_hold: 5 * MINUTE,
             offer_hold_jitter: MINUTE,

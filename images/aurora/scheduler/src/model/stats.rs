@@ -11,6 +11,13 @@ pub struct Stats {
 /// Those that are shown from the start, with 0.
 const ALWAYS: &[&str] = &[
     "assigner_launch_failures",
+    "cron_job_collisions",
+    "cron_job_concurrent_runs",
+    "cron_job_launch_failures",
+    "cron_job_misfires",
+    "cron_job_parse_failures",
+    "cron_job_triggers",
+    "cron_jobs_loaded",
     "job_updates_pruned",
     "offers_rescinded",
     "reconciliation_explicit_runs",

@@ -9,6 +9,7 @@ use aurora_api::{
 };
 
 use super::Model;
+use super::cron::CronJob;
 use super::query;
 use super::resources::Demand;
 use super::task::Task;
@@ -154,39 +155,56 @@ impl Model {
         self.tasks.jobs().filter(of_role).collect()
     }
 
-    /// `getJobs`: jobs with active tasks.
+    /// The cron jobs of a role, or all.
+    fn crons_of(&self, role: Option<&str>) -> impl Iterator<Item = (&JobKey, &CronJob)> {
+        let of_role = move |key: &JobKey| role.is_none_or(|role| key.role == role);
+        self.crons.iter().filter(move |(key, _)| of_role(key))
+    }
+
+    /// `getJobs`: jobs with active tasks, and cron jobs.
     pub fn jobs(&self, role: Option<&str>) -> BTreeSet<JobConfiguration> {
         let keys = self.job_keys(role).into_iter();
-        keys.filter_map(|key| synthesize(self.tasks.active(key)))
+        keys.filter(|key| !self.crons.contains_key(*key))
+            .filter_map(|key| synthesize(self.tasks.active(key)))
+            .chain(self.crons_of(role).map(|(_, cron)| cron.config.clone()))
             .collect()
     }
 
     /// `getJobSummary`
     pub fn job_summaries(&self, role: Option<&str>) -> BTreeSet<JobSummary> {
-        self.job_keys(role)
-            .into_iter()
+        let keys = self.job_keys(role).into_iter();
+        let plain = keys
+            .filter(|key| !self.crons.contains_key(*key))
             .filter_map(|key| {
                 Some(JobSummary {
                     job: synthesize(self.tasks.of_job(key))?,
                     stats: job_stats(self.tasks.of_job(key)),
                     next_cron_run_ms: None,
                 })
-            })
-            .collect()
+            });
+        let crons = self.crons_of(role).map(|(key, cron)| JobSummary {
+            job: cron.config.clone(),
+            stats: job_stats(self.tasks.of_job(key)),
+            next_cron_run_ms: cron.next,
+        });
+        plain.chain(crons).collect()
     }
 
     /// `getRoleSummary`
     pub fn role_summaries(&self) -> BTreeSet<RoleSummary> {
-        let mut roles: BTreeMap<&str, i32> = BTreeMap::new();
+        let mut roles: BTreeMap<&str, (i32, i32)> = BTreeMap::new();
         for key in self.tasks.jobs() {
-            *roles.entry(&key.role).or_default() += 1;
+            roles.entry(&key.role).or_default().0 += 1;
+        }
+        for key in self.crons.keys() {
+            roles.entry(&key.role).or_default().1 += 1;
         }
         roles
             .into_iter()
-            .map(|(role, job_count)| RoleSummary {
+            .map(|(role, (job_count, cron_job_count))| RoleSummary {
                 role: role.to_string(),
                 job_count,
-                cron_job_count: 0,
+                cron_job_count,
             })
             .collect()
     }

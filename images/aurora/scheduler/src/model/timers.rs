@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use aurora_api::{JobUpdateKey, ScheduleStatus};
+use aurora_api::{JobKey, JobUpdateKey, ScheduleStatus};
 
 /// Why the model is woken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,10 @@ pub enum Timer {
     InstanceStable { update: JobUpdateKey, instance: i32 },
     /// An update that waits for pulses may have waited too long.
     PulseDue { update: JobUpdateKey },
+    /// A cron job's run is due, if it still is the next one.
+    Cron { job: JobKey, at: i64 },
+    /// A cron job's run waits for an earlier one's tasks; `delay` is the next wait.
+    CronStart { job: JobKey, delay: i64 },
     /// Hosts that are being drained are looked at.
     Maintenance,
     /// An offer has been held for long enough.

@@ -2,13 +2,15 @@
 //! the checks and the messages are the original's (api.md, section 9).
 
 mod sla;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use aurora_api::text::to_text;
 use aurora_api::{
-    AURORA_EXECUTOR_NAME, Container, JobConfiguration, JobKey, JobUpdateRequest, Resource,
-    TaskConfig, TaskConstraint,
+    AURORA_EXECUTOR_NAME, Container, CronCollisionPolicy, Identity, JobConfiguration, JobKey,
+    JobUpdateRequest, Resource, TaskConfig, TaskConstraint,
 };
 
 use super::constraints::DEDICATED;
@@ -30,6 +32,24 @@ pub struct Sanitized {
     pub instance_count: i32,
     /// Not empty.
     pub cron_schedule: Option<String>,
+    /// What a cron job's run does about an earlier one.
+    pub collision_policy: CronCollisionPolicy,
+    /// Who owns it.
+    pub owner: Option<Identity>,
+}
+
+impl Sanitized {
+    /// As the API shows it.
+    pub fn into_configuration(self) -> JobConfiguration {
+        JobConfiguration {
+            key: Some(self.key),
+            owner: self.owner,
+            cron_schedule: self.cron_schedule,
+            cron_collision_policy: Some(self.collision_policy),
+            task_config: Some(self.config),
+            instance_count: self.instance_count,
+        }
+    }
 }
 
 fn refuse<T>(message: impl Into<String>) -> Result<T, Refusal> {
@@ -72,6 +92,8 @@ pub fn job(settings: &Settings, job: &JobConfiguration) -> Result<Sanitized, Ref
         config,
         instance_count: job.instance_count,
         cron_schedule,
+        collision_policy: job.cron_collision_policy.unwrap_or_default(),
+        owner: job.owner.clone(),
     })
 }
 
@@ -322,172 +344,5 @@ impl Model {
     /// Validates a job against this scheduler's settings.
     pub fn sanitize(&self, description: &JobConfiguration) -> Result<Sanitized, Refusal> {
         job(&self.settings, description)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use aurora_api::{
-        Constraint, ExecutorConfig, Identity, LimitConstraint, SlaPolicy, ValueConstraint,
-    };
-
-    use super::*;
-
-    fn good() -> JobConfiguration {
-        let key = JobKey::new("www-data", "devel", "hello");
-        JobConfiguration {
-            key: Some(key.clone()),
-            owner: Some(Identity {
-                user: Some("www-data".to_string()),
-            }),
-            instance_count: 1,
-            task_config: Some(TaskConfig {
-                job: Some(key),
-                is_service: true,
-                executor_config: Some(ExecutorConfig {
-                    name: Some(AURORA_EXECUTOR_NAME.to_string()),
-                    data: Some("{}".to_string()),
-                }),
-                resources: BTreeSet::from([
-                    Resource::NumCpus(1.0.into()),
-                    Resource::RamMb(1),
-                    Resource::DiskMb(8),
-                    Resource::NamedPort("http".to_string()),
-                ]),
-                ..TaskConfig::default()
-            }),
-            ..JobConfiguration::default()
-        }
-    }
-
-    #[test]
-    fn defaults_are_filled_in() {
-        let config = job(&Settings::default(), &good()).unwrap().config;
-        assert_eq!(config.tier.as_deref(), Some("preemptible"));
-        assert_eq!(config.production, Some(false));
-        let links = config.task_links.unwrap();
-        assert_eq!(
-            links.get("http").map(String::as_str),
-            Some("http://%host%:%port:http%")
-        );
-    }
-
-    #[test]
-    fn bad_jobs_are_refused_in_the_original_words() {
-        type Spoil = fn(&mut JobConfiguration);
-        fn task(job: &mut JobConfiguration) -> &mut TaskConfig {
-            job.task_config.as_mut().unwrap()
-        }
-        fn dedicated(job: &mut JobConfiguration, constraint: TaskConstraint) {
-            let name = DEDICATED.to_string();
-            task(job).constraints = BTreeSet::from([Constraint { name, constraint }]);
-        }
-        fn without(job: &mut JobConfiguration, drop: fn(&Resource) -> bool) {
-            task(job).resources.retain(|resource| !drop(resource));
-        }
-        let cases: Vec<(Spoil, &str)> = vec![
-            (
-                |j| j.task_config = None,
-                "Job configuration must have taskConfig set.",
-            ),
-            (|j| j.instance_count = 0, "Instance count must be positive."),
-            (
-                |j| j.key.as_mut().unwrap().name = "a/b".into(),
-                "Job key IJobKey{role=www-data, environment=devel, name=a/b} is invalid.",
-            ),
-            (
-                |j| j.key.as_mut().unwrap().environment = "qa".into(),
-                r"Job environment qa doesn't match: ^(prod|devel|test|staging\d*)$",
-            ),
-            (
-                |j| {
-                    j.owner = Some(Identity {
-                        user: Some("a b".into()),
-                    })
-                },
-                "Job user contains illegal characters: a b",
-            ),
-            (
-                |j| task(j).tier = Some("gold".into()),
-                "Invalid tier 'gold' in TaskConfig.",
-            ),
-            (
-                |j| task(j).tier = Some("a b".into()),
-                "Tier contains illegal characters: a b",
-            ),
-            (
-                |j| task(j).executor_config = None,
-                "Configuration may not be null.",
-            ),
-            (
-                |j| task(j).executor_config.as_mut().unwrap().name = None,
-                "Executor name may not be left unset.",
-            ),
-            (
-                |j| task(j).executor_config.as_mut().unwrap().name = Some("x".into()),
-                "Configuration for executor 'x' doesn't exist.",
-            ),
-            (
-                |j| dedicated(j, TaskConstraint::Limit(LimitConstraint { limit: 1 })),
-                "A dedicated constraint must be of value type.",
-            ),
-            (
-                |j| dedicated(j, TaskConstraint::Value(ValueConstraint::default())),
-                "A dedicated constraint must have exactly one value",
-            ),
-            (
-                |j| {
-                    dedicated(
-                        j,
-                        TaskConstraint::Value(ValueConstraint {
-                            negated: false,
-                            values: BTreeSet::from(["other/x".to_string()]),
-                        }),
-                    )
-                },
-                "Only other may use hosts dedicated for that role.",
-            ),
-            (
-                |j| task(j).container = Some(Container::Unset),
-                "A job must have a container type.",
-            ),
-            (
-                |j| task(j).container = Some(Container::Docker(Default::default())),
-                "A container must specify an image.",
-            ),
-            (
-                |j| {
-                    task(j).resources.insert(Resource::RamMb(2));
-                },
-                "Multiple resource values are not supported for RAM",
-            ),
-            (
-                |j| without(j, |r| matches!(r, Resource::NumCpus(_))),
-                "num_cpus must be greater than 0.0",
-            ),
-            (
-                |j| without(j, |r| matches!(r, Resource::RamMb(_))),
-                "ram_mb must be greater than 0.0",
-            ),
-            (
-                |j| without(j, |r| matches!(r, Resource::DiskMb(_))),
-                "disk_mb must be greater than 0.0",
-            ),
-            (
-                |j| {
-                    task(j).resources.insert(Resource::NumGpus(1));
-                },
-                "GPU resource support is disabled in this cluster.",
-            ),
-            (
-                |j| task(j).sla_policy = Some(SlaPolicy::Unset),
-                "Tier 'preemptible' does not support SlaPolicy.",
-            ),
-        ];
-        for (spoil, want) in cases {
-            let mut bad = good();
-            spoil(&mut bad);
-            assert_eq!(job(&Settings::default(), &bad).unwrap_err().message, want);
-        }
     }
 }

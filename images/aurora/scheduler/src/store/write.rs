@@ -106,6 +106,17 @@ pub(super) fn apply(
                 params![role, data],
             )
         }
+        Record::SaveCronJob(config) => {
+            let job = config.key.as_ref().map(ToString::to_string);
+            let data = encode("crons", config.as_ref())?;
+            run(
+                "INSERT OR REPLACE INTO crons (job, data) VALUES (?1, ?2)",
+                params![job, data],
+            )
+        }
+        Record::RemoveCronJob(job) => {
+            run("DELETE FROM crons WHERE job = ?1", params![job.to_string()])
+        }
         Record::SaveFrameworkId(id) => run(
             "INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)",
             params![FRAMEWORK_ID, id],

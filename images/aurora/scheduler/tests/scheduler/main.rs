@@ -6,6 +6,7 @@
 )]
 
 mod admin;
+mod cron;
 mod http;
 mod pages;
 mod simulation;

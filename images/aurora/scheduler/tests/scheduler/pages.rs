@@ -102,6 +102,11 @@ async fn every_page_shows_what_it_is_for() {
             "{path}: {got}, no `{text}` in {body}"
         );
     }
+    let (_, index) = server.get("/").await;
+    let links = index.split("href=\"").skip(1);
+    for link in links.filter_map(|rest| rest.split('"').next()) {
+        assert_eq!(server.get(link).await.0, 200, "`{link}` of the index");
+    }
     let moved = server
         .request(Method::GET, "/mname/www-data/devel/hello_world/1/a?b")
         .send()

@@ -11,7 +11,7 @@ use aurora_api::{
 use aurora_scheduler::model::effect::Record;
 use aurora_scheduler::model::settings::Settings;
 use aurora_scheduler::model::{Model, Stored};
-use aurora_scheduler::store::{Epoch, Store, StoreError};
+use aurora_scheduler::store::{Epoch, FILE_NAME, Store, StoreError};
 
 /// In a child process, the folder to write into.
 const CHILD: &str = "STORE_TEST_FOLDER";
@@ -29,6 +29,29 @@ fn records_of(name: &str, instances: i32) -> Vec<Record> {
     let job = model.sanitize(&jobs::job(&key, 1, instances)).unwrap();
     model.create_job(job).unwrap();
     model.finish().records
+}
+
+#[test]
+fn an_older_store_is_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open(folder.path()).unwrap();
+    store.take_over(epoch(1), "a").unwrap();
+    store.commit(&records_of("job", 1)).unwrap();
+    drop(store);
+    // As version 1 left it: without a table for cron jobs.
+    let database = rusqlite::Connection::open(folder.path().join(FILE_NAME)).unwrap();
+    let older = "DROP TABLE crons; PRAGMA user_version = 1;";
+    database.execute_batch(older).unwrap();
+    drop(database);
+    let mut store = Store::open(folder.path()).unwrap();
+    assert_eq!(store.take_over(epoch(2), "b").unwrap().tasks.len(), 1);
+    let cron = jobs::job(&JobKey::new("r", "e", "cron"), 1, 2);
+    let save = Record::SaveCronJob(Box::new(cron.clone()));
+    store.commit(&[save]).unwrap();
+    drop(store);
+    let mut store = Store::open(folder.path()).unwrap();
+    let stored = store.take_over(epoch(3), "c").unwrap();
+    assert_eq!((stored.tasks.len(), stored.crons), (1, vec![cron]));
 }
 
 #[test]
@@ -61,6 +84,8 @@ fn everything_is_read_back() {
     let quota = ResourceAggregate {
         resources: [Resource::RamMb(5)].into(),
     };
+    let cron = jobs::job(&JobKey::new("r", "e", "cron"), 1, 2);
+    let gone = jobs::job(&JobKey::new("r", "e", "gone"), 1, 2);
     let mut records = records_of("job", 3);
     records.extend([
         Record::SaveUpdate(Box::new(update)),
@@ -68,6 +93,9 @@ fn everything_is_read_back() {
         Record::AddUpdateEvent(key.clone(), event(JobUpdateStatus::Aborted, 2)),
         Record::SaveHost(host.clone()),
         Record::SaveQuota("r".to_string(), quota.clone()),
+        Record::SaveCronJob(Box::new(cron.clone())),
+        Record::SaveCronJob(Box::new(gone)),
+        Record::RemoveCronJob(JobKey::new("r", "e", "gone")),
         Record::SaveFrameworkId("F".to_string()),
     ]);
     store.commit(&records).unwrap();
@@ -77,6 +105,7 @@ fn everything_is_read_back() {
         .take_over(epoch(2), "b")
         .unwrap();
     assert_eq!(stored.tasks.len(), 3);
+    assert_eq!(stored.crons, [cron]);
     let config = jobs::config(&JobKey::new("www-data", "devel", "job"), 1);
     for task in &stored.tasks {
         assert_eq!(task.assigned_task.task.resources, config.resources);

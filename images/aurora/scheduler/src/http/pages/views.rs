@@ -8,10 +8,10 @@ use aurora_api::{
 };
 use serde_json::{Value as Json, json};
 
-use crate::http::time::{ago, span, stamp};
+use crate::http::time::{ago, long, span, stamp};
 use crate::model::Model;
 use crate::model::resources::Demand;
-use crate::model::summary::{Consumption, job_stats};
+use crate::model::summary::Consumption;
 use crate::model::task::Task;
 use crate::model::update::{Update, expand, strategy};
 
@@ -33,23 +33,31 @@ fn amounts(name: &str, sum: Consumption) -> Json {
 }
 
 pub(super) fn jobs(model: &Model, role: &str, environment: Option<&str>) -> Json {
-    let keys = model.job_keys(Some(role)).into_iter();
-    let keys = keys.filter(|key| environment.is_none_or(|env| key.environment == env));
-    let jobs = keys.map(|key| {
-        let stats = job_stats(model.tasks().of_job(key));
-        let latest = model.tasks().of_job(key).max_by_key(|task| task.since());
-        let config = latest.map(|task| &task.config);
-        json!({
+    let summaries = model.job_summaries(Some(role));
+    let jobs = summaries.iter().filter_map(|summary| {
+        let key = summary.job.key.as_ref()?;
+        if environment.is_some_and(|env| key.environment != env) {
+            return None;
+        }
+        let (stats, config) = (&summary.stats, summary.job.task_config.as_ref());
+        let kind = if config.is_some_and(|c| c.is_service) {
+            "service"
+        } else if summary.job.cron_schedule.is_some() {
+            "cron"
+        } else {
+            "adhoc"
+        };
+        Some(json!({
             "name": key.name,
             "environment": key.environment,
             "link": format!("/scheduler/{key}"),
-            "kind": if config.is_some_and(|c| c.is_service) { "service" } else { "adhoc" },
+            "kind": kind,
             "production": config.is_some_and(|c| c.production == Some(true)),
             "pending": stats.pending_task_count,
             "active": stats.active_task_count,
             "finished": stats.finished_task_count,
             "failed": stats.failed_task_count,
-        })
+        }))
     });
     let jobs: Vec<Json> = jobs.collect();
     let mut resources = Vec::new();
@@ -204,6 +212,16 @@ fn config(config: &TaskConfig, instances: &BTreeSet<Range>) -> Json {
     })
 }
 
+/// When a cron job runs next, as its page says it.
+fn cron_line(model: &Model, key: &JobKey, now: i64) -> Option<String> {
+    let at = model.crons().get(key)?.next?;
+    let wait = span(at.saturating_sub(now));
+    Some(format!(
+        "Cron job, next run will be at {} (in {wait})",
+        long(at)?
+    ))
+}
+
 pub(super) fn job(model: &Model, key: &JobKey, now: i64, completed_limit: usize) -> Json {
     let mut active: Vec<&Task> = model.tasks().active(key).collect();
     active.sort_by_key(|task| task.instance);
@@ -220,6 +238,7 @@ pub(super) fn job(model: &Model, key: &JobKey, now: i64, completed_limit: usize)
         "active": active.iter().map(|t| task(model, t, now)).collect::<Vec<Json>>(),
         "over": over.iter().take(completed_limit).map(|t| task(model, t, now)).collect::<Vec<Json>>(),
         "over_count": over_count,
+        "cron": cron_line(model, key, now).filter(|_| active.is_empty()),
         "configs": configs,
         "update": model.active_update(key).map(|u| update_row(u, now)),
         "updates": updates.into_iter().map(|u| update_row(u, now)).collect::<Vec<Json>>(),

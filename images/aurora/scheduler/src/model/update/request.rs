@@ -114,7 +114,7 @@ impl Model {
             return Err(Refusal::invalid(message));
         }
         let job = sanitize(self, &request)?;
-        if job.cron_schedule.is_some() {
+        if job.cron_schedule.is_some() || self.crons.contains_key(&job.key) {
             return Err(Refusal::invalid(NOT_FOR_CRON));
         }
         // One more than any instance can be: a larger scope is all the same to the comparison.

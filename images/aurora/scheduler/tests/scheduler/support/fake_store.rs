@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use aurora_api::{JobUpdateDetails, JobUpdateKey, ScheduledTask};
+use aurora_api::{JobConfiguration, JobKey, JobUpdateDetails, JobUpdateKey, ScheduledTask};
 use aurora_scheduler::model::effect::Record;
 
 #[derive(Default)]
 pub(crate) struct FakeStore {
     pub(crate) tasks: BTreeMap<String, ScheduledTask>,
     pub(crate) updates: BTreeMap<JobUpdateKey, JobUpdateDetails>,
+    pub(crate) crons: BTreeMap<JobKey, JobConfiguration>,
     pub(crate) framework_id: Option<String>,
 }
 
@@ -44,6 +45,13 @@ impl FakeStore {
                 self.updates.remove(&key);
             }
             Record::SaveFrameworkId(id) => self.framework_id = Some(id),
+            Record::SaveCronJob(config) => {
+                let key = config.key.clone().expect("a cron job has a key");
+                self.crons.insert(key, *config);
+            }
+            Record::RemoveCronJob(key) => {
+                self.crons.remove(&key);
+            }
             Record::SaveHost(_) | Record::SaveQuota(..) => {}
         }
     }
