@@ -225,32 +225,19 @@ async fn a_cluster_comes_up_is_found_in_place_and_goes() {
         Some(7)
     );
     let mut child = cluster
-        .command(&[
-            "ssh",
-            "zookeeper",
-            "--",
-            "nc",
-            "-q",
-            "1",
-            "zookeeper",
-            "2181",
-        ])
+        .command(&["ssh", "zookeeper", "--", "cat"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .expect("devcluster runs");
-    child
-        .stdin
-        .take()
-        .expect("an input")
-        .write_all(b"stat\n")
-        .expect("a write");
+    let mut input = child.stdin.take().expect("an input");
+    input.write_all(b"typed\n").expect("a write");
+    drop(input);
     let answer = child.wait_with_output().expect("an output");
-    assert!(
-        text(&answer.stdout).contains("Mode: standalone"),
-        "{}",
-        text(&answer.stdout)
-    );
+    assert_eq!(text(&answer.stdout), "typed\n");
+    let stat = "echo stat | nc -q 1 zookeeper 2181";
+    let stat = cluster.succeed(&["ssh", "zookeeper", "--", "sh", "-c", stat]);
+    assert!(stat.contains("Mode: standalone"), "{stat}");
     let wrong = cluster.run(&["ssh", "mesos-agnet-2"]);
     assert_eq!(wrong.status.code(), Some(2));
     assert!(
@@ -300,7 +287,8 @@ async fn an_interrupted_up_ends_soon_and_the_next_completes() {
             .spawn()
             .expect("devcluster runs");
         until("containers appear", async || {
-            cluster.containers().await.len() >= made
+            let ended = child.try_wait().expect("a child").is_some();
+            ended || cluster.containers().await.len() >= made
         })
         .await;
         interrupt(&child);
@@ -315,11 +303,11 @@ async fn an_interrupted_up_ends_soon_and_the_next_completes() {
             "{:?}",
             began.elapsed()
         );
-        assert_eq!(ended.code(), Some(130));
         let story: Vec<String> = BufReader::new(child.stderr.take().expect("a story"))
             .lines()
             .map_while(Result::ok)
             .collect();
+        assert_eq!(ended.code(), Some(130), "{story:?}");
         assert!(
             story.iter().any(|line| line == "error: interrupted"),
             "{story:?}"
@@ -417,6 +405,33 @@ async fn a_port_or_a_network_that_is_taken_is_told_and_leaves_nothing_half_made(
     assert!(
         story.contains(&format!("network `{taken}` overlaps"))
             && story.contains("hint: give another network"),
+        "{story}"
+    );
+    assert_eq!(cluster.leftovers().await, (0, 0, 0));
+}
+
+#[tokio::test]
+async fn a_program_that_would_not_run_in_an_image_is_refused() {
+    let cluster = ByHand::new();
+    let folder = cluster.folder.path();
+    // A program that wants a loader: ours with the kind of its first program header changed to that.
+    let mut program = std::fs::read(env!("CARGO_BIN_EXE_devcluster")).expect("the program");
+    program[64] = 3;
+    let path = folder.join("devcluster");
+    std::fs::write(&path, program).expect("a file");
+    let output = cluster
+        .command(&["up"])
+        .env("DEVCLUSTER_BIN", &path)
+        .output()
+        .expect("devcluster runs");
+    let story = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{story}");
+    assert!(
+        story.contains("cannot go into the images: it is linked dynamically"),
+        "{story}"
+    );
+    assert!(
+        story.contains("hint: build it with `cargo build --release` in a clone"),
         "{story}"
     );
     assert_eq!(cluster.leftovers().await, (0, 0, 0));

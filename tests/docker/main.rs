@@ -1,0 +1,7 @@
+//! Everything that needs a real Docker engine, in one program: it is linked once, and its clusters come up side by side.
+
+mod launcher;
+mod recovery;
+mod support;
+mod tutorial_cluster_tour;
+mod tutorial_hello_world;
