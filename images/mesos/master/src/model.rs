@@ -23,6 +23,7 @@ mod notify;
 mod offer;
 mod offers;
 mod reconcile;
+mod registry;
 mod status;
 mod updates;
 mod validate_framework;
@@ -38,6 +39,7 @@ pub use framework::{Capabilities, Connection, Framework, roles_of};
 pub use id::{AgentId, ExecutorId, FrameworkId, OfferId, TaskId};
 pub use master::Master;
 pub use offer::Offer;
+pub use registry::Standing;
 
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ mod identity;
 mod messages;
 mod node;
 mod operator;
+mod registry;
 mod scheduler;
 mod system;
 
@@ -19,8 +20,10 @@ use mesos_wire::libprocess::Process;
 use thiserror::Error;
 
 use crate::flags::Settings;
+use registry::Registry;
 
 pub use node::Node;
+pub use registry::{Epoch, RegistryError};
 
 /// Why a master ends by itself.
 #[derive(Debug, Error)]
@@ -37,6 +40,9 @@ pub enum ServeError {
     /// ZooKeeper's address is of no use.
     #[error("cannot look for the leading master")]
     Address(#[from] mesos_wire::zk::MasterAddressError),
+    /// What outlives it cannot be kept.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     /// It led, and does not lead any more: what it knows may be wrong from now on.
     #[error("lost leadership: {0}")]
     Leadership(String),
@@ -61,7 +67,10 @@ impl Server {
             tracing::warn!("`--{flag}` is taken but has no effect on this master");
         }
         let info = identity::describe(&settings, process.address());
-        let node = Node::new(process, &settings, info);
+        let folder = settings.flags.text("work_dir").map(std::path::Path::new);
+        let is_kept = settings.flags.text("registry") == Some("replicated_log");
+        let registry = folder.filter(|_| is_kept).map(Registry::open).transpose()?;
+        let node = Node::new(process, &settings, info, registry);
         Ok(Self {
             node,
             listener,
@@ -95,6 +104,7 @@ impl Server {
         tokio::select! {
             () = serving => Ok(()),
             () = node.clone().keep_time() => Ok(()),
+            error = node.registry_failed() => Err(error.into()),
             ended = election::run(&node, &settings, stop) => ended,
         }
     }

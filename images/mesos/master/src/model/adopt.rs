@@ -85,6 +85,7 @@ impl Master {
         total: Resources,
     ) {
         let was_unreachable = self.unreachable_agents.remove(id).is_some();
+        let is_expected = self.recovered_agents.remove(id).is_some();
         if let Some(other) = self.agents_by_pid.get(from).cloned() {
             self.remove_agent(&other, super::health::Removal::Replaced);
         }
@@ -103,6 +104,7 @@ impl Master {
             ..agent
         };
         self.agents.insert(id.clone(), agent);
+        self.keep_admitted(id);
         self.agents_by_pid.insert(from.clone(), id.clone());
         self.effect(Effect::Link(from.clone()));
         let mut roles = BTreeMap::new();
@@ -129,10 +131,11 @@ impl Master {
                 self.add_executor(&framework, id, executor);
             }
         }
-        let text = if was_unreachable {
-            "Unreachable agent re-reregistered"
-        } else {
-            "Unknown agent reregistered"
+        // Of an agent that was expected, nothing was ever said that is to be taken back.
+        let text = match (was_unreachable, is_expected) {
+            (true, _) => Some("Unreachable agent re-reregistered"),
+            (false, false) => Some("Unknown agent reregistered"),
+            (false, true) => None,
         };
         for task in &message.tasks {
             let framework = FrameworkId::from(task.framework_id.get_or_default());
@@ -150,7 +153,7 @@ impl Master {
         framework_id: &FrameworkId,
         agent_id: &AgentId,
         task: Task,
-        text: &str,
+        text: Option<&str>,
     ) {
         let id = TaskId::from(task.task_id.get_or_default());
         let state = task.state();
@@ -161,13 +164,15 @@ impl Master {
             self.take(framework_id, agent_id, &bag(&task.resources));
         }
         self.index_task(framework_id, agent_id, task);
-        let status = MasterStatus {
-            state,
-            reason: Reason::REASON_SLAVE_REREGISTERED,
-            message: text.to_string(),
-            unreachable: None,
-        };
-        self.notify_status(framework_id, &id, Some(agent_id), status);
+        if let Some(text) = text {
+            let status = MasterStatus {
+                state,
+                reason: Reason::REASON_SLAVE_REREGISTERED,
+                message: text.to_string(),
+                unreachable: None,
+            };
+            self.notify_status(framework_id, &id, Some(agent_id), status);
+        }
     }
 
     /// An agent that this master has registered: what the two know is brought together. The answer
@@ -190,6 +195,7 @@ impl Master {
         let mut info = message.slave.get_or_default().clone();
         info.id = id.field();
         info.resources = bag(&info.resources).to_protos(mesos_wire::resources::Format::Post);
+        let is_other = agent.info != info;
         agent.info = info;
         agent.version = message.version().to_string();
         agent.capabilities = message
@@ -206,6 +212,9 @@ impl Master {
         agent.total = total;
         self.agents_by_pid.remove(&old_pid);
         self.agents_by_pid.insert(from.clone(), id.clone());
+        if is_other {
+            self.keep_admitted(id);
+        }
         self.effect(Effect::Link(from.clone()));
         if changed {
             self.rescind_agent(id);

@@ -60,6 +60,7 @@ impl Master {
         self.counters.bump("slave_registrations");
         self.agents_by_pid.insert(from.clone(), id.clone());
         self.agents.insert(id.clone(), agent);
+        self.keep_admitted(&id);
         self.effect(Effect::Link(from.clone()));
         self.send(from, self.registered_message(&id));
         self.begin_pings(&id);

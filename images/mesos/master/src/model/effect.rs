@@ -9,6 +9,7 @@ use mesos_wire::pid::Upid;
 use protobuf::MessageDyn;
 
 use super::id::{AgentId, FrameworkId, OfferId};
+use super::registry::Standing;
 
 /// Time since 1970. The state machine has no clock: whoever calls it says what time it is.
 pub type Moment = Duration;
@@ -49,6 +50,13 @@ pub enum Effect {
     },
     /// End a framework's stream.
     Close(StreamId),
+    /// Keep an agent's standing for the next leader, before anything else of this step is done.
+    Keep {
+        /// The agent.
+        agent: AgentId,
+        /// What to keep; nothing if `None`.
+        standing: Option<Standing>,
+    },
 }
 
 /// What is due at some time.
@@ -64,6 +72,8 @@ pub(crate) enum Timer {
     Reregister { agent: AgentId, epoch: u64 },
     /// The end of a disconnected framework's time.
     Failover { framework: FrameworkId, epoch: u64 },
+    /// The end of the time in which a former master's agents may come back.
+    Recovery,
     /// The end of an offer's time.
     Offer(OfferId),
     /// The next heartbeat of an event stream.

@@ -10,6 +10,7 @@ use mesos_wire::pid::Upid;
 use super::effect::{Effect, Sender, Timer};
 use super::id::{AgentId, ExecutorId, FrameworkId, TaskId};
 use super::master::Master;
+use super::registry::Standing;
 use super::status::MasterStatus;
 
 /// Why an agent is removed for good.
@@ -181,6 +182,7 @@ impl Master {
             self.end_executors(&framework, id);
         }
         self.unreachable_agents.insert(id.clone(), self.now);
+        self.keep(id, Some(Standing::Unreachable(self.now)));
         self.drop_agent(id);
     }
 
@@ -213,6 +215,7 @@ impl Master {
             self.end_tasks(&framework, id, &status);
             self.end_executors(&framework, id);
         }
+        self.keep(id, None);
         self.drop_agent(id);
     }
 
@@ -273,18 +276,27 @@ impl Master {
             self.config.registry_max_agent_count,
         );
         let now = self.now;
+        let mut forgotten = Vec::new();
         for agents in [&mut self.unreachable_agents, &mut self.gone_agents] {
-            agents.retain(|_, lost| now.saturating_sub(*lost) <= age);
+            agents.retain(|id, lost| {
+                let is_young = now.saturating_sub(*lost) <= age;
+                if !is_young {
+                    forgotten.push(id.clone());
+                }
+                is_young
+            });
             while agents.len() > count {
                 let oldest = agents
                     .iter()
                     .min_by_key(|(_, lost)| **lost)
                     .map(|(id, _)| id.clone());
-                match oldest {
-                    Some(oldest) => agents.remove(&oldest),
-                    None => break,
-                };
+                let Some(oldest) = oldest else { break };
+                agents.remove(&oldest);
+                forgotten.push(oldest);
             }
+        }
+        for id in forgotten {
+            self.keep(&id, None);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-use mesos_proto::mesos::{ExecutorInfo, MasterInfo};
+use mesos_proto::mesos::{ExecutorInfo, MasterInfo, SlaveInfo};
 use mesos_wire::pid::Upid;
 use mesos_wire::resources::Resources;
 use protobuf::MessageDyn;
@@ -29,6 +29,8 @@ pub struct Master {
     pub elected: Option<Moment>,
     /// The registered agents.
     pub agents: BTreeMap<AgentId, Agent>,
+    /// Agents that a former master had and that have not come back yet.
+    pub recovered_agents: BTreeMap<AgentId, SlaveInfo>,
     /// When each unreachable agent was lost.
     pub unreachable_agents: BTreeMap<AgentId, Moment>,
     /// When each agent that will never come back was given up.
@@ -44,6 +46,8 @@ pub struct Master {
     /// What was counted.
     pub counters: Counters,
     pub(crate) now: Moment,
+    /// Whether what a former master had is known.
+    pub(crate) has_registry: bool,
     pub(crate) agents_by_pid: HashMap<Upid, AgentId>,
     pub(crate) observers: HashMap<u64, AgentId>,
     pub(crate) frameworks_by_stream: HashMap<StreamId, FrameworkId>,
@@ -71,6 +75,7 @@ impl Master {
             started: now,
             elected: None,
             agents: BTreeMap::new(),
+            recovered_agents: BTreeMap::new(),
             unreachable_agents: BTreeMap::new(),
             gone_agents: BTreeMap::new(),
             frameworks: BTreeMap::new(),
@@ -79,6 +84,7 @@ impl Master {
             allocator: Allocator::default(),
             counters: Counters::default(),
             now,
+            has_registry: false,
             agents_by_pid: HashMap::new(),
             observers: HashMap::new(),
             frameworks_by_stream: HashMap::new(),
@@ -142,6 +148,7 @@ impl Master {
                 Timer::Ping { agent, observer } => self.ping_is_over(&agent, observer),
                 Timer::Reregister { agent, epoch } => self.reregistration_is_over(&agent, epoch),
                 Timer::Failover { framework, epoch } => self.failover_is_over(&framework, epoch),
+                Timer::Recovery => self.recovery_is_over(),
                 Timer::Offer(offer) => self.rescind(&offer),
                 Timer::Heartbeat { framework, stream } => self.heartbeat(&framework, stream),
             }

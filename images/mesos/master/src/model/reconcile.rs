@@ -97,10 +97,17 @@ impl Master {
         self.notify_status(framework_id, id, agent.as_ref(), status);
     }
 
-    /// Whether a task of which nothing is known may yet turn up: after a failover agents that a former
-    /// master named take some time to come back, and until then nothing is said of their tasks. Where
-    /// the agent is not named, the time is that in which every agent notices its new master.
+    /// Whether a task of which nothing is known may yet turn up: after a failover agents of a former
+    /// master take some time to come back, and until then nothing is said of their tasks. Without a
+    /// registry these are the agents that a former master named; where the agent is not named, the time
+    /// is that in which every agent notices its new master.
     fn may_come_back(&self, framework: &FrameworkId, agent: Option<&AgentId>) -> bool {
+        if self.has_registry {
+            return match agent {
+                Some(agent) => self.recovered_agents.contains_key(agent),
+                None => !self.recovered_agents.is_empty(),
+            };
+        }
         let (is_foreign, time) = match agent {
             Some(agent) => {
                 let master = agent

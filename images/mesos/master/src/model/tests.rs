@@ -5,6 +5,7 @@ mod allocation;
 mod driver;
 mod invariants;
 mod launches;
+mod registry;
 mod sequences;
 mod tasks;
 pub(crate) mod world;

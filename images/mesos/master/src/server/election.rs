@@ -5,8 +5,8 @@ use std::time::Duration;
 use mesos_wire::zk::{self, Candidacy, Url};
 use zookeeper_client::CreateMode;
 
-use super::ServeError;
 use super::node::Node;
+use super::{Epoch, ServeError};
 use crate::flags::Settings;
 
 /// How long giving the place up may take when the master stops.
@@ -22,7 +22,7 @@ pub(super) async fn run(
     let mut stop = std::pin::pin!(stop);
     let (Some(url), Some(address)) = (&settings.zk, settings.flags.text("zk")) else {
         node.set_leader(Some(node.info()));
-        node.step(crate::model::Master::elect);
+        node.lead(None)?;
         stop.await;
         return Ok(());
     };
@@ -43,8 +43,13 @@ pub(super) async fn run(
                 let found = leader.borrow_and_update().clone();
                 let is_own = found.as_ref().is_some_and(|found| found.id() == info.id());
                 node.set_leader(found);
-                if is_own {
-                    node.step(crate::model::Master::elect);
+                if is_own && !node.is_leading() {
+                    match epoch(&candidacy, url).await {
+                        Some(epoch) => node.lead(Some(epoch))?,
+                        None => break Ended::Lost,
+                    }
+                } else if is_own {
+                    // It leads on.
                 } else if node.is_leading() {
                     break Ended::Deposed("another master leads, or none is known");
                 }
@@ -76,6 +81,17 @@ pub(super) async fn run(
             Ended::Lost => tracing::warn!("lost the place in the election: entering it again"),
         }
     }
+}
+
+/// When this leadership began, as ZooKeeper counts; `None` if the place is lost again.
+async fn epoch(candidacy: &Candidacy, url: &Url) -> Option<Epoch> {
+    let place = format!("{}/{}", url.path, candidacy.name());
+    let folder = candidacy.client().check_stat(&url.path).await.ok()??;
+    let place = candidacy.client().check_stat(&place).await.ok()??;
+    Some(Epoch {
+        era: folder.ctime,
+        zxid: place.czxid,
+    })
 }
 
 enum Ended {

@@ -16,6 +16,7 @@ use protobuf::MessageDyn;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::authentication::Sessions;
+use super::registry::{Change, Epoch, Registry, RegistryError};
 use super::system;
 use crate::flags::Settings;
 use crate::model::{Effect, Master, Moment, Sender, StreamId};
@@ -30,6 +31,7 @@ pub struct Node {
     state: Mutex<State>,
     leader: Mutex<Option<MasterInfo>>,
     wake: Notify,
+    registry_failed: Notify,
     flags: Flags,
     cluster: Option<String>,
     built: Moment,
@@ -41,6 +43,8 @@ struct State {
     timings: Timings,
     streams: HashMap<StreamId, Stream>,
     armed: Option<Moment>,
+    registry: Option<Registry>,
+    failure: Option<RegistryError>,
 }
 
 /// One framework's events on their way.
@@ -51,8 +55,35 @@ struct Stream {
     _watched: oneshot::Sender<()>,
 }
 
+impl State {
+    /// Keeps what these effects ask to be kept.
+    fn keep(&mut self, effects: &[Effect]) -> Result<(), RegistryError> {
+        let changes: Vec<Change> = effects
+            .iter()
+            .filter_map(|effect| match effect {
+                Effect::Keep { agent, standing } => Some((agent.clone(), standing.clone())),
+                _ => None,
+            })
+            .collect();
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let begun = Instant::now();
+        if let Some(registry) = &mut self.registry {
+            registry.write(&changes)?;
+        }
+        self.timings.store.add(begun.elapsed());
+        Ok(())
+    }
+}
+
 impl Node {
-    pub(super) fn new(process: Process, settings: &Settings, info: MasterInfo) -> Arc<Self> {
+    pub(super) fn new(
+        process: Process,
+        settings: &Settings,
+        info: MasterInfo,
+        registry: Option<Registry>,
+    ) -> Arc<Self> {
         let now = clock();
         let mut flags = settings.flags.clone();
         if settings.hostname.is_none() {
@@ -65,9 +96,12 @@ impl Node {
                 timings: Timings::default(),
                 streams: HashMap::new(),
                 armed: None,
+                registry,
+                failure: None,
             }),
             leader: Mutex::new(None),
             wake: Notify::new(),
+            registry_failed: Notify::new(),
             flags,
             cluster: settings.cluster.clone(),
             built: built().unwrap_or(now),
@@ -130,11 +164,7 @@ impl Node {
         let mut guard = self.state();
         let state = &mut *guard;
         let begun = Instant::now();
-        let changes = registry_changes(&state.master);
         let result = step(state.master.at(clock()));
-        if registry_changes(&state.master) != changes {
-            state.timings.store.add(begun.elapsed());
-        }
         loop {
             let runs = state.master.allocator.runs;
             let waited = begun.elapsed();
@@ -147,6 +177,12 @@ impl Node {
             if effects.is_empty() {
                 break;
             }
+            // Nobody may hear of what the next leader would not know.
+            if let Err(error) = state.keep(&effects) {
+                state.failure = Some(error);
+                self.registry_failed.notify_one();
+                break;
+            }
             for stream in self.apply(&mut state.streams, effects) {
                 state.master.stream_closed(stream);
             }
@@ -157,6 +193,33 @@ impl Node {
             self.wake.notify_one();
         }
         result
+    }
+
+    /// Lets this master lead, beginning with what the one before has kept.
+    pub(super) fn lead(&self, epoch: Option<Epoch>) -> Result<(), RegistryError> {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let begun = Instant::now();
+        if let Some(registry) = &mut state.registry {
+            let kept = registry.take_over(epoch)?;
+            state.timings.fetch = begun.elapsed().as_secs_f64() * 1e3;
+            state.master.at(clock()).recover(kept);
+        }
+        // That it leads is the first thing that it writes.
+        state.timings.store.add(begun.elapsed());
+        drop(guard);
+        self.step(Master::elect);
+        Ok(())
+    }
+
+    /// Resolves when what is to outlive this master could not be kept.
+    pub(super) async fn registry_failed(&self) -> RegistryError {
+        loop {
+            self.registry_failed.notified().await;
+            if let Some(error) = self.state().failure.take() {
+                return error;
+            }
+        }
     }
 
     /// Does what is asked for; names the streams that turned out to be broken.
@@ -192,6 +255,8 @@ impl Node {
                 Effect::Close(stream) => {
                     streams.remove(&stream);
                 }
+                // Done before all others.
+                Effect::Keep { .. } => {}
             }
         }
         broken
@@ -252,14 +317,6 @@ impl Node {
             }
         }
     }
-}
-
-/// How often what a registry holds has changed.
-fn registry_changes(master: &Master) -> u64 {
-    let counters = &master.counters;
-    counters.get("slave_registrations")
-        + counters.get("slave_removals")
-        + u64::from(master.elected.is_some())
 }
 
 /// What time it is.

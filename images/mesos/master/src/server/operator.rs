@@ -5,7 +5,6 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use mesos_proto::v1_master::{Call, call};
 use mesos_wire::http::{Media, Request, Response, not_acceptable};
-use mesos_wire::json::{Dialect, to_value};
 
 use super::endpoints::{end_framework, metrics};
 use super::node::Node;
@@ -48,7 +47,7 @@ pub(super) async fn answer(node: Arc<Node>, mut request: Request) -> Response {
     };
     match Media::accepted(&request) {
         Some(Media::Json) => {
-            let value = view::with_empty_lists(to_value(&answer, Dialect::V1));
+            let value = view::to_json(&answer);
             Response::bytes(StatusCode::OK, Media::Json.name(), value.to_string())
         }
         Some(Media::Protobuf) => Response::bytes(

@@ -27,7 +27,28 @@ pub fn slaves(master: &Master, only: Option<&str>) -> Value {
     let slaves: Vec<Value> = wanted
         .map(|a| Value::Object(slave(a, Detail::Full)))
         .collect();
-    json!({ "slaves": slaves, "recovered_slaves": [] })
+    json!({ "slaves": slaves, "recovered_slaves": recovered(master, only) })
+}
+
+/// Agents that a former master had and that have not come back yet.
+pub(crate) fn recovered(master: &Master, only: Option<&str>) -> Value {
+    let wanted = master
+        .recovered_agents
+        .iter()
+        .filter(|(id, _)| only.is_none_or(|only| id.as_str() == only));
+    wanted
+        .map(|(id, info)| {
+            let mut object = Map::new();
+            object.insert("id".into(), id.as_str().into());
+            object.insert("hostname".into(), info.hostname().into());
+            object.insert("port".into(), info.port().into());
+            object.insert("attributes".into(), attributes::to_json(&info.attributes));
+            if let Some(domain) = info.domain.as_ref() {
+                object.insert("domain".into(), proto(domain));
+            }
+            Value::Object(object)
+        })
+        .collect()
 }
 
 pub(crate) fn slave(agent: &Agent, detail: Detail) -> Map<String, Value> {

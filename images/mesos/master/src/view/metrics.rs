@@ -322,12 +322,31 @@ pub fn registry(master: &Master) -> Registry {
             info: protobuf::MessageField::some(agent.info.clone()),
             ..Default::default()
         })
+        .chain(
+            master
+                .recovered_agents
+                .values()
+                .map(|info| registry::Slave {
+                    info: protobuf::MessageField::some(info.clone()),
+                    ..Default::default()
+                }),
+        )
         .collect();
     let unreachable = all.unreachable.mut_or_insert_default();
     unreachable.slaves = master
         .unreachable_agents
         .iter()
         .map(|(id, since)| registry::UnreachableSlave {
+            id: id.field(),
+            timestamp: protobuf::MessageField::some(time_info(*since)),
+            ..Default::default()
+        })
+        .collect();
+    let gone = all.gone.mut_or_insert_default();
+    gone.slaves = master
+        .gone_agents
+        .iter()
+        .map(|(id, since)| registry::GoneSlave {
             id: id.field(),
             timestamp: protobuf::MessageField::some(time_info(*since)),
             ..Default::default()

@@ -1,11 +1,12 @@
 //! Answers to the calls of operators that read (v1-api §9).
 
-use mesos_proto::mesos::{Flag, Metric};
+use mesos_proto::mesos::{Flag, Metric, SlaveInfo};
 use mesos_proto::v1_master::response::{
     GetAgents, GetExecutors, GetFrameworks, GetState, GetTasks, get_agents, get_executors,
     get_frameworks,
 };
 use mesos_proto::v1_master::{Response, call, response};
+use mesos_wire::json::{Dialect, to_value};
 use mesos_wire::resources::Format;
 use protobuf::MessageField;
 use serde_json::{Value, json};
@@ -152,6 +153,7 @@ pub(crate) fn weights(master: &Master) -> Vec<mesos_proto::mesos::WeightInfo> {
 fn agents(master: &Master) -> GetAgents {
     GetAgents {
         agents: master.agents.values().map(agent).collect(),
+        recovered_agents: master.recovered_agents.values().cloned().collect(),
         ..Default::default()
     }
 }
@@ -244,9 +246,37 @@ fn tasks(master: &Master) -> GetTasks {
     all
 }
 
+/// An answer as the original writes it, which is not quite how the JSON mapping would.
+pub fn to_json(answer: &Response) -> Value {
+    let mut value = with_empty_lists(to_value(answer, Dialect::V1));
+    let state = (&answer.get_state.get_agents, "/get_state/get_agents");
+    for (agents, path) in [state, (&answer.get_agents, "/get_agents")] {
+        if let (Some(agents), Some(value)) = (agents.as_ref(), value.pointer_mut(path)) {
+            with_checkpoints(agents, value);
+        }
+    }
+    value
+}
+
+/// v1's description of an agent does not say whether it checkpoints; the original's answers do, since
+/// it writes its own description there.
+fn with_checkpoints(agents: &GetAgents, value: &mut Value) {
+    let mut say = |path: String, info: &SlaveInfo| {
+        if let Some(object) = value.pointer_mut(&path).and_then(Value::as_object_mut) {
+            object.insert("checkpoint".into(), info.checkpoint().into());
+        }
+    };
+    for (index, agent) in agents.agents.iter().enumerate() {
+        say(format!("/agents/{index}/agent_info"), &agent.agent_info);
+    }
+    for (index, info) in agents.recovered_agents.iter().enumerate() {
+        say(format!("/recovered_agents/{index}"), info);
+    }
+}
+
 /// The lists that are written even when they are empty, which the JSON mapping alone would leave out
 /// (v1-api §2).
-pub fn with_empty_lists(mut answer: Value) -> Value {
+fn with_empty_lists(mut answer: Value) -> Value {
     const LISTS: [(&str, &[&str]); 4] = [
         ("get_agents", &["agents", "recovered_agents"]),
         ("get_frameworks", &["frameworks", "completed_frameworks"]),

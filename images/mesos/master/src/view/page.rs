@@ -104,9 +104,12 @@ fn agent(agent: &Agent) -> Vec<String> {
         .into_iter()
         .flatten()
         .map(|(name, value)| {
-            let value = value
-                .as_str()
-                .map_or_else(|| value.to_string(), str::to_string);
+            let value = match (value.as_str(), value.as_f64()) {
+                (Some(text), _) => text.to_string(),
+                // As a person writes it: 2, not 2.0.
+                (None, Some(number)) => number.to_string(),
+                (None, None) => value.to_string(),
+            };
             escaped(&format!("{name}: {value}"))
         })
         .collect();

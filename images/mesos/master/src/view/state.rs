@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::agents::{Detail, slave};
+use super::agents::{Detail, recovered, slave};
 use super::frameworks::{framework, head};
 use super::shared::{names, proto, state_counts};
 use super::{Site, flag_texts, version};
@@ -76,7 +76,7 @@ pub fn state(master: &Master, site: &Site, edition: Edition) -> Value {
         .values()
         .map(|a| Value::Object(slave(a, Detail::Plain)));
     object.insert("slaves".into(), slaves.collect());
-    object.insert("recovered_slaves".into(), json!([]));
+    object.insert("recovered_slaves".into(), recovered(master, None));
     let running = master.frameworks.values().map(|f| framework(master, f));
     object.insert("frameworks".into(), running.collect());
     let ended = master

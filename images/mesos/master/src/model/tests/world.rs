@@ -17,7 +17,8 @@ use mesos_wire::resources::{Format, parse};
 use protobuf::{MessageDyn, MessageField, MessageFull};
 
 use crate::model::{
-    AgentId, CallError, Caller, Config, Effect, FrameworkId, Master, Moment, OfferId, StreamId,
+    AgentId, CallError, Caller, Config, Effect, FrameworkId, Master, Moment, OfferId, Standing,
+    StreamId,
 };
 
 /// The world of one test.
@@ -30,6 +31,18 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(config: Config) -> Self {
+        Self::led(config, |_| {})
+    }
+
+    /// The world after another master, which has kept this.
+    pub(crate) fn recovered(
+        config: Config,
+        kept: impl IntoIterator<Item = (AgentId, Standing)>,
+    ) -> Self {
+        Self::led(config, |master| master.recover(kept))
+    }
+
+    fn led(config: Config, begin: impl FnOnce(&mut Master)) -> Self {
         let now = Duration::from_secs(1_000_000);
         let mut info = MasterInfo::new();
         info.set_id("m".into());
@@ -38,7 +51,8 @@ impl World {
         info.set_pid("master@127.0.0.1:5050".into());
         info.set_hostname("localhost".into());
         let mut master = Master::new(config, info, now);
-        master.at(now).elect();
+        begin(master.at(now));
+        master.elect();
         master.take_effects();
         Self {
             master,
@@ -229,7 +243,7 @@ pub(crate) fn agent_pid(port: u16) -> Upid {
     format!("slave(1)@127.0.0.1:{port}").parse().expect("a pid")
 }
 
-fn slave_info(resources: &str) -> SlaveInfo {
+pub(crate) fn slave_info(resources: &str) -> SlaveInfo {
     let mut info = SlaveInfo::new();
     info.set_hostname("localhost".into());
     info.set_port(5051);

@@ -1,0 +1,347 @@
+//! What outlives a master, in one embedded database on a volume that the masters of a cluster share.
+//!
+//! Nobody holds a lock for longer than a transaction, so a paused master blocks nobody. Instead every
+//! write checks in its own transaction that the writer still is the leader that the database knows: a
+//! deposed one can change nothing any more.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mesos_proto::mesos::SlaveInfo;
+use protobuf::Message as _;
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use thiserror::Error;
+
+use crate::model::{AgentId, Standing};
+
+/// The database's file, in `--work_dir`.
+const FILE_NAME: &str = "registry.sqlite3";
+
+/// How long a transaction waits for another process's.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The form of the tables.
+const VERSION: i64 = 1;
+
+/// An agent's row holds what it said of itself if it is admitted, else since when it is not.
+const CREATE: &str = "
+    CREATE TABLE leader (id INTEGER PRIMARY KEY CHECK (id = 0), era INTEGER NOT NULL, zxid INTEGER NOT NULL);
+    CREATE TABLE agents (id TEXT PRIMARY KEY, standing TEXT NOT NULL, since INTEGER NOT NULL, info BLOB) WITHOUT ROWID;
+";
+
+const ADMITTED: &str = "admitted";
+const UNREACHABLE: &str = "unreachable";
+const GONE: &str = "gone";
+
+/// Why the registry cannot be read or written.
+#[derive(Debug, Error)]
+pub enum RegistryError {
+    /// Its folder cannot be made.
+    #[error("cannot make the folder `{}` of `--work_dir`", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The database refused.
+    #[error("the registry at `{}` failed", path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// A row is not what was once written.
+    #[error("agent `{0}` cannot be read from the registry")]
+    Corrupt(String),
+    /// Another master leads.
+    #[error("another master has taken the registry over")]
+    Deposed,
+    /// A newer program wrote the database.
+    #[error("the registry has form {0}, and this program knows forms up to {VERSION}")]
+    Newer(i64),
+}
+
+/// A leadership's place in the order of all leaderships, as ZooKeeper gives it: a later one is
+/// greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Epoch {
+    /// When the election's folder was made, in milliseconds since 1970: a new ZooKeeper starts a new
+    /// era.
+    pub era: i64,
+    /// The transaction in which ZooKeeper made the candidate's znode.
+    pub zxid: i64,
+}
+
+/// The open database.
+#[derive(Debug)]
+pub(super) struct Registry {
+    path: PathBuf,
+    connection: Connection,
+    epoch: Option<Epoch>,
+}
+
+/// A change of one agent's row: its new standing, or none.
+pub(super) type Change = (AgentId, Option<Standing>);
+
+impl Registry {
+    /// Opens the database in this folder, or makes both.
+    pub(super) fn open(folder: &Path) -> Result<Self, RegistryError> {
+        std::fs::create_dir_all(folder).map_err(|source| RegistryError::Folder {
+            path: folder.to_path_buf(),
+            source,
+        })?;
+        let path = folder.join(FILE_NAME);
+        let failed = failing(&path);
+        let mut connection = Connection::open(&path).map_err(&failed)?;
+        connection.busy_timeout(BUSY_TIMEOUT).map_err(&failed)?;
+        // A write-ahead log that is not flushed at each commit survives the death of the process,
+        // and is whole, if not complete, after that of the machine.
+        for (name, value) in [("journal_mode", "WAL"), ("synchronous", "NORMAL")] {
+            connection
+                .pragma_update(None, name, value)
+                .map_err(&failed)?;
+        }
+        let transaction = begin(&mut connection).map_err(&failed)?;
+        let found: i64 = transaction
+            .pragma_query_value(None, "user_version", |row| row.get(0))
+            .map_err(&failed)?;
+        if found > VERSION {
+            return Err(RegistryError::Newer(found));
+        }
+        if found < VERSION {
+            transaction.execute_batch(CREATE).map_err(&failed)?;
+            transaction
+                .pragma_update(None, "user_version", VERSION)
+                .map_err(&failed)?;
+        }
+        transaction.commit().map_err(&failed)?;
+        Ok(Self {
+            path,
+            connection,
+            epoch: None,
+        })
+    }
+
+    /// Makes this process the writer, unless a later leadership has been here, and reads everything.
+    /// Without an epoch there is no election, and whoever comes last leads.
+    pub(super) fn take_over(
+        &mut self,
+        epoch: Option<Epoch>,
+    ) -> Result<Vec<(AgentId, Standing)>, RegistryError> {
+        let failed = failing(&self.path);
+        let transaction = begin(&mut self.connection).map_err(&failed)?;
+        let last = transaction
+            .query_row("SELECT era, zxid FROM leader", [], |row| {
+                Ok(Epoch {
+                    era: row.get(0)?,
+                    zxid: row.get(1)?,
+                })
+            })
+            .optional()
+            .map_err(&failed)?;
+        let epoch = match (epoch, last) {
+            (Some(epoch), Some(last)) if last >= epoch => return Err(RegistryError::Deposed),
+            (Some(epoch), _) => epoch,
+            (None, Some(last)) => Epoch {
+                zxid: last.zxid.saturating_add(1),
+                ..last
+            },
+            (None, None) => Epoch { era: 0, zxid: 0 },
+        };
+        transaction
+            .execute(
+                "INSERT OR REPLACE INTO leader (id, era, zxid) VALUES (0, ?1, ?2)",
+                params![epoch.era, epoch.zxid],
+            )
+            .map_err(&failed)?;
+        let mut kept = Vec::new();
+        {
+            let mut statement = transaction
+                .prepare("SELECT id, standing, since, info FROM agents")
+                .map_err(&failed)?;
+            let rows = statement
+                .query_map([], |row| {
+                    Ok(Row {
+                        id: row.get(0)?,
+                        standing: row.get(1)?,
+                        since: row.get(2)?,
+                        info: row.get(3)?,
+                    })
+                })
+                .map_err(&failed)?;
+            for row in rows {
+                kept.push(row.map_err(&failed)?.read()?);
+            }
+        }
+        transaction.commit().map_err(&failed)?;
+        self.epoch = Some(epoch);
+        Ok(kept)
+    }
+
+    /// Keeps the changes of one step, all or none.
+    pub(super) fn write(&mut self, changes: &[Change]) -> Result<(), RegistryError> {
+        let epoch = self.epoch.ok_or(RegistryError::Deposed)?;
+        let failed = failing(&self.path);
+        let transaction = begin(&mut self.connection).map_err(&failed)?;
+        let leads = transaction
+            .prepare_cached("SELECT 1 FROM leader WHERE era = ?1 AND zxid = ?2")
+            .and_then(|mut statement| statement.exists(params![epoch.era, epoch.zxid]))
+            .map_err(&failed)?;
+        if !leads {
+            return Err(RegistryError::Deposed);
+        }
+        for (id, standing) in changes {
+            change(&transaction, id, standing.as_ref()).map_err(&failed)?;
+        }
+        transaction.commit().map_err(&failed)
+    }
+}
+
+fn failing(path: &Path) -> impl Fn(rusqlite::Error) -> RegistryError + use<> {
+    let path = path.to_path_buf();
+    move |source| RegistryError::Database {
+        path: path.clone(),
+        source,
+    }
+}
+
+fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
+    connection.transaction_with_behavior(TransactionBehavior::Immediate)
+}
+
+fn change(
+    transaction: &Transaction<'_>,
+    id: &AgentId,
+    standing: Option<&Standing>,
+) -> rusqlite::Result<()> {
+    let millis = |moment: &Duration| i64::try_from(moment.as_millis()).unwrap_or(i64::MAX);
+    let (name, since, info) = match standing {
+        None => {
+            let mut statement = transaction.prepare_cached("DELETE FROM agents WHERE id = ?1")?;
+            statement.execute(params![id.as_str()])?;
+            return Ok(());
+        }
+        // An agent's description came in over the wire whole, so it can be written.
+        Some(Standing::Admitted(info)) => (ADMITTED, 0, info.write_to_bytes().ok()),
+        Some(Standing::Unreachable(since)) => (UNREACHABLE, millis(since), None),
+        Some(Standing::Gone(since)) => (GONE, millis(since), None),
+    };
+    let mut statement = transaction.prepare_cached(
+        "INSERT OR REPLACE INTO agents (id, standing, since, info) VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    statement.execute(params![id.as_str(), name, since, info])?;
+    Ok(())
+}
+
+struct Row {
+    id: String,
+    standing: String,
+    since: i64,
+    info: Option<Vec<u8>>,
+}
+
+impl Row {
+    fn read(self) -> Result<(AgentId, Standing), RegistryError> {
+        let since = Duration::from_millis(self.since.unsigned_abs());
+        let standing = match self.standing.as_str() {
+            ADMITTED => self
+                .info
+                .and_then(|info| SlaveInfo::parse_from_bytes(&info).ok())
+                .map(|info| Standing::Admitted(Box::new(info))),
+            UNREACHABLE => Some(Standing::Unreachable(since)),
+            GONE => Some(Standing::Gone(since)),
+            _ => None,
+        };
+        match standing {
+            Some(standing) => Ok((AgentId::new(self.id), standing)),
+            None => Err(RegistryError::Corrupt(self.id)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admitted(host: &str) -> Standing {
+        let mut info = SlaveInfo::new();
+        info.set_hostname(host.to_string());
+        Standing::Admitted(Box::new(info))
+    }
+
+    fn epoch(era: i64, zxid: i64) -> Option<Epoch> {
+        Some(Epoch { era, zxid })
+    }
+
+    #[test]
+    fn what_was_kept_is_what_the_next_leader_finds() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder.path().join("made/on/demand");
+        let mut first = Registry::open(&folder).expect("opened");
+        assert_eq!(first.take_over(epoch(1, 1)).expect("taken over"), []);
+        let gone = Standing::Gone(Duration::from_millis(1500));
+        let lost = Standing::Unreachable(Duration::from_secs(7));
+        let (a, b, c) = (AgentId::new("a"), AgentId::new("b"), AgentId::new("c"));
+        let changes = [
+            (a.clone(), Some(admitted("one"))),
+            (b.clone(), Some(admitted("two"))),
+            (c.clone(), Some(gone.clone())),
+        ];
+        first.write(&changes).expect("written");
+        let changes = [(a.clone(), Some(lost.clone())), (b.clone(), None)];
+        first.write(&changes).expect("written");
+        first
+            .write(&[(b.clone(), Some(admitted("three")))])
+            .expect("written");
+        drop(first);
+        let mut next = Registry::open(&folder).expect("opened");
+        assert_eq!(
+            next.take_over(epoch(1, 2)).expect("taken over"),
+            [(a, lost), (b, admitted("three")), (c, gone)]
+        );
+    }
+
+    #[test]
+    fn a_deposed_master_changes_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let open = || Registry::open(folder.path()).expect("opened");
+        let (mut old, mut new) = (open(), open());
+        let change = [(AgentId::new("a"), Some(admitted("one")))];
+        assert!(matches!(old.write(&change), Err(RegistryError::Deposed)));
+        old.take_over(epoch(5, 9)).expect("taken over");
+        new.take_over(epoch(5, 10)).expect("taken over");
+        assert!(matches!(old.write(&change), Err(RegistryError::Deposed)));
+        // Nor can it come back with what it was given before.
+        assert!(matches!(
+            old.take_over(epoch(5, 9)),
+            Err(RegistryError::Deposed)
+        ));
+        new.write(&change).expect("written");
+        // A new ZooKeeper counts from the start again.
+        assert_eq!(old.take_over(epoch(6, 1)).expect("taken over").len(), 1);
+        assert!(matches!(new.write(&change), Err(RegistryError::Deposed)));
+        // Without an election whoever comes last leads.
+        new.take_over(None).expect("taken over");
+        assert!(matches!(old.write(&change), Err(RegistryError::Deposed)));
+        new.write(&change).expect("written");
+    }
+
+    #[test]
+    fn a_registry_of_another_form_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let registry = Registry::open(folder.path()).expect("opened");
+        registry
+            .connection
+            .pragma_update(None, "user_version", VERSION + 1)
+            .expect("set");
+        drop(registry);
+        assert!(matches!(
+            Registry::open(folder.path()),
+            Err(RegistryError::Newer(2))
+        ));
+    }
+}
