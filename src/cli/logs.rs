@@ -23,12 +23,11 @@ pub(super) async fn run(
         let launcher = Launcher::connect().await?;
         let found = cluster::find_node(&launcher, &cluster, &node).await?;
         let mut pieces = launcher.engine.logs(&found.id, tail, follow);
-        let (mut out, mut err) = (tokio::io::stdout(), tokio::io::stderr());
+        let mut out = tokio::io::stdout();
         while let Some(piece) = pieces.next().await {
-            let written = match piece? {
-                Output::Out(bytes) => out.write_all(&bytes).await.and(out.flush().await),
-                Output::Err(bytes) => err.write_all(&bytes).await.and(err.flush().await),
-            };
+            // Both are what was asked for, and stand in the order in which they were printed.
+            let (Output::Out(bytes) | Output::Err(bytes)) = piece?;
+            let written = out.write_all(&bytes).await.and(out.flush().await);
             if written.is_err() {
                 // Whoever read this reads no more.
                 break;

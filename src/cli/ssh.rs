@@ -60,7 +60,12 @@ pub(super) async fn run(
             Ok(ExitCode::FAILURE)
         };
     }
-    exit_code(launcher.engine.as_ref(), &id).await
+    let code = exit_code(launcher.engine.as_ref(), &id).await;
+    if code.is_err() && spec.terminal.is_some() {
+        // Our terminal is gone, so the command's is too; without it the command would stay for good.
+        end(launcher.engine.as_ref(), &found.id, &mark).await;
+    }
+    code
 }
 
 /// A shell that is there, as at a login.

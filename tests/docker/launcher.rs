@@ -246,7 +246,7 @@ async fn a_cluster_comes_up_is_found_in_place_and_goes() {
         text(&wrong.stderr)
     );
     let logs = cluster.run(&["logs", "mesos-master", "--tail", "5"]);
-    assert!(logs.status.success() && !(logs.stdout.is_empty() && logs.stderr.is_empty()));
+    assert!(logs.status.success() && !logs.stdout.is_empty() && logs.stderr.is_empty());
 
     // Again: all is in place, and nothing is made anew.
     let before: Vec<_> = cluster
