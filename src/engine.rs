@@ -45,6 +45,9 @@ pub trait Engine: Send + Sync {
     /// What the engine is and where it runs.
     async fn facts(&self) -> Result<EngineFacts, EngineError>;
 
+    /// Waits for calls that nobody waits for any more: the engine does what it was asked for, whoever goes away meanwhile.
+    async fn settle(&self);
+
     /// Every network of the engine.
     async fn networks(&self) -> Result<Vec<FoundNetwork>, EngineError>;
     /// Makes a network.

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::args::{Format, UpArgs};
 use super::failure::Failure;
@@ -10,6 +11,9 @@ use super::settings::Settings;
 use crate::cluster::{self, Launcher, Recreate, UpOptions};
 use crate::profile::Overrides;
 use crate::report::{self, Reporter, Style};
+
+/// How long an interrupted `up` waits for what the engine is just doing.
+const SETTLED_WITHIN: Duration = Duration::from_millis(1500);
 
 pub(super) async fn run(
     settings: &Settings,
@@ -43,12 +47,14 @@ pub(super) async fn run(
     };
     let hint = "`devcluster up` goes on from here, `devcluster down` removes what was started";
     let events: Arc<dyn cluster::Events> = Arc::<Reporter>::clone(&reporter);
-    let bringing = async {
-        let launcher = Launcher::connect().await?;
-        Ok::<_, Failure>(cluster::up(&launcher, &profile, &options, events).await?)
-    };
+    let launcher = interrupts.during(hint, Launcher::connect()).await??;
+    let bringing = cluster::up(&launcher, &profile, &options, events);
     let result = interrupts.during(hint, bringing).await;
     reporter.finish();
+    if result.is_err() {
+        // What the engine was asked for it makes: whoever comes next should find it made. But an interrupt ends soon.
+        let _ = tokio::time::timeout(SETTLED_WITHIN, launcher.engine.settle()).await;
+    }
     let status = result??;
     match format {
         Format::Json => report::json(&status),

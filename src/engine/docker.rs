@@ -9,15 +9,17 @@ mod networks;
 mod volumes;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bollard::Docker;
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 
 use super::{
     BuildSpec, ContainerId, ContainerSpec, Death, Engine, EngineError, EngineFacts, EngineStream,
-    ExecSession, ExecSpec, FoundContainer, FoundImage, FoundNetwork, Labels, NetworkSpec, Output,
-    Story, Terminal,
+    ExecSession, ExecSpec, FoundContainer, FoundImage, FoundNetwork, Kind, Labels, NetworkSpec,
+    Output, Story, Terminal,
 };
 
 /// A connection to a Docker engine, at the newest version of the API that both know.
@@ -26,6 +28,37 @@ pub struct DockerEngine {
     docker: Docker,
     /// Whether the connection is a socket of this host.
     socket: bool,
+    /// A permit for each call that changes something, for as long as the engine works on it.
+    calls: Arc<Semaphore>,
+}
+
+/// How many calls that change something are under way at most.
+const MOST_CALLS: usize = 1024;
+
+impl DockerEngine {
+    /// Carries a call to its end even when nobody waits for its answer any more.
+    ///
+    /// The engine does what it was asked for anyway. Somebody who is interrupted can wait for that, so that whoever comes
+    /// next does not meet containers that are just being made.
+    async fn lasting<T, F>(&self, call: impl FnOnce(Self) -> F) -> Result<T, EngineError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, EngineError>> + Send + 'static,
+    {
+        let call = call(self.clone());
+        let permit = Arc::clone(&self.calls).acquire_owned().await;
+        let task = tokio::spawn(async move {
+            let result = call.await;
+            drop(permit);
+            result
+        });
+        task.await.unwrap_or_else(|_| {
+            Err(EngineError::new(
+                Kind::Other,
+                "a call to the engine was cut short",
+            ))
+        })
+    }
 }
 
 /// Label filters as the API takes them.
@@ -59,16 +92,26 @@ impl Engine for DockerEngine {
         self.read_facts().await
     }
 
+    async fn settle(&self) {
+        let all = u32::try_from(MOST_CALLS).unwrap_or(u32::MAX);
+        // It fails only when the semaphore is closed, which nobody does.
+        let _ = self.calls.acquire_many(all).await;
+    }
+
     async fn networks(&self) -> Result<Vec<FoundNetwork>, EngineError> {
         self.list_networks().await
     }
 
     async fn create_network(&self, spec: &NetworkSpec) -> Result<(), EngineError> {
-        self.make_network(spec).await
+        let spec = spec.clone();
+        self.lasting(|engine| async move { engine.make_network(&spec).await })
+            .await
     }
 
     async fn remove_network(&self, name: &str) -> Result<(), EngineError> {
-        settled(self.docker.remove_network(name).await)
+        let name = name.to_owned();
+        self.lasting(|engine| async move { settled(engine.docker.remove_network(&name).await) })
+            .await
     }
 
     async fn volumes(&self, labels: &[(&str, &str)]) -> Result<Vec<(String, Labels)>, EngineError> {
@@ -76,7 +119,9 @@ impl Engine for DockerEngine {
     }
 
     async fn create_volume(&self, name: &str, labels: &Labels) -> Result<(), EngineError> {
-        self.make_volume(name, labels).await
+        let (name, labels) = (name.to_owned(), labels.clone());
+        self.lasting(|engine| async move { engine.make_volume(&name, &labels).await })
+            .await
     }
 
     async fn remove_volume(&self, name: &str) -> Result<(), EngineError> {
@@ -95,22 +140,21 @@ impl Engine for DockerEngine {
     }
 
     async fn create_container(&self, spec: &ContainerSpec) -> Result<ContainerId, EngineError> {
-        self.make_container(spec).await
+        let spec = spec.clone();
+        self.lasting(|engine| async move { engine.make_container(&spec).await })
+            .await
     }
 
     async fn upload(&self, container: &ContainerId, archive: Bytes) -> Result<(), EngineError> {
-        self.unpack(container, archive).await
+        let container = container.clone();
+        self.lasting(|engine| async move { engine.unpack(&container, archive).await })
+            .await
     }
 
     async fn start_container(&self, container: &ContainerId) -> Result<(), EngineError> {
-        let options = None::<bollard::query_parameters::StartContainerOptions>;
-        match self.docker.start_container(&container.0, options).await {
-            Err(bollard::errors::Error::DockerResponseServerError {
-                status_code: 304, ..
-            })
-            | Ok(()) => Ok(()),
-            Err(error) => Err(convert::error(error)),
-        }
+        let container = container.clone();
+        self.lasting(|engine| async move { engine.run_container(&container).await })
+            .await
     }
 
     async fn unpause_container(&self, container: &ContainerId) -> Result<(), EngineError> {
@@ -132,7 +176,9 @@ impl Engine for DockerEngine {
     }
 
     async fn remove_container(&self, container: &ContainerId) -> Result<(), EngineError> {
-        self.delete_container(container).await
+        let container = container.clone();
+        self.lasting(|engine| async move { engine.delete_container(&container).await })
+            .await
     }
 
     fn logs(

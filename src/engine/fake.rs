@@ -179,6 +179,8 @@ impl Engine for FakeEngine {
         })
     }
 
+    async fn settle(&self) {}
+
     async fn networks(&self) -> Result<Vec<FoundNetwork>, EngineError> {
         Ok(self.lock().networks.clone())
     }

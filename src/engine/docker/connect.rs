@@ -2,9 +2,11 @@
 
 use std::env;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bollard::{API_DEFAULT_VERSION, Docker};
+use tokio::sync::Semaphore;
 
 use super::DockerEngine;
 use super::convert;
@@ -67,6 +69,7 @@ impl DockerEngine {
         Ok(Self {
             docker,
             socket: socket.is_some(),
+            calls: Arc::new(Semaphore::new(super::MOST_CALLS)),
         })
     }
 

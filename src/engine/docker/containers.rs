@@ -11,7 +11,7 @@ use bollard::models::{
 };
 use bollard::query_parameters::{
     CreateContainerOptions, EventsOptions, ListContainersOptions, LogsOptions,
-    RemoveContainerOptions, UploadToContainerOptions,
+    RemoveContainerOptions, StartContainerOptions, UploadToContainerOptions,
 };
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -57,6 +57,19 @@ impl DockerEngine {
             .await
             .map_err(convert::error)?;
         Ok(ContainerId(made.id))
+    }
+
+    pub(super) async fn run_container(&self, container: &ContainerId) -> Result<(), EngineError> {
+        use bollard::errors::Error::DockerResponseServerError as Answer;
+        let options = None::<StartContainerOptions>;
+        match self.docker.start_container(&container.0, options).await {
+            // It runs already.
+            Ok(())
+            | Err(Answer {
+                status_code: 304, ..
+            }) => Ok(()),
+            Err(error) => Err(convert::error(error)),
+        }
     }
 
     pub(super) async fn unpack(
