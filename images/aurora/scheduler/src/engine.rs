@@ -9,7 +9,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::framework::Launcher;
 use crate::model::Model;
-use crate::store::Store;
+use crate::store::{Lasting, Store};
 
 /// Where the process is in its life (task-lifecycle.md, section 15).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,16 +119,30 @@ impl Engine {
         }
     }
 
+    /// Carries out a command whose result a caller may rely on, whatever happens to the machine then.
+    pub fn promise<R>(&self, run: impl FnOnce(&mut Model) -> R) -> Result<R, NotReady> {
+        self.carry_out(run, Lasting::Machine)
+    }
+
+    /// Carries out a command about something that Mesos would tell us of again.
+    pub fn command<R>(&self, run: impl FnOnce(&mut Model) -> R) -> Result<R, NotReady> {
+        self.carry_out(run, Lasting::Process)
+    }
+
     /// Carries out a command: time passes, the model changes, the records are stored, and then the
     /// requests are sent. If they cannot be stored the scheduler ends: its memory is ahead of what it
     /// would find after a restart.
-    pub fn command<R>(&self, run: impl FnOnce(&mut Model) -> R) -> Result<R, NotReady> {
+    fn carry_out<R>(
+        &self,
+        run: impl FnOnce(&mut Model) -> R,
+        lasting: Lasting,
+    ) -> Result<R, NotReady> {
         let mut guard = self.lock();
         let leading = guard.as_mut().ok_or(NotReady)?;
         leading.model.at(now_ms());
         let result = run(&mut leading.model);
         let effects = leading.model.finish();
-        if let Err(error) = leading.store.commit(&effects.records) {
+        if let Err(error) = leading.store.commit(&effects.records, lasting) {
             *guard = None;
             drop(guard);
             self.fail(&describe(&error));

@@ -78,12 +78,23 @@ pub struct Epoch {
     pub zxid: i64,
 }
 
+/// What a commit outlives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lasting {
+    /// The death of the process at any moment. Costs microseconds.
+    Process,
+    /// A power cut too, with all commits before it. Costs a flush of the disk, some milliseconds.
+    Machine,
+}
+
 /// The open database.
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
     connection: Connection,
     epoch: Option<Epoch>,
+    /// Whether commits are flushed to the disk at present.
+    flushes: bool,
     /// Numbers of configurations that are known to be stored.
     configs: HashMap<Arc<TaskConfig>, i64>,
 }
@@ -102,8 +113,8 @@ impl Store {
         };
         let connection = Connection::open(&path).map_err(failed)?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
-        // A write-ahead log that is not flushed at each commit survives the death of the process,
-        // and is whole, if not complete, after that of the machine.
+        // A write-ahead log survives the death of the process. That of the machine it survives up to
+        // its last flush, which each transaction chooses.
         connection
             .pragma_update(None, "journal_mode", "WAL")
             .map_err(failed)?;
@@ -113,6 +124,7 @@ impl Store {
         let mut store = Self {
             path,
             connection,
+            flushes: false,
             epoch: None,
             configs: HashMap::new(),
         };
@@ -187,11 +199,28 @@ impl Store {
         Ok(stored)
     }
 
+    /// Makes commits outlive the machine, or only the process.
+    fn flush(&mut self, lasting: Lasting) -> Result<(), StoreError> {
+        let flushes = lasting == Lasting::Machine;
+        if flushes != self.flushes {
+            let level = if flushes { "FULL" } else { "NORMAL" };
+            self.connection
+                .pragma_update(None, "synchronous", level)
+                .map_err(|source| StoreError::Database {
+                    path: self.path.clone(),
+                    source,
+                })?;
+            self.flushes = flushes;
+        }
+        Ok(())
+    }
+
     /// Stores the changes of one command, all or none.
-    pub fn commit(&mut self, records: &[Record]) -> Result<(), StoreError> {
+    pub fn commit(&mut self, records: &[Record], lasting: Lasting) -> Result<(), StoreError> {
         if records.is_empty() {
             return Ok(());
         }
+        self.flush(lasting)?;
         let epoch = self.epoch.ok_or(StoreError::Deposed)?;
         let path = self.path.clone();
         let failed = |source| StoreError::Database {
@@ -310,4 +339,33 @@ fn read_all(connection: &Connection, path: &Path) -> Result<Stored, StoreError> 
         }
     }
     Ok(stored)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_must_outlive_the_machine_is_flushed() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(folder.path()).unwrap();
+        store.take_over(Epoch { era: 1, zxid: 1 }, "a").unwrap();
+        let level = |store: &Store| -> i64 {
+            let read = store
+                .connection
+                .pragma_query_value(None, "synchronous", |row| row.get(0));
+            read.unwrap()
+        };
+        let (normal, full) = (1, 2);
+        let record = [Record::SaveFrameworkId("F".to_string())];
+        for (lasting, want) in [
+            (Lasting::Process, normal),
+            (Lasting::Machine, full),
+            (Lasting::Machine, full),
+            (Lasting::Process, normal),
+        ] {
+            store.commit(&record, lasting).unwrap();
+            assert_eq!(level(&store), want, "{lasting:?}");
+        }
+    }
 }

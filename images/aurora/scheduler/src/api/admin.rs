@@ -17,7 +17,7 @@ impl Api<'_> {
         let role = args.owner_role.unwrap_or_default();
         let quota = required(args.quota)?;
         self.engine
-            .command(|model| model.set_quota(&role, &quota))??;
+            .promise(|model| model.set_quota(&role, &quota))??;
         Ok(Answer::ok())
     }
 
@@ -25,13 +25,13 @@ impl Api<'_> {
         let task = required(args.task_id)?;
         let status = required(args.status)?;
         self.engine
-            .command(|model| model.force(&task, status, self.user))?;
+            .promise(|model| model.force(&task, status, self.user))?;
         Ok(Answer::ok())
     }
 
     pub(super) fn prune_tasks(&self, args: PruneTasksArgs) -> Outcome {
         let query = required(args.query)?;
-        self.engine.command(|model| {
+        self.engine.promise(|model| {
             let pruned = model.prune_tasks(&query)?;
             model.note_workload("pruneTasks", pruned);
             Ok::<(), Refusal>(())
@@ -41,7 +41,7 @@ impl Api<'_> {
 
     pub(super) fn start_maintenance(&self, args: StartMaintenanceArgs) -> Outcome {
         let hosts = required(args.hosts)?.host_names;
-        let statuses = self.engine.command(|model| {
+        let statuses = self.engine.promise(|model| {
             model.note_workload("startMaintenance", hosts.len());
             model.start_maintenance(&hosts)
         })??;
@@ -51,7 +51,7 @@ impl Api<'_> {
 
     pub(super) fn drain_hosts(&self, args: DrainHostsArgs) -> Outcome {
         let hosts = required(args.hosts)?.host_names;
-        let statuses = self.engine.command(|model| {
+        let statuses = self.engine.promise(|model| {
             model.note_workload("drainHosts", hosts.len());
             model.drain_hosts(&hosts)
         })??;
@@ -61,7 +61,7 @@ impl Api<'_> {
 
     pub(super) fn maintenance_status(&self, args: MaintenanceStatusArgs) -> Outcome {
         let hosts = required(args.hosts)?.host_names;
-        let statuses = self.engine.command(|model| {
+        let statuses = self.engine.promise(|model| {
             model.note_workload("maintenanceStatus", hosts.len());
             model.maintenance_status(&hosts)
         })??;
@@ -71,7 +71,7 @@ impl Api<'_> {
 
     pub(super) fn end_maintenance(&self, args: EndMaintenanceArgs) -> Outcome {
         let hosts = required(args.hosts)?.host_names;
-        let statuses = self.engine.command(|model| {
+        let statuses = self.engine.promise(|model| {
             model.note_workload("endMaintenance", hosts.len());
             model.end_maintenance(&hosts)
         })??;
@@ -87,12 +87,12 @@ impl Api<'_> {
         if batch.is_some_and(|batch| batch <= 0) {
             return Err(Refusal::invalid("Batch size must be greater than zero.").into());
         }
-        self.engine.command(|model| model.ask_about_all())?;
+        self.engine.promise(|model| model.ask_about_all())?;
         Ok(Answer::ok())
     }
 
     pub(super) fn reconcile_implicitly(&self) -> Outcome {
-        self.engine.command(|model| model.ask_what_there_is())?;
+        self.engine.promise(|model| model.ask_what_there_is())?;
         Ok(Answer::ok())
     }
 }

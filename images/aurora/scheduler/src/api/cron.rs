@@ -15,7 +15,7 @@ impl Api<'_> {
     ) -> Outcome {
         let description = required(description)?;
         valid(description.key.clone())?;
-        self.engine.command(|model| {
+        self.engine.promise(|model| {
             let job = model.sanitize(&description)?;
             let count = usize::try_from(job.instance_count).unwrap_or(0);
             model.schedule_cron(job, update_only)?;
@@ -27,7 +27,7 @@ impl Api<'_> {
 
     pub(super) fn deschedule_cron(&self, args: DescheduleCronJobArgs) -> Outcome {
         let job = valid(args.job)?;
-        let known = self.engine.command(|model| model.deschedule_cron(&job))??;
+        let known = self.engine.promise(|model| model.deschedule_cron(&job))??;
         Ok(match known {
             true => Answer::ok(),
             false => Answer::ok().saying(format!("Job {job} is not scheduled with cron")),
@@ -36,7 +36,7 @@ impl Api<'_> {
 
     pub(super) fn start_cron(&self, args: StartCronJobArgs) -> Outcome {
         let job = valid(args.job)?;
-        self.engine.command(|model| model.start_cron(&job))??;
+        self.engine.promise(|model| model.start_cron(&job))??;
         Ok(Answer::ok())
     }
 }

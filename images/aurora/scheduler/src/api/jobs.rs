@@ -21,7 +21,7 @@ pub(super) fn valid(job: Option<JobKey>) -> Result<JobKey, Refusal> {
 impl Api<'_> {
     pub(super) fn create_job(&self, args: CreateJobArgs) -> Outcome {
         let description = required(args.description)?;
-        self.engine.command(|model| {
+        self.engine.promise(|model| {
             let job = model.sanitize(&description)?;
             let count = usize::try_from(job.instance_count).unwrap_or(0);
             model.create_job(job)?;
@@ -34,7 +34,7 @@ impl Api<'_> {
     pub(super) fn kill_tasks(&self, args: KillTasksArgs) -> Outcome {
         let job = valid(args.job)?;
         let message = args.message.as_deref();
-        let killed = self.engine.command(|model| {
+        let killed = self.engine.promise(|model| {
             let killed = model.kill_tasks(&job, args.instances.as_ref(), self.user, message)?;
             model.note_workload("killTasks", killed);
             Ok::<usize, Refusal>(killed)
@@ -48,7 +48,7 @@ impl Api<'_> {
     pub(super) fn restart_shards(&self, args: RestartShardsArgs) -> Outcome {
         let job = valid(args.job)?;
         let instances = args.shard_ids.unwrap_or_default();
-        self.engine.command(|model| {
+        self.engine.promise(|model| {
             model.restart(&job, &instances, self.user)?;
             model.note_workload("restartShards", instances.len());
             Ok::<(), Refusal>(())
@@ -60,7 +60,7 @@ impl Api<'_> {
         let instance = required(args.key)?;
         let job = valid(instance.job_key)?;
         let count = args.count.unwrap_or(0);
-        self.engine.command(|model| {
+        self.engine.promise(|model| {
             model.add_instances(&job, instance.instance_id, count)?;
             model.note_workload("addInstances", usize::try_from(count).unwrap_or(0));
             Ok::<(), Refusal>(())

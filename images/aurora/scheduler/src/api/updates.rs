@@ -57,7 +57,7 @@ impl Api<'_> {
             |model: &Model, request: &_| validate::update_request(model.settings(), request);
         let result = self
             .engine
-            .command(|model| model.start_update(request, sanitize, self.user, args.message))??;
+            .promise(|model| model.start_update(request, sanitize, self.user, args.message))??;
         Ok(match result {
             Started::Rolling(summary) => Answer::result(started(summary)),
             Started::Unchanged => Answer::ok().saying("Job is unchanged by proposed update."),
@@ -71,34 +71,34 @@ impl Api<'_> {
     pub(super) fn pause_update(&self, args: PauseJobUpdateArgs) -> Outcome {
         let key = required(args.key)?;
         self.engine
-            .command(|model| model.pause_update(&key, self.user, args.message))??;
+            .promise(|model| model.pause_update(&key, self.user, args.message))??;
         Ok(Answer::ok())
     }
 
     pub(super) fn resume_update(&self, args: ResumeJobUpdateArgs) -> Outcome {
         let key = required(args.key)?;
         self.engine
-            .command(|model| model.resume_update(&key, self.user, args.message))??;
+            .promise(|model| model.resume_update(&key, self.user, args.message))??;
         Ok(Answer::ok())
     }
 
     pub(super) fn abort_update(&self, args: AbortJobUpdateArgs) -> Outcome {
         let key = required(args.key)?;
         self.engine
-            .command(|model| model.abort_update(&key, self.user, args.message))??;
+            .promise(|model| model.abort_update(&key, self.user, args.message))??;
         Ok(Answer::ok())
     }
 
     pub(super) fn rollback_update(&self, args: RollbackJobUpdateArgs) -> Outcome {
         let key = required(args.key)?;
         self.engine
-            .command(|model| model.roll_back_update(&key, self.user, args.message))??;
+            .promise(|model| model.roll_back_update(&key, self.user, args.message))??;
         Ok(Answer::ok())
     }
 
     pub(super) fn pulse_update(&self, args: PulseJobUpdateArgs) -> Outcome {
         let key = required(args.key)?;
-        let status = self.engine.command(|model| model.pulse_update(&key))?;
+        let status = self.engine.promise(|model| model.pulse_update(&key))?;
         Ok(Answer::result(CallResult::PulseJobUpdate(
             PulseJobUpdateResult { status },
         )))

@@ -27,11 +27,16 @@ pub async fn serve(engine: &Engine, mut driver: Driver, registered: impl Fn()) {
         let subscribed = batch.iter().any(is_subscribed);
         let mut acknowledgements = Vec::new();
         let mut fatal = None;
-        let done = engine.command(|model| {
+        let run = |model: &mut Model| {
             for event in batch.drain(..) {
                 apply(model, event, &mut acknowledgements, &mut fatal);
             }
-        });
+        };
+        // Our name with the master must not be lost: what runs under it would be nobody's.
+        let done = match subscribed {
+            true => engine.promise(run),
+            false => engine.command(run),
+        };
         batch.clear();
         if let Some(reason) = fatal {
             engine.fail(&reason);

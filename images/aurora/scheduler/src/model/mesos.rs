@@ -235,9 +235,13 @@ impl Model {
         self.stats.count("scheduler_lost_executors");
     }
 
-    /// An agent is gone; its tasks' statuses say the rest.
+    /// An agent is gone. The statuses of its tasks follow, but for those that its master never knew: a master that was
+    /// started after the agent's end. They are asked for.
     pub fn agent_lost(&mut self) {
         self.stats.count("slaves_lost");
+        if self.connected {
+            self.ask_about_all();
+        }
     }
 
     /// A message of an executor's, which Aurora's own does not send.

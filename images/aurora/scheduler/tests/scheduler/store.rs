@@ -11,7 +11,7 @@ use aurora_api::{
 use aurora_scheduler::model::effect::Record;
 use aurora_scheduler::model::settings::Settings;
 use aurora_scheduler::model::{Model, Stored};
-use aurora_scheduler::store::{Epoch, FILE_NAME, Store, StoreError};
+use aurora_scheduler::store::{Epoch, FILE_NAME, Lasting, Store, StoreError};
 
 /// In a child process, the folder to write into.
 const CHILD: &str = "STORE_TEST_FOLDER";
@@ -36,7 +36,9 @@ fn an_older_store_is_brought_up_to_date() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = Store::open(folder.path()).unwrap();
     store.take_over(epoch(1), "a").unwrap();
-    store.commit(&records_of("job", 1)).unwrap();
+    store
+        .commit(&records_of("job", 1), Lasting::Process)
+        .unwrap();
     drop(store);
     // As version 1 left it: without a table for cron jobs.
     let database = rusqlite::Connection::open(folder.path().join(FILE_NAME)).unwrap();
@@ -47,7 +49,7 @@ fn an_older_store_is_brought_up_to_date() {
     assert_eq!(store.take_over(epoch(2), "b").unwrap().tasks.len(), 1);
     let cron = jobs::job(&JobKey::new("r", "e", "cron"), 1, 2);
     let save = Record::SaveCronJob(Box::new(cron.clone()));
-    store.commit(&[save]).unwrap();
+    store.commit(&[save], Lasting::Process).unwrap();
     drop(store);
     let mut store = Store::open(folder.path()).unwrap();
     let stored = store.take_over(epoch(3), "c").unwrap();
@@ -98,7 +100,7 @@ fn everything_is_read_back() {
         Record::RemoveCronJob(JobKey::new("r", "e", "gone")),
         Record::SaveFrameworkId("F".to_string()),
     ]);
-    store.commit(&records).unwrap();
+    store.commit(&records, Lasting::Process).unwrap();
     drop(store);
     let stored = Store::open(folder.path())
         .unwrap()
@@ -131,12 +133,14 @@ fn what_is_removed_stays_removed() {
     let mut store = Store::open(folder.path()).unwrap();
     store.take_over(epoch(1), "a").unwrap();
     let records = records_of("job", 2);
-    store.commit(&records).unwrap();
+    store.commit(&records, Lasting::Process).unwrap();
     let first = records.iter().find_map(|record| match record {
         Record::SaveTask(task) => Some(task.id.clone()),
         _ => None,
     });
-    store.commit(&[Record::RemoveTask(first.unwrap())]).unwrap();
+    store
+        .commit(&[Record::RemoveTask(first.unwrap())], Lasting::Process)
+        .unwrap();
     let stored = Store::open(folder.path())
         .unwrap()
         .take_over(epoch(2), "b")
@@ -151,19 +155,22 @@ fn a_deposed_leader_can_write_nothing_more() {
     old.take_over(epoch(1), "old").unwrap();
     let mut new = Store::open(folder.path()).unwrap();
     assert!(
-        matches!(new.commit(&records_of("x", 1)), Err(StoreError::Deposed)),
+        matches!(
+            new.commit(&records_of("x", 1), Lasting::Process),
+            Err(StoreError::Deposed)
+        ),
         "not yet leading"
     );
     new.take_over(epoch(2), "new").unwrap();
     assert!(matches!(
-        old.commit(&records_of("x", 1)),
+        old.commit(&records_of("x", 1), Lasting::Process),
         Err(StoreError::Deposed)
     ));
     assert!(
         matches!(old.take_over(epoch(1), "old"), Err(StoreError::Deposed)),
         "it is too late"
     );
-    new.commit(&records_of("y", 1)).unwrap();
+    new.commit(&records_of("y", 1), Lasting::Process).unwrap();
     // A new ZooKeeper counts from the beginning, in a new era.
     let mut next = Store::open(folder.path()).unwrap();
     let stored = next.take_over(Epoch { era: 2, zxid: 1 }, "next").unwrap();
@@ -185,7 +192,9 @@ fn write_until_killed(folder: &str) {
     let mut store = Store::open(folder.as_ref()).unwrap();
     store.take_over(epoch(1), "child").unwrap();
     for n in 0.. {
-        store.commit(&records_of(&format!("job{n}"), 2)).unwrap();
+        store
+            .commit(&records_of(&format!("job{n}"), 2), Lasting::Machine)
+            .unwrap();
         println!("acknowledged {n}");
     }
 }
