@@ -58,11 +58,13 @@ impl Master {
             agent.total
         );
         self.counters.bump("slave_registrations");
+        let info = agent.info.clone();
         self.agents_by_pid.insert(from.clone(), id.clone());
         self.agents.insert(id.clone(), agent);
         self.keep_admitted(&id);
         self.effect(Effect::Link(from.clone()));
         self.send(from, self.registered_message(&id));
+        self.supersede_expected(&info);
         self.begin_pings(&id);
         self.allocate(&id);
     }

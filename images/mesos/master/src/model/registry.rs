@@ -72,18 +72,41 @@ impl Master {
         let missing: BTreeMap<AgentId, SlaveInfo> = std::mem::take(&mut self.recovered_agents);
         for id in missing.keys() {
             tracing::warn!("agent {id} did not reregister after master failover");
-            for name in [
-                "recovery_slave_removals",
-                "slave_unreachable_scheduled",
-                "slave_unreachable_completed",
-                "slave_removals",
-                "slave_removals/reason_unhealthy",
-            ] {
-                self.counters.bump(name);
-            }
-            self.unreachable_agents.insert(id.clone(), self.now);
-            self.keep(id, Some(Standing::Unreachable(self.now)));
-            self.announce_loss(id);
+            self.give_up(id);
         }
+    }
+
+    /// An agent that was admitted anew has the place of those that are expected back there: they will not come. The
+    /// original waits for them all the same, and their tasks seem to run for `agent_reregister_timeout`.
+    pub(crate) fn supersede_expected(&mut self, newcomer: &SlaveInfo) {
+        let superseded: Vec<AgentId> = self
+            .recovered_agents
+            .iter()
+            .filter(|(_, info)| {
+                info.hostname() == newcomer.hostname() && info.port() == newcomer.port()
+            })
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in superseded {
+            tracing::warn!("agent {id} is not expected back: a new agent registered in its place");
+            self.recovered_agents.remove(&id);
+            self.give_up(&id);
+        }
+    }
+
+    /// An agent of a former master is not expected back any more.
+    fn give_up(&mut self, id: &AgentId) {
+        for name in [
+            "recovery_slave_removals",
+            "slave_unreachable_scheduled",
+            "slave_unreachable_completed",
+            "slave_removals",
+            "slave_removals/reason_unhealthy",
+        ] {
+            self.counters.bump(name);
+        }
+        self.unreachable_agents.insert(id.clone(), self.now);
+        self.keep(id, Some(Standing::Unreachable(self.now)));
+        self.announce_loss(id);
     }
 }

@@ -160,3 +160,27 @@ fn an_agent_that_is_gone_stays_gone() {
     assert_eq!(told[0].message(), "Agent has been marked gone");
     assert!(world.master.agents.is_empty());
 }
+
+#[test]
+fn an_expected_agent_whose_place_is_taken_is_given_up_at_once() {
+    let id = AgentId::new("old-S0");
+    let elsewhere = AgentId::new("old-S1");
+    let mut other = slave_info(ALL);
+    other.set_hostname("elsewhere".into());
+    let kept = BTreeMap::from([
+        (id.clone(), Standing::Admitted(Box::new(slave_info(ALL)))),
+        (elsewhere.clone(), Standing::Admitted(Box::new(other))),
+    ]);
+    let mut world = next(&kept);
+    let stream = subscribe(&mut world);
+    world.agent(1, ALL);
+    let lost: Vec<AgentId> = events(&world.effects(), stream)
+        .into_iter()
+        .filter(|e| e.type_() == event::Type::FAILURE)
+        .map(|e| AgentId::from(e.failure.slave_id.get_or_default()))
+        .collect();
+    assert_eq!(lost, [id.clone()]);
+    let got = statuses(&reconcile(&mut world, stream, Some(&id)), stream);
+    assert_eq!(got[0].state(), TaskState::TASK_LOST);
+    assert!(statuses(&reconcile(&mut world, stream, Some(&elsewhere)), stream).is_empty());
+}
