@@ -180,3 +180,25 @@ fn any_sequence_of_commands_failures_and_restarts_keeps_every_promise() {
         run(seed);
     }
 }
+
+#[test]
+fn tasks_that_the_master_never_knew_are_replaced_when_their_agent_is_lost() {
+    let mut world = World::new(7, 3);
+    world.failing = false;
+    world.create(&job(0), 0, 2).unwrap();
+    // Long enough that nothing counts as flapping, and that the first reconciliation is over.
+    for _ in 0..60 {
+        world.pass(10_000);
+        world.deliver(usize::MAX);
+    }
+    let before = world.running();
+    assert_eq!(before.len(), 2, "{}", world.unsettled());
+    world.lose_agents_before_their_master();
+    for _ in 0..3 {
+        world.pass(10_000);
+        world.deliver(usize::MAX);
+    }
+    let after = world.running();
+    assert_eq!(after.len(), 2, "{}", world.unsettled());
+    assert!(after.iter().all(|id| !before.contains(id)), "{after:?}");
+}

@@ -358,6 +358,13 @@ impl World {
         }
     }
 
+    /// Every agent ended while there was no master: the next one knows none of the tasks, and says only that agents
+    /// are lost.
+    pub(crate) fn lose_agents_before_their_master(&mut self) {
+        self.remote.clear();
+        self.command(Model::agent_lost);
+    }
+
     pub(crate) fn fail_task(&mut self, dice: &mut Chance) {
         let running = self.running();
         let nth = usize::try_from(dice.below(running.len() as u64)).unwrap_or(0);
