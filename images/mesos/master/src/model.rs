@@ -24,6 +24,7 @@ mod offer;
 mod offers;
 mod reconcile;
 mod registry;
+mod standing;
 mod status;
 mod updates;
 mod validate_framework;

@@ -26,6 +26,8 @@ pub struct Agent {
     pub capabilities: Vec<Capability>,
     /// Whether the connection to it stands.
     pub connected: bool,
+    /// Whether an operator has set it aside.
+    pub deactivated: bool,
     /// When it first registered with this master.
     pub registered: Moment,
     /// When it last came back.
@@ -63,7 +65,7 @@ pub struct Agent {
 impl Agent {
     /// Whether its resources may be offered.
     pub fn is_active(&self) -> bool {
-        self.connected
+        self.connected && !self.deactivated
     }
 
     /// Whether it can do this.

@@ -17,6 +17,7 @@ use super::effect::Effect;
 use super::health::Removal;
 use super::id::{AgentId, FrameworkId};
 use super::master::{Master, bag};
+use super::standing::GONE;
 
 impl Master {
     /// A new agent.
@@ -87,7 +88,7 @@ impl Master {
             return;
         };
         if self.gone_agents.contains_key(&id) {
-            self.shut_down(from, "Agent has been marked gone");
+            self.shut_down(from, GONE);
             return;
         }
         let known = match self.agents.get(&id) {
@@ -208,7 +209,9 @@ impl Master {
         info.id = id.field();
         info.resources = bag(&info.resources).to_protos(Format::Post);
         let observer = self.next_observer(&id);
+        let deactivated = self.deactivated_agents.contains(&id);
         Agent {
+            deactivated,
             id,
             info,
             pid,

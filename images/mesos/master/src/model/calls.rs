@@ -28,7 +28,7 @@ pub struct CallError {
 }
 
 impl CallError {
-    fn new(status: u16, text: impl Into<String>) -> Self {
+    pub(crate) fn new(status: u16, text: impl Into<String>) -> Self {
         Self {
             status,
             text: text.into(),

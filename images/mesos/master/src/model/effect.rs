@@ -57,6 +57,13 @@ pub enum Effect {
         /// What to keep; nothing if `None`.
         standing: Option<Standing>,
     },
+    /// Keep whether an agent is deactivated, as [`Effect::Keep`] does.
+    KeepDeactivated {
+        /// The agent.
+        agent: AgentId,
+        /// Whether it is.
+        deactivated: bool,
+    },
 }
 
 /// What is due at some time.

@@ -215,11 +215,12 @@ impl Master {
             self.end_tasks(&framework, id, &status);
             self.end_executors(&framework, id);
         }
+        self.set_deactivated(id, false);
         self.keep(id, None);
         self.drop_agent(id);
     }
 
-    fn drop_agent(&mut self, id: &AgentId) {
+    pub(crate) fn drop_agent(&mut self, id: &AgentId) {
         self.rescind_agent(id);
         if let Some(agent) = self.agents.remove(id) {
             self.agents_by_pid.remove(&agent.pid);
@@ -231,7 +232,7 @@ impl Master {
     }
 
     /// The frameworks that have tasks or executors on an agent.
-    fn frameworks_on(&self, id: &AgentId) -> Vec<FrameworkId> {
+    pub(crate) fn frameworks_on(&self, id: &AgentId) -> Vec<FrameworkId> {
         let agent = self.agents.get(id).into_iter();
         let mut frameworks: Vec<FrameworkId> = agent
             .flat_map(|a| a.tasks.keys().chain(a.executors.keys()))
@@ -243,7 +244,12 @@ impl Master {
     }
 
     /// Ends a framework's tasks on an agent; those that had not ended before are told of.
-    fn end_tasks(&mut self, framework: &FrameworkId, id: &AgentId, status: &MasterStatus) {
+    pub(crate) fn end_tasks(
+        &mut self,
+        framework: &FrameworkId,
+        id: &AgentId,
+        status: &MasterStatus,
+    ) {
         let tasks: Vec<TaskId> = self
             .agents
             .get(id)
@@ -256,7 +262,7 @@ impl Master {
         }
     }
 
-    fn end_executors(&mut self, framework: &FrameworkId, id: &AgentId) {
+    pub(crate) fn end_executors(&mut self, framework: &FrameworkId, id: &AgentId) {
         let executors: Vec<ExecutorId> = self
             .agents
             .get(id)
@@ -296,6 +302,7 @@ impl Master {
             }
         }
         for id in forgotten {
+            self.set_deactivated(&id, false);
             self.keep(&id, None);
         }
     }

@@ -31,6 +31,8 @@ pub struct Master {
     pub agents: BTreeMap<AgentId, Agent>,
     /// Agents that a former master had and that have not come back yet.
     pub recovered_agents: BTreeMap<AgentId, SlaveInfo>,
+    /// Agents that operators have set aside, whether they are here or not.
+    pub deactivated_agents: BTreeSet<AgentId>,
     /// When each unreachable agent was lost.
     pub unreachable_agents: BTreeMap<AgentId, Moment>,
     /// When each agent that will never come back was given up.
@@ -76,6 +78,7 @@ impl Master {
             elected: None,
             agents: BTreeMap::new(),
             recovered_agents: BTreeMap::new(),
+            deactivated_agents: BTreeSet::new(),
             unreachable_agents: BTreeMap::new(),
             gone_agents: BTreeMap::new(),
             frameworks: BTreeMap::new(),

@@ -23,8 +23,13 @@ pub enum Standing {
 
 impl Master {
     /// Begins with what a former master has kept; to be called before [`Master::elect`].
-    pub fn recover(&mut self, kept: impl IntoIterator<Item = (AgentId, Standing)>) {
+    pub fn recover(
+        &mut self,
+        kept: impl IntoIterator<Item = (AgentId, Standing)>,
+        deactivated: impl IntoIterator<Item = AgentId>,
+    ) {
         self.has_registry = true;
+        self.deactivated_agents.extend(deactivated);
         for (id, standing) in kept {
             match standing {
                 Standing::Admitted(info) => {

@@ -7,5 +7,6 @@ mod invariants;
 mod launches;
 mod registry;
 mod sequences;
+mod standing;
 mod tasks;
 pub(crate) mod world;

@@ -61,7 +61,13 @@ impl State {
         let changes: Vec<Change> = effects
             .iter()
             .filter_map(|effect| match effect {
-                Effect::Keep { agent, standing } => Some((agent.clone(), standing.clone())),
+                Effect::Keep { agent, standing } => Some(match standing {
+                    Some(standing) => Change::Stand(agent.clone(), standing.clone()),
+                    None => Change::Forget(agent.clone()),
+                }),
+                Effect::KeepDeactivated { agent, deactivated } => {
+                    Some(Change::Deactivate(agent.clone(), *deactivated))
+                }
                 _ => None,
             })
             .collect();
@@ -203,7 +209,10 @@ impl Node {
         if let Some(registry) = &mut state.registry {
             let kept = registry.take_over(epoch)?;
             state.timings.fetch = begun.elapsed().as_secs_f64() * 1e3;
-            state.master.at(clock()).recover(kept);
+            state
+                .master
+                .at(clock())
+                .recover(kept.standings, kept.deactivated);
         }
         // That it leads is the first thing that it writes.
         state.timings.store.add(begun.elapsed());
@@ -256,7 +265,7 @@ impl Node {
                     streams.remove(&stream);
                 }
                 // Done before all others.
-                Effect::Keep { .. } => {}
+                Effect::Keep { .. } | Effect::KeepDeactivated { .. } => {}
             }
         }
         broken

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use hyper::StatusCode;
+use mesos_proto::mesos::SlaveID;
 use mesos_proto::v1_master::{Call, call};
 use mesos_wire::http::{Media, Request, Response, not_acceptable};
 
 use super::endpoints::{end_framework, metrics};
 use super::node::Node;
 use super::scheduler::{bad, read};
-use crate::model::FrameworkId;
+use crate::model::{AgentId, CallError, FrameworkId, Master};
 use crate::view;
 
 /// Answers a call.
@@ -30,6 +31,18 @@ pub(super) async fn answer(node: Arc<Node>, mut request: Request) -> Response {
         call::Type::TEARDOWN => {
             let id = FrameworkId::from(call.teardown.framework_id.get_or_default());
             return end_framework(&node, &id);
+        }
+        call::Type::MARK_AGENT_GONE => {
+            let id = call.mark_agent_gone.agent_id.get_or_default();
+            return decide(&node, id, Master::mark_agent_gone);
+        }
+        call::Type::DEACTIVATE_AGENT => {
+            let id = call.deactivate_agent.agent_id.get_or_default();
+            return decide(&node, id, Master::deactivate_agent);
+        }
+        call::Type::REACTIVATE_AGENT => {
+            let id = call.reactivate_agent.agent_id.get_or_default();
+            return decide(&node, id, Master::reactivate_agent);
         }
         // No files are kept for others to read.
         call::Type::LIST_FILES | call::Type::READ_FILE => {
@@ -56,6 +69,21 @@ pub(super) async fn answer(node: Arc<Node>, mut request: Request) -> Response {
             Media::Protobuf.encode(&answer),
         ),
         None => not_acceptable(),
+    }
+}
+
+/// Does what an operator has decided about an agent.
+fn decide(
+    node: &Node,
+    agent: &SlaveID,
+    decision: fn(&mut Master, &AgentId) -> Result<(), CallError>,
+) -> Response {
+    match node.step(|master| decision(master, &AgentId::from(agent))) {
+        Ok(()) => Response::status(StatusCode::OK),
+        Err(error) => Response::text(
+            StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST),
+            error.text,
+        ),
     }
 }
 

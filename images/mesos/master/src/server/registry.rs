@@ -21,12 +21,14 @@ const FILE_NAME: &str = "registry.sqlite3";
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The form of the tables.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
-/// An agent's row holds what it said of itself if it is admitted, else since when it is not.
+/// An agent's row holds what it said of itself if it is admitted, else since when it is not. The first
+/// form had no `deactivated`.
 const CREATE: &str = "
-    CREATE TABLE leader (id INTEGER PRIMARY KEY CHECK (id = 0), era INTEGER NOT NULL, zxid INTEGER NOT NULL);
-    CREATE TABLE agents (id TEXT PRIMARY KEY, standing TEXT NOT NULL, since INTEGER NOT NULL, info BLOB) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS leader (id INTEGER PRIMARY KEY CHECK (id = 0), era INTEGER NOT NULL, zxid INTEGER NOT NULL);
+    CREATE TABLE IF NOT EXISTS agents (id TEXT PRIMARY KEY, standing TEXT NOT NULL, since INTEGER NOT NULL, info BLOB) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS deactivated (id TEXT PRIMARY KEY) WITHOUT ROWID;
 ";
 
 const ADMITTED: &str = "admitted";
@@ -84,8 +86,23 @@ pub(super) struct Registry {
     epoch: Option<Epoch>,
 }
 
-/// A change of one agent's row: its new standing, or none.
-pub(super) type Change = (AgentId, Option<Standing>);
+/// What is kept.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Kept {
+    pub(super) standings: Vec<(AgentId, Standing)>,
+    pub(super) deactivated: Vec<AgentId>,
+}
+
+/// A change of what is kept of one agent.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// It has a standing, or another one.
+    Stand(AgentId, Standing),
+    /// It has none any more.
+    Forget(AgentId),
+    /// Whether it is deactivated.
+    Deactivate(AgentId, bool),
+}
 
 impl Registry {
     /// Opens the database in this folder, or makes both.
@@ -128,10 +145,7 @@ impl Registry {
 
     /// Makes this process the writer, unless a later leadership has been here, and reads everything.
     /// Without an epoch there is no election, and whoever comes last leads.
-    pub(super) fn take_over(
-        &mut self,
-        epoch: Option<Epoch>,
-    ) -> Result<Vec<(AgentId, Standing)>, RegistryError> {
+    pub(super) fn take_over(&mut self, epoch: Option<Epoch>) -> Result<Kept, RegistryError> {
         let failed = failing(&self.path);
         let transaction = begin(&mut self.connection).map_err(&failed)?;
         let last = transaction
@@ -158,7 +172,7 @@ impl Registry {
                 params![epoch.era, epoch.zxid],
             )
             .map_err(&failed)?;
-        let mut kept = Vec::new();
+        let mut kept = Kept::default();
         {
             let mut statement = transaction
                 .prepare("SELECT id, standing, since, info FROM agents")
@@ -174,7 +188,16 @@ impl Registry {
                 })
                 .map_err(&failed)?;
             for row in rows {
-                kept.push(row.map_err(&failed)?.read()?);
+                kept.standings.push(row.map_err(&failed)?.read()?);
+            }
+            let mut statement = transaction
+                .prepare("SELECT id FROM deactivated")
+                .map_err(&failed)?;
+            let rows = statement
+                .query_map([], |row| row.get::<_, String>(0))
+                .map_err(&failed)?;
+            for row in rows {
+                kept.deactivated.push(AgentId::new(row.map_err(&failed)?));
             }
         }
         transaction.commit().map_err(&failed)?;
@@ -194,8 +217,8 @@ impl Registry {
         if !leads {
             return Err(RegistryError::Deposed);
         }
-        for (id, standing) in changes {
-            change(&transaction, id, standing.as_ref()).map_err(&failed)?;
+        for change in changes {
+            apply(&transaction, change).map_err(&failed)?;
         }
         transaction.commit().map_err(&failed)
     }
@@ -213,27 +236,38 @@ fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
     connection.transaction_with_behavior(TransactionBehavior::Immediate)
 }
 
-fn change(
-    transaction: &Transaction<'_>,
-    id: &AgentId,
-    standing: Option<&Standing>,
-) -> rusqlite::Result<()> {
+fn apply(transaction: &Transaction<'_>, change: &Change) -> rusqlite::Result<()> {
     let millis = |moment: &Duration| i64::try_from(moment.as_millis()).unwrap_or(i64::MAX);
-    let (name, since, info) = match standing {
-        None => {
-            let mut statement = transaction.prepare_cached("DELETE FROM agents WHERE id = ?1")?;
-            statement.execute(params![id.as_str()])?;
-            return Ok(());
+    match change {
+        Change::Stand(id, standing) => {
+            let (name, since, info) = match standing {
+                // It came in over the wire whole, so it can be written.
+                Standing::Admitted(info) => (ADMITTED, 0, info.write_to_bytes().ok()),
+                Standing::Unreachable(since) => (UNREACHABLE, millis(since), None),
+                Standing::Gone(since) => (GONE, millis(since), None),
+            };
+            transaction
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO agents (id, standing, since, info) VALUES (?1, ?2, ?3, ?4)",
+                )?
+                .execute(params![id.as_str(), name, since, info])?;
         }
-        // An agent's description came in over the wire whole, so it can be written.
-        Some(Standing::Admitted(info)) => (ADMITTED, 0, info.write_to_bytes().ok()),
-        Some(Standing::Unreachable(since)) => (UNREACHABLE, millis(since), None),
-        Some(Standing::Gone(since)) => (GONE, millis(since), None),
-    };
-    let mut statement = transaction.prepare_cached(
-        "INSERT OR REPLACE INTO agents (id, standing, since, info) VALUES (?1, ?2, ?3, ?4)",
-    )?;
-    statement.execute(params![id.as_str(), name, since, info])?;
+        Change::Forget(id) => {
+            transaction
+                .prepare_cached("DELETE FROM agents WHERE id = ?1")?
+                .execute(params![id.as_str()])?;
+        }
+        Change::Deactivate(id, deactivated) => {
+            let sql = if *deactivated {
+                "INSERT OR REPLACE INTO deactivated (id) VALUES (?1)"
+            } else {
+                "DELETE FROM deactivated WHERE id = ?1"
+            };
+            transaction
+                .prepare_cached(sql)?
+                .execute(params![id.as_str()])?;
+        }
+    }
     Ok(())
 }
 
@@ -282,27 +316,35 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let folder = folder.path().join("made/on/demand");
         let mut first = Registry::open(&folder).expect("opened");
-        assert_eq!(first.take_over(epoch(1, 1)).expect("taken over"), []);
+        let nothing = Kept::default();
+        assert_eq!(first.take_over(epoch(1, 1)).expect("taken over"), nothing);
         let gone = Standing::Gone(Duration::from_millis(1500));
         let lost = Standing::Unreachable(Duration::from_secs(7));
         let (a, b, c) = (AgentId::new("a"), AgentId::new("b"), AgentId::new("c"));
         let changes = [
-            (a.clone(), Some(admitted("one"))),
-            (b.clone(), Some(admitted("two"))),
-            (c.clone(), Some(gone.clone())),
+            Change::Stand(a.clone(), admitted("one")),
+            Change::Stand(b.clone(), admitted("two")),
+            Change::Stand(c.clone(), gone.clone()),
+            Change::Deactivate(a.clone(), true),
+            Change::Deactivate(b.clone(), true),
         ];
         first.write(&changes).expect("written");
-        let changes = [(a.clone(), Some(lost.clone())), (b.clone(), None)];
+        let changes = [
+            Change::Stand(a.clone(), lost.clone()),
+            Change::Forget(b.clone()),
+            Change::Deactivate(a.clone(), false),
+        ];
         first.write(&changes).expect("written");
         first
-            .write(&[(b.clone(), Some(admitted("three")))])
+            .write(&[Change::Stand(b.clone(), admitted("three"))])
             .expect("written");
         drop(first);
         let mut next = Registry::open(&folder).expect("opened");
-        assert_eq!(
-            next.take_over(epoch(1, 2)).expect("taken over"),
-            [(a, lost), (b, admitted("three")), (c, gone)]
-        );
+        let want = Kept {
+            standings: vec![(a, lost), (b.clone(), admitted("three")), (c, gone)],
+            deactivated: vec![b],
+        };
+        assert_eq!(next.take_over(epoch(1, 2)).expect("taken over"), want);
     }
 
     #[test]
@@ -310,7 +352,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let open = || Registry::open(folder.path()).expect("opened");
         let (mut old, mut new) = (open(), open());
-        let change = [(AgentId::new("a"), Some(admitted("one")))];
+        let change = [Change::Stand(AgentId::new("a"), admitted("one"))];
         assert!(matches!(old.write(&change), Err(RegistryError::Deposed)));
         old.take_over(epoch(5, 9)).expect("taken over");
         new.take_over(epoch(5, 10)).expect("taken over");
@@ -322,7 +364,8 @@ mod tests {
         ));
         new.write(&change).expect("written");
         // A new ZooKeeper counts from the start again.
-        assert_eq!(old.take_over(epoch(6, 1)).expect("taken over").len(), 1);
+        let kept = old.take_over(epoch(6, 1)).expect("taken over");
+        assert_eq!(kept.standings.len(), 1);
         assert!(matches!(new.write(&change), Err(RegistryError::Deposed)));
         // Without an election whoever comes last leads.
         new.take_over(None).expect("taken over");
@@ -341,7 +384,7 @@ mod tests {
         drop(registry);
         assert!(matches!(
             Registry::open(folder.path()),
-            Err(RegistryError::Newer(2))
+            Err(RegistryError::Newer(3))
         ));
     }
 }

@@ -89,7 +89,7 @@ pub(crate) fn slave(agent: &Agent, detail: Detail) -> Map<String, Value> {
     );
     object.insert("unreserved_resources".into(), free.to_json());
     object.insert("active".into(), agent.is_active().into());
-    object.insert("deactivated".into(), false.into());
+    object.insert("deactivated".into(), agent.deactivated.into());
     object.insert("version".into(), agent.version.as_str().into());
     object.insert("capabilities".into(), names(&agent.capabilities));
     if detail == Detail::Full {

@@ -10,7 +10,7 @@ use protobuf::Message as _;
 
 use super::shared::sum;
 use super::{Site, System, Timings};
-use crate::model::{Framework, Master, Moment, dominant_share, label, time_info};
+use crate::model::{AgentId, Framework, Master, Moment, dominant_share, label, time_info};
 
 /// Metrics by name.
 pub type Metrics = BTreeMap<String, f64>;
@@ -314,23 +314,18 @@ fn of_framework(framework: &Framework, metrics: &mut Metrics) {
 pub fn registry(master: &Master) -> Registry {
     let mut all = Registry::new();
     all.master.mut_or_insert_default().info = protobuf::MessageField::some(master.info.clone());
+    let deactivated = |id: &AgentId| master.deactivated_agents.contains(id).then_some(true);
     let slaves = all.slaves.mut_or_insert_default();
     slaves.slaves = master
         .agents
-        .values()
-        .map(|agent| registry::Slave {
-            info: protobuf::MessageField::some(agent.info.clone()),
+        .iter()
+        .map(|(id, agent)| (id, &agent.info))
+        .chain(&master.recovered_agents)
+        .map(|(id, info)| registry::Slave {
+            info: protobuf::MessageField::some(info.clone()),
+            deactivated: deactivated(id),
             ..Default::default()
         })
-        .chain(
-            master
-                .recovered_agents
-                .values()
-                .map(|info| registry::Slave {
-                    info: protobuf::MessageField::some(info.clone()),
-                    ..Default::default()
-                }),
-        )
         .collect();
     let unreachable = all.unreachable.mut_or_insert_default();
     unreachable.slaves = master
@@ -339,6 +334,7 @@ pub fn registry(master: &Master) -> Registry {
         .map(|(id, since)| registry::UnreachableSlave {
             id: id.field(),
             timestamp: protobuf::MessageField::some(time_info(*since)),
+            deactivated: deactivated(id),
             ..Default::default()
         })
         .collect();

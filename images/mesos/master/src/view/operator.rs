@@ -162,7 +162,7 @@ fn agent(agent: &Agent) -> get_agents::Agent {
     let mut message = get_agents::Agent::new();
     message.agent_info = MessageField::some(agent.info.clone());
     message.set_active(agent.is_active());
-    message.set_deactivated(false);
+    message.set_deactivated(agent.deactivated);
     message.set_version(agent.version.clone());
     message.set_pid(agent.pid.to_string());
     message.registered_time = MessageField::some(time_info(agent.registered));

@@ -39,7 +39,7 @@ impl World {
         config: Config,
         kept: impl IntoIterator<Item = (AgentId, Standing)>,
     ) -> Self {
-        Self::led(config, |master| master.recover(kept))
+        Self::led(config, |master| master.recover(kept, []))
     }
 
     fn led(config: Config, begin: impl FnOnce(&mut Master)) -> Self {
