@@ -91,6 +91,12 @@ impl FakeEngine {
         self.lock().images.insert(name.to_owned(), Labels::new());
     }
 
+    /// What a build that was interrupted left: an image of ours with an id (`sha256:…`) and no name.
+    pub fn add_leftover(&self, id: &str) {
+        let labels = Labels::from([("devcluster.image".to_owned(), String::new())]);
+        self.lock().images.insert(id.to_owned(), labels);
+    }
+
     /// What a container prints.
     pub fn set_logs(&self, container: &str, text: &str) {
         self.lock()
@@ -385,8 +391,13 @@ impl Engine for FakeEngine {
         Ok(found
             .map(|(name, labels)| FoundImage {
                 id: name.clone(),
-                names: vec![name.clone()],
+                names: Some(name)
+                    .filter(|name| !name.starts_with("sha256:"))
+                    .cloned()
+                    .into_iter()
+                    .collect(),
                 labels: labels.clone(),
+                made: std::time::UNIX_EPOCH,
             })
             .collect())
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 
@@ -213,8 +214,10 @@ pub struct BuildSpec {
 pub struct FoundImage {
     /// The engine's id.
     pub id: String,
-    /// Its names.
+    /// Its names; none for what a build left behind.
     pub names: Vec<String>,
     /// Its labels.
     pub labels: Labels,
+    /// When it was made.
+    pub made: SystemTime,
 }

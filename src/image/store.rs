@@ -226,12 +226,17 @@ impl ImageStore {
             .map_err(|source| failed(image, source))
     }
 
-    /// Removes images of ours that newer ones supersede. One in use stays, and nothing is said of one that cannot go.
+    /// Removes images of ours that newer ones supersede, and those that interrupted builds left without a name. One in
+    /// use stays, and nothing is said of one that cannot go.
     async fn prune(&self, current: &References) {
         let Ok(found) = self.engine.images(IMAGE_LABEL).await else {
             return;
         };
         for image in found {
+            let age = image.made.elapsed().unwrap_or_default();
+            if image.names.is_empty() && age >= NAMED_WITHIN {
+                let _ = self.engine.remove_image(&image.id).await;
+            }
             for name in &image.names {
                 let kind = name
                     .strip_prefix("devcluster/")
@@ -251,6 +256,9 @@ impl ImageStore {
         }
     }
 }
+
+/// How long another launcher's build may take to give its image a name.
+const NAMED_WITHIN: Duration = Duration::from_secs(60);
 
 const CERTIFICATES: &str = "ca-certificates.crt";
 

@@ -169,3 +169,11 @@ async fn another_folder_is_told_and_replaces_nothing() {
     .unwrap();
     assert!(world.told(|event| matches!(event, Event::Note(text) if text.contains("/home/me"))));
 }
+
+#[tokio::test]
+async fn what_interrupted_builds_left_goes_with_the_next_build() {
+    let world = World::new();
+    world.engine.add_leftover("sha256:left");
+    world.up("").await.unwrap();
+    assert_eq!(world.calls("remove image"), ["sha256:left"]);
+}

@@ -1,5 +1,7 @@
 //! Images, with the classic builder: what API 1.41 gives without a BuildKit session.
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use bollard::query_parameters::{BuildImageOptions, CreateImageOptions, ListImagesOptions};
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -22,8 +24,14 @@ impl DockerEngine {
             .into_iter()
             .map(|image| FoundImage {
                 id: image.id,
-                names: image.repo_tags,
+                // Up to API 1.42 an image without a name has this one.
+                names: image
+                    .repo_tags
+                    .into_iter()
+                    .filter(|name| name != "<none>:<none>")
+                    .collect(),
                 labels: image.labels.into_iter().collect(),
+                made: UNIX_EPOCH + Duration::from_secs(u64::try_from(image.created).unwrap_or(0)),
             })
             .collect())
     }
