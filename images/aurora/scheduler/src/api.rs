@@ -1,6 +1,7 @@
 //! The thrift API's calls, carried out. How they came (protocol, HTTP) is not known here.
 
 mod admin;
+mod backup;
 mod cron;
 mod jobs;
 mod reads;
@@ -161,6 +162,14 @@ impl Api<'_> {
             Call::SetQuota(args) => self.set_quota(args),
             Call::ForceTaskState(args) => self.force_task_state(args),
             Call::PruneTasks(args) => self.prune_tasks(args),
+            Call::Snapshot(_) => self.snapshot(),
+            Call::PerformBackup(_) => self.perform_backup(),
+            Call::ListBackups(_) => self.list_backups(),
+            Call::StageRecovery(args) => self.stage_recovery(args),
+            Call::QueryRecovery(args) => self.query_recovery(args),
+            Call::DeleteRecoveryTasks(args) => self.delete_recovery_tasks(args),
+            Call::CommitRecovery(_) => self.commit_recovery(),
+            Call::UnloadRecovery(_) => self.unload_recovery(),
             Call::StartMaintenance(args) => self.start_maintenance(args),
             Call::DrainHosts(args) => self.drain_hosts(args),
             Call::MaintenanceStatus(args) => self.maintenance_status(args),

@@ -3,13 +3,15 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use aurora_api::storage::Snapshot;
 use mesos_driver::scheduler::CallSender;
 use thiserror::Error;
 use tokio::sync::{Notify, watch};
 
+use crate::backup::{BackupError, Backups};
 use crate::framework::Launcher;
 use crate::model::Model;
-use crate::store::{Lasting, Store};
+use crate::store::{Lasting, Store, StoreError};
 
 /// Where the process is in its life (task-lifecycle.md, section 15).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,15 +64,42 @@ pub struct Engine {
     leading: Mutex<Option<Leading>>,
     lifecycle: watch::Sender<Lifecycle>,
     timers: Notify,
+    recovery: Recovery,
     fatal: watch::Sender<Option<String>>,
+}
+
+/// Backups, and the one that is looked at.
+#[derive(Default)]
+pub struct Recovery {
+    /// The folder.
+    pub backups: Backups,
+    staged: Mutex<Option<Snapshot>>,
+}
+
+impl Recovery {
+    /// The backup that was loaded to be looked at, changed and brought back.
+    pub fn staged(&self) -> MutexGuard<'_, Option<Snapshot>> {
+        self.staged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Default for Engine {
     fn default() -> Self {
+        Self::new(Backups::default())
+    }
+}
+
+impl Engine {
+    /// An engine that does not lead yet.
+    pub fn new(backups: Backups) -> Self {
         Self {
             leading: Mutex::new(None),
             lifecycle: watch::Sender::new(Lifecycle::Idle),
             timers: Notify::new(),
+            recovery: Recovery {
+                backups,
+                staged: Mutex::default(),
+            },
             fatal: watch::Sender::new(None),
         }
     }
@@ -158,6 +187,39 @@ impl Engine {
         drop(guard);
         self.timers.notify_one();
         Ok(result)
+    }
+
+    /// Backups.
+    pub fn recovery(&self) -> &Recovery {
+        &self.recovery
+    }
+
+    /// Brings the store into its shortest form, on the disk.
+    pub fn compact(&self) -> Result<Result<(), StoreError>, NotReady> {
+        let mut guard = self.lock();
+        let leading = guard.as_mut().ok_or(NotReady)?;
+        Ok(leading.store.compact())
+    }
+
+    /// Writes a backup.
+    pub fn back_up(&self) -> Result<Result<(), BackupError>, NotReady> {
+        let snapshot = self.read(Model::snapshot)?;
+        let written = self.recovery.backups.write(&snapshot);
+        self.command(|model| model.note_backup(written.is_ok()))?;
+        Ok(written.map(|name| tracing::info!("backup `{name}` written")))
+    }
+
+    /// Replaces everything with a backup's content, and ends the process: it starts from that.
+    pub fn start_over(&self, snapshot: Snapshot) -> Result<Result<(), StoreError>, NotReady> {
+        let mut guard = self.lock();
+        let leading = guard.as_mut().ok_or(NotReady)?;
+        if let Err(error) = leading.store.replace(snapshot.into()) {
+            return Ok(Err(error));
+        }
+        *guard = None;
+        drop(guard);
+        self.fail("ending, to start again from the recovered backup");
+        Ok(Ok(()))
     }
 
     /// Looks at the model.

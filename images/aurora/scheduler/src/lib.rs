@@ -3,6 +3,7 @@
 //!
 //! * [`model`]: every decision, pure
 //! * [`store`]: what survives a restart
+//! * [`backup`]: files that hold everything, and the way back
 //! * [`engine`]: carries commands out: model, then store, then Mesos
 //! * [`framework`]: the model's requests and the master's events, in Mesos' terms
 //! * [`discovery`]: election and announcement in ZooKeeper
@@ -10,6 +11,7 @@
 //! * [`flags`], [`run`]: the program
 
 pub mod api;
+pub mod backup;
 pub mod discovery;
 pub mod engine;
 pub mod flags;

@@ -101,7 +101,7 @@ async fn run(mut configuration: Configuration) -> Result<(), String> {
         endpoint: endpoint.clone(),
         endpoint_name: configuration.endpoint_name.clone(),
     };
-    let engine = Arc::new(Engine::default());
+    let engine = Arc::new(Engine::new(configuration.backups.clone()));
     let server_info = ServerInfo {
         cluster_name: configuration.model.cluster_name.clone(),
         stats_url_prefix: configuration.stats_url_prefix.clone(),
@@ -122,6 +122,7 @@ async fn run(mut configuration: Configuration) -> Result<(), String> {
         served = server.into_future() => served.map_err(|error| error.to_string()),
         led = lead(&configuration, &place, &engine, &leadership) => Err(led),
         () = engine.run_timers() => Ok(()),
+        () = back_up(&engine, &configuration) => Ok(()),
         () = sample(&app, configuration.stat_sampling_interval) => Ok(()),
         reason = engine.failure() => Err(reason),
         () = app.quit.notified() => Ok(()),
@@ -135,6 +136,21 @@ async fn run(mut configuration: Configuration) -> Result<(), String> {
         let _ = tokio::time::timeout(Duration::from_secs(1), leadership.resign()).await;
     }
     outcome
+}
+
+/// Writes a backup once an interval, while this scheduler leads and has a folder for them.
+async fn back_up(engine: &Engine, configuration: &Configuration) {
+    loop {
+        tokio::time::sleep(configuration.backup_interval).await;
+        if configuration.backups.folder.is_none() {
+            continue;
+        }
+        match engine.back_up() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!("no backup was made: {}", describe(&error)),
+            Err(not_ready) => tracing::debug!("no backup was made: {not_ready}"),
+        }
+    }
 }
 
 /// Waits to be elected, then leads until the lead is lost; returns why it was.

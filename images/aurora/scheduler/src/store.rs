@@ -19,6 +19,7 @@ use thiserror::Error;
 
 use crate::model::Stored;
 use crate::model::effect::Record;
+use crate::model::task::Task;
 
 /// The database's file, in the folder that `-native_log_file_path` names.
 pub const FILE_NAME: &str = "scheduler.sqlite3";
@@ -160,6 +161,42 @@ impl Store {
         transaction.commit().map_err(failed)
     }
 
+    /// Moves everything from the write-ahead log to the database's file.
+    pub fn compact(&mut self) -> Result<(), StoreError> {
+        let path = self.path.clone();
+        self.connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            .map_err(|source| StoreError::Database { path, source })
+    }
+
+    /// Replaces everything that is stored, all or nothing.
+    pub fn replace(&mut self, stored: Stored) -> Result<(), StoreError> {
+        let mut records: Vec<Record> = Vec::new();
+        for mut scheduled in stored.tasks {
+            let config = Arc::new(std::mem::take(&mut scheduled.assigned_task.task));
+            let task = Task::from_scheduled(scheduled, config);
+            records.extend(task.map(|task| Record::SaveTask(Box::new(task))));
+        }
+        for details in stored.updates {
+            let key = details.update.summary.key.clone();
+            records.push(Record::SaveUpdate(Box::new(details.update)));
+            let events = details.update_events.into_iter();
+            records.extend(events.map(|event| Record::AddUpdateEvent(key.clone(), event)));
+            let events = details.instance_events.into_iter();
+            records.extend(events.map(|event| Record::AddInstanceEvent(key.clone(), event)));
+        }
+        records.extend(stored.hosts.into_iter().map(Record::SaveHost));
+        let quotas = stored.quotas.into_iter();
+        records.extend(quotas.map(|(role, quota)| Record::SaveQuota(role, quota)));
+        let crons = stored.crons.into_iter().map(Box::new);
+        records.extend(crons.map(Record::SaveCronJob));
+        let id = stored.framework_id.unwrap_or_default();
+        records.push(Record::SaveFrameworkId(id));
+        self.configs.clear();
+        self.flush(Lasting::Machine)?;
+        self.transact(Some(schema::EMPTY), &records)
+    }
+
     /// Makes this process the writer, unless a later leadership has been here, and reads everything.
     pub fn take_over(&mut self, epoch: Epoch, host: &str) -> Result<Stored, StoreError> {
         let path = self.path.clone();
@@ -221,6 +258,11 @@ impl Store {
             return Ok(());
         }
         self.flush(lasting)?;
+        self.transact(None, records)
+    }
+
+    /// Runs a statement, if given, and stores these records, all or none, if this still is the leader.
+    fn transact(&mut self, first: Option<&str>, records: &[Record]) -> Result<(), StoreError> {
         let epoch = self.epoch.ok_or(StoreError::Deposed)?;
         let path = self.path.clone();
         let failed = |source| StoreError::Database {
@@ -237,6 +279,9 @@ impl Store {
             .map_err(failed)?;
         if !leads {
             return Err(StoreError::Deposed);
+        }
+        if let Some(first) = first {
+            transaction.execute_batch(first).map_err(failed)?;
         }
         if self.configs.len() > write::MAX_KNOWN_CONFIGS {
             self.configs.clear();

@@ -11,6 +11,7 @@ use mesos_wire::zk::Url;
 use serde::Deserialize;
 
 use super::{FlagError, Values};
+use crate::backup::Backups;
 use crate::framework::{Identity, Launcher};
 use crate::model::settings::{Settings, Tier};
 use crate::model::validate;
@@ -42,6 +43,10 @@ pub struct Configuration {
     pub max_registration_delay: Duration,
     /// `-max_leading_duration`
     pub max_leading_duration: Duration,
+    /// `-backup_dir` and `-max_saved_backups`
+    pub backups: Backups,
+    /// `-backup_interval`
+    pub backup_interval: Duration,
     /// `-stat_sampling_interval`
     pub stat_sampling_interval: Duration,
     /// `-enable_cors_for`
@@ -135,6 +140,12 @@ impl Configuration {
             store: PathBuf::from(store),
             max_registration_delay: values.time("max_registration_delay"),
             max_leading_duration: values.time("max_leading_duration"),
+            backups: Backups {
+                folder: values.text("backup_dir").map(PathBuf::from),
+                keep: usize::try_from(small(values, "max_saved_backups")?).unwrap_or(0),
+            },
+            // A backup that begins before the last has ended would be no use.
+            backup_interval: values.time("backup_interval").max(Duration::from_secs(1)),
             stat_sampling_interval: values.time("stat_sampling_interval"),
             cors: values.text("enable_cors_for").map(str::to_string),
             stats_url_prefix: text("viz_job_url_prefix"),

@@ -78,12 +78,12 @@ pub const FLAGS: &[Flag] = &[
         Idle,
         "Threads for background work",
     ),
-    flag("backup_dir", Text, None, Idle, "Folder for backups"),
+    flag("backup_dir", Text, None, Full, "Folder for backups"),
     flag(
         "backup_interval",
         Time,
         Some("1hrs"),
-        Idle,
+        Full,
         "Time between backups",
     ),
     flag("cluster_name", Text, None, Full, "Name of the cluster"),
@@ -414,7 +414,7 @@ pub const FLAGS: &[Flag] = &[
         "max_saved_backups",
         Integer,
         Some("48"),
-        Idle,
+        Full,
         "Backups kept",
     ),
     flag(

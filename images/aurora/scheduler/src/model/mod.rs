@@ -21,6 +21,7 @@ pub mod query;
 mod quota;
 pub mod resources;
 pub mod settings;
+pub mod snapshot;
 pub mod state;
 pub mod stats;
 pub mod summary;
@@ -254,6 +255,14 @@ impl Model {
 
     fn request(&mut self, request: Request) {
         self.effects.requests.push(request);
+    }
+
+    /// Counts a backup that was made, or was not.
+    pub fn note_backup(&mut self, made: bool) {
+        self.stats.count(match made {
+            true => "scheduler_backup_success",
+            false => "scheduler_backup_failed",
+        });
     }
 
     /// Counts what a call affected, as `/vars` shows it.

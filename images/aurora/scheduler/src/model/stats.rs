@@ -23,6 +23,8 @@ const ALWAYS: &[&str] = &[
     "reconciliation_explicit_runs",
     "reconciliation_implicit_runs",
     "schedule_attempts_failed",
+    "scheduler_backup_failed",
+    "scheduler_backup_success",
     "schedule_attempts_fired",
     "schedule_attempts_no_match",
     "scheduler_framework_disconnects",

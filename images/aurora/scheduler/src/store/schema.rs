@@ -4,6 +4,12 @@
 /// The version written into new databases.
 pub(super) const VERSION: i64 = 2;
 
+/// Empties all tables but the leader's.
+pub(super) const EMPTY: &str = "
+DELETE FROM tasks; DELETE FROM configs; DELETE FROM crons; DELETE FROM hosts; DELETE FROM quotas;
+DELETE FROM update_events; DELETE FROM instance_events; DELETE FROM updates; DELETE FROM meta;
+";
+
 /// Makes all tables that are missing: an older version's database lacks the newer ones.
 pub(super) const CREATE: &str = "
 CREATE TABLE IF NOT EXISTS leader (id INTEGER PRIMARY KEY CHECK (id = 0), era INTEGER NOT NULL, zxid INTEGER NOT NULL, host TEXT NOT NULL);

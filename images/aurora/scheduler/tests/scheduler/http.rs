@@ -7,7 +7,7 @@ use crate::support::server::Server;
 use aurora_api::calls::{
     AddInstancesArgs, CreateJobArgs, GetJobUpdateDetailsArgs, GetPendingReasonArgs,
     GetTasksStatusArgs, KillTasksArgs, PauseJobUpdateArgs, PopulateJobConfigArgs,
-    RestartShardsArgs, ResumeJobUpdateArgs, SnapshotArgs, StartJobUpdateArgs,
+    RestartShardsArgs, ResumeJobUpdateArgs, SlaDrainHostsArgs, StartJobUpdateArgs,
 };
 use aurora_api::envelope::decode_call;
 use aurora_api::{
@@ -237,8 +237,8 @@ async fn refusals_are_in_the_original_words() {
          ResponseCode::InvalidRequest, format!("Invalid update: {shown}")),
         (Call::GetJobUpdateDetails(GetJobUpdateDetailsArgs::default()),
          ResponseCode::Error, "Either key or query must be set.".into()),
-        (Call::Snapshot(SnapshotArgs::default()), ResponseCode::Error,
-         "`snapshot` is not supported by this scheduler".into()),
+        (Call::SlaDrainHosts(SlaDrainHostsArgs::default()), ResponseCode::Error,
+         "`slaDrainHosts` is not supported by this scheduler".into()),
     ];
     for (call, code, message) in cases {
         let response = server.call(Protocol::Binary, &call).await;

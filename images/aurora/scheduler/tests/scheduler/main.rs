@@ -6,6 +6,7 @@
 )]
 
 mod admin;
+mod backup;
 mod cron;
 mod http;
 mod pages;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use aurora_api::envelope::{decode_reply, encode_call};
 use aurora_api::{Call, Protocol, Response, ServerInfo};
+use aurora_scheduler::backup::Backups;
 use aurora_scheduler::discovery::{Endpoint, Group};
 use aurora_scheduler::engine::{Engine, Lifecycle, now_ms};
 use aurora_scheduler::flags::{Configuration, Request, Values};
@@ -22,7 +23,7 @@ pub(crate) struct Server {
     pub(crate) group: watch::Sender<Group>,
     pub(crate) mesos: mpsc::UnboundedReceiver<MesosCall>,
     client: reqwest::Client,
-    _folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 fn configuration() -> Configuration {
@@ -46,7 +47,11 @@ impl Server {
         let mut store = Store::open(folder.path()).unwrap();
         let stored: Stored = store.take_over(Epoch { era: 1, zxid: 1 }, "test").unwrap();
         let model = Model::new(configuration.model.clone(), stored, 1, now_ms());
-        let engine = Arc::new(Engine::default());
+        let backups = Backups {
+            folder: Some(folder.path().join("backups")),
+            keep: 48,
+        };
+        let engine = Arc::new(Engine::new(backups));
         engine.lead(model, store, configuration.launcher.clone());
         let (calls, mesos) = CallSender::detached();
         engine.connect(calls);
@@ -84,7 +89,7 @@ impl Server {
             group,
             mesos,
             client,
-            _folder: folder,
+            folder,
         }
     }
 
