@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use crate::support::jobs;
 use crate::support::server::Server;
 use aurora_api::calls::{
-    AddInstancesArgs, CreateJobArgs, GetJobUpdateDetailsArgs, GetPendingReasonArgs,
-    GetTasksStatusArgs, KillTasksArgs, PauseJobUpdateArgs, PopulateJobConfigArgs,
-    RestartShardsArgs, ResumeJobUpdateArgs, SlaDrainHostsArgs, StartJobUpdateArgs,
+    AbortJobUpdateArgs, AddInstancesArgs, CreateJobArgs, GetJobUpdateDetailsArgs,
+    GetPendingReasonArgs, GetTasksStatusArgs, KillTasksArgs, PauseJobUpdateArgs,
+    PopulateJobConfigArgs, RestartShardsArgs, ResumeJobUpdateArgs, RollbackJobUpdateArgs,
+    SlaDrainHostsArgs, StartJobUpdateArgs,
 };
 use aurora_api::envelope::decode_call;
 use aurora_api::{
@@ -326,6 +327,88 @@ async fn an_update_rolls_over_the_wire() {
     assert!(
         status == 200 && html.contains("Update Successful"),
         "{html}"
+    );
+}
+
+#[tokio::test]
+async fn an_update_that_is_where_it_is_wanted_stays_without_an_event() {
+    let mut server = Server::start().await;
+    server.call(Protocol::Binary, &create(1)).await;
+    run_all(&mut server, "O1").await;
+    let settings = JobUpdateSettings {
+        update_group_size: 1,
+        ..JobUpdateSettings::default()
+    };
+    let start = Call::StartJobUpdate(StartJobUpdateArgs {
+        request: Some(jobs::update(&key(), 2, 1, settings)),
+        message: None,
+    });
+    let started = server.call(Protocol::Binary, &start).await;
+    let Some(CallResult::StartJobUpdate(started)) = started.result else {
+        panic!("no key")
+    };
+    let key = Some(started.key.clone());
+    let message = None;
+    let pause = || {
+        Call::PauseJobUpdate(PauseJobUpdateArgs {
+            key: key.clone(),
+            message: message.clone(),
+        })
+    };
+    let resume = || {
+        Call::ResumeJobUpdate(ResumeJobUpdateArgs {
+            key: key.clone(),
+            message: message.clone(),
+        })
+    };
+    let back = || {
+        Call::RollbackJobUpdate(RollbackJobUpdateArgs {
+            key: key.clone(),
+            message: message.clone(),
+        })
+    };
+    let abort = || {
+        Call::AbortJobUpdate(AbortJobUpdateArgs {
+            key: key.clone(),
+            message: message.clone(),
+        })
+    };
+    let ok = (ResponseCode::Ok, String::new());
+    let calls = [
+        resume(),
+        pause(),
+        pause(),
+        resume(),
+        back(),
+        back(),
+        abort(),
+        abort(),
+    ];
+    for call in calls {
+        let told = server.call(Protocol::Binary, &call).await;
+        let name = call.name();
+        assert_eq!((told.response_code, told.message()), ok, "{name}");
+    }
+    let events = server.engine.read(|model| {
+        let update = model.update(&started.key)?;
+        Some(update.events.iter().map(|e| e.status).collect::<Vec<_>>())
+    });
+    use JobUpdateStatus as S;
+    let want = [
+        S::RollingForward,
+        S::RollForwardPaused,
+        S::RollingForward,
+        S::RollingBack,
+        S::Aborted,
+    ];
+    assert_eq!(events.unwrap().as_deref(), Some(&want[..]));
+    let refused = server.call(Protocol::Binary, &resume()).await;
+    assert_eq!(
+        (refused.response_code, refused.message()),
+        (
+            ResponseCode::InvalidRequest,
+            "Cannot transition update from ABORTED to ROLLING_FORWARD".to_string()
+        )
     );
 }
 

@@ -98,12 +98,14 @@ impl Model {
             Wish::Resume => match rolling(from) {
                 Some(rolling) if self.pulse_is_stale(key) => awaiting_pulse(rolling),
                 Some(rolling) => rolling,
+                // One that rolls already goes on.
+                None if from.is_active() => from,
                 None => JobUpdateStatus::RollingForward,
             },
             Wish::Abort => JobUpdateStatus::Aborted,
             Wish::RollBack => JobUpdateStatus::RollingBack,
         };
-        if from == to && wish == Wish::Pause {
+        if from == to {
             return Ok(());
         }
         if !may_change(from, to) {
