@@ -86,7 +86,8 @@ impl EngineError {
             ),
             Kind::Build => Some("run again with `-v` to see every line of the build"),
             Kind::Pull => Some("check the image's name and the way to its registry"),
-            Kind::NotFound | Kind::Other => None,
+            Kind::Other => Some("the engine's own log (`journalctl -u docker`) may say more"),
+            Kind::NotFound => None,
         }
     }
 
