@@ -46,13 +46,14 @@ fn check(world: &World, context: &str) {
         );
     }
     world.check_store(context);
+    world.check_maintenance(context);
     world.check_capacity(context);
 }
 
 fn one_command(world: &mut World, dice: &mut Chance) -> String {
     let key = job(dice.below(JOBS));
     let version = i32::try_from(dice.below(3)).unwrap();
-    match dice.below(20) {
+    match dice.below(22) {
         0..4 => {
             let count = 1 + i32::try_from(dice.below(4)).unwrap();
             let made = world.create(&key, version, count);
@@ -85,6 +86,7 @@ fn one_command(world: &mut World, dice: &mut Chance) -> String {
             world.drop_calls = !world.drop_calls;
             format!("calls get lost: {}", world.drop_calls)
         }
+        16..18 => format!("maintenance: {}", world.maintain(dice)),
         _ => {
             let seconds = i64::try_from(dice.below(40)).unwrap();
             world.pass(seconds * 1000);
@@ -105,6 +107,7 @@ fn run(seed: u64) {
     // From here on nothing fails any more: everything must come to rest where it should be.
     world.drop_calls = false;
     world.failing = false;
+    world.end_maintenance();
     world.reconnect();
     for round in 0..400 {
         world.pass(10_000);

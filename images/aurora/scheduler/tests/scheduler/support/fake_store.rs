@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use aurora_api::{JobConfiguration, JobKey, JobUpdateDetails, JobUpdateKey, ScheduledTask};
+use aurora_api::{
+    HostAttributes, JobConfiguration, JobKey, JobUpdateDetails, JobUpdateKey, ScheduledTask,
+};
 use aurora_scheduler::model::effect::Record;
 
 #[derive(Default)]
@@ -10,6 +12,7 @@ pub(crate) struct FakeStore {
     pub(crate) tasks: BTreeMap<String, ScheduledTask>,
     pub(crate) updates: BTreeMap<JobUpdateKey, JobUpdateDetails>,
     pub(crate) crons: BTreeMap<JobKey, JobConfiguration>,
+    pub(crate) hosts: BTreeMap<String, HostAttributes>,
     pub(crate) framework_id: Option<String>,
 }
 
@@ -52,7 +55,10 @@ impl FakeStore {
             Record::RemoveCronJob(key) => {
                 self.crons.remove(&key);
             }
-            Record::SaveHost(_) | Record::SaveQuota(..) => {}
+            Record::SaveHost(host) => {
+                self.hosts.insert(host.host.clone(), host);
+            }
+            Record::SaveQuota(..) => {}
         }
     }
 }
