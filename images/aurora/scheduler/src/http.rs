@@ -2,14 +2,16 @@
 
 mod admin;
 mod documents;
+mod graph;
 mod pages;
 mod redirect;
+mod series;
 mod stats;
 mod thrift;
 mod time;
 mod vars;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use aurora_api::ServerInfo;
@@ -21,7 +23,8 @@ use axum::routing::{any, get, post};
 use tokio::sync::{Notify, watch};
 
 use crate::discovery::{Endpoint, Group};
-use crate::engine::Engine;
+use crate::engine::{Engine, now_ms};
+use series::Series;
 pub use stats::HttpStats;
 
 /// What every handler can reach.
@@ -38,6 +41,8 @@ pub struct App {
     pub cors: Option<String>,
     /// Counters of requests.
     pub stats: HttpStats,
+    /// Variables over time.
+    series: Mutex<Series>,
     /// When the process began.
     pub started: Instant,
     /// Tells the process to end.
@@ -54,6 +59,7 @@ impl App {
         endpoint: Endpoint,
         group: watch::Receiver<Group>,
         cors: Option<String>,
+        retention: Duration,
     ) -> Self {
         Self {
             engine,
@@ -62,20 +68,42 @@ impl App {
             group,
             cors,
             stats: HttpStats::default(),
+            series: Mutex::new(Series::new(retention)),
             started: Instant::now(),
             quit: Notify::new(),
             templates: pages::Templates::new(),
         }
     }
+
+    fn series(&self) -> MutexGuard<'_, Series> {
+        self.series.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Computes the rates of `/vars`, and notes every variable for the graphs. With `all`, those too
+    /// that take a look at every task.
+    pub fn sample(&self, now_ms: i64, all: bool) {
+        self.stats.sample(self.started.elapsed());
+        let numbers = vars::collect(self, all).into_iter();
+        let numbers = numbers.filter_map(|(name, value)| match value {
+            serde_json::Value::Number(number) => Some((name, number)),
+            _ => None,
+        });
+        self.series().sample(now_ms, numbers);
+    }
 }
 
-/// Computes the rates of `/vars` once an interval, for ever.
+/// So many samples go by between two that look at every task.
+const FULL_EVERY: u32 = 60;
+
+/// Takes a sample of all variables once an interval, for ever.
 pub async fn sample(app: &App, interval: Duration) {
     let mut ticks = tokio::time::interval(interval.max(Duration::from_millis(100)));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        ticks.tick().await;
-        app.stats.sample(app.started.elapsed());
+        for nth in 0..FULL_EVERY {
+            ticks.tick().await;
+            app.sample(now_ms(), nth == 0);
+        }
     }
 }
 
@@ -95,6 +123,10 @@ pub fn router(app: Shared) -> Router {
         .route("/apibeta/{method}", post(thrift::beta))
         .route("/health", get(admin::health))
         .route("/leaderhealth", get(admin::leader_health))
+        .route("/graphdata", get(graph::data))
+        .route("/graphview", get(graph::view))
+        .route("/graphview/", get(graph::view))
+        .route("/graphview/index.html", get(graph::view))
         .route("/vars", get(vars::text))
         .route("/vars.json", get(vars::json))
         .route("/quitquitquit", post(admin::quit))

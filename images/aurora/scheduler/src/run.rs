@@ -113,6 +113,7 @@ async fn run(mut configuration: Configuration) -> Result<(), String> {
         endpoint,
         follow(&place),
         cors,
+        configuration.stat_retention_period,
     );
     let app = Arc::new(app);
     tracing::info!("listening on {listen}, port {port}");

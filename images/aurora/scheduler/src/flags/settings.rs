@@ -49,6 +49,8 @@ pub struct Configuration {
     pub backup_interval: Duration,
     /// `-stat_sampling_interval`
     pub stat_sampling_interval: Duration,
+    /// `-stat_retention_period`
+    pub stat_retention_period: Duration,
     /// `-enable_cors_for`
     pub cors: Option<String>,
     /// `-viz_job_url_prefix`
@@ -147,6 +149,7 @@ impl Configuration {
             // A backup that begins before the last has ended would be no use.
             backup_interval: values.time("backup_interval").max(Duration::from_secs(1)),
             stat_sampling_interval: values.time("stat_sampling_interval"),
+            stat_retention_period: values.time("stat_retention_period"),
             cors: values.text("enable_cors_for").map(str::to_string),
             stats_url_prefix: text("viz_job_url_prefix"),
         })

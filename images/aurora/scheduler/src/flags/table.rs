@@ -786,7 +786,7 @@ pub const FLAGS: &[Flag] = &[
         "stat_retention_period",
         Time,
         Some("1hrs"),
-        Idle,
+        Full,
         "How long statistics are kept",
     ),
     flag(

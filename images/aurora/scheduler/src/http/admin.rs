@@ -29,7 +29,7 @@ const INDEX: &[&[&str]] = &[
         "/utilization",
     ],
     &["/leaderhealth", "/services", "/structdump/task/{task_id}"],
-    &["/vars"],
+    &["/graphview", "/vars"],
 ];
 
 /// `/`

@@ -30,6 +30,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     template!("layout.html"),
     template!("agents.html"),
     template!("dump.html"),
+    template!("graph.html"),
     template!("index.html"),
     template!("instance.html"),
     template!("job.html"),

@@ -8,7 +8,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value as Json};
 
-use super::Shared;
+use super::{App, Shared};
 use crate::engine::Lifecycle;
 use crate::model::Model;
 use crate::model::summary::Consumption;
@@ -21,7 +21,8 @@ fn clean(name: &str) -> String {
         .collect()
 }
 
-fn collect(app: &Shared) -> BTreeMap<String, Json> {
+/// All variables; without `all` only those that need no look at every task.
+pub(super) fn collect(app: &App, all: bool) -> BTreeMap<String, Json> {
     let mut vars: BTreeMap<String, Json> = BTreeMap::new();
     let mut set = |name: &str, value: Json| {
         vars.insert(clean(name), value);
@@ -65,7 +66,12 @@ fn collect(app: &Shared) -> BTreeMap<String, Json> {
         set(&name, count.into());
     }
     // A scheduler that does not lead has no model to tell of.
-    let _ = app.engine.read(|model| model_vars(model, &mut set));
+    let _ = app.engine.read(|model| {
+        model_vars(model, &mut set);
+        if all {
+            task_vars(model, &mut set);
+        }
+    });
     vars
 }
 
@@ -84,6 +90,10 @@ fn model_vars(model: &Model, set: &mut impl FnMut(&str, Json)) {
     set("mem_storage_cron_size", model.crons().len().into());
     set("mem_storage_quota_size", model.quotas().len().into());
     set("mem_storage_update_size", model.updates().count().into());
+}
+
+/// What is summed up over all tasks.
+fn task_vars(model: &Model, set: &mut impl FnMut(&str, Json)) {
     consumption(set, "resources_total_consumed", model.consumption(|_| true));
     let production = |task: &crate::model::task::Task| task.config.production.unwrap_or(false);
     let dedicated = |task: &crate::model::task::Task| {
@@ -146,7 +156,7 @@ fn process(set: &mut impl FnMut(&str, Json)) {
 /// `/vars`: a line a statistic.
 pub(super) async fn text(State(app): State<Shared>) -> Response {
     let mut text = String::new();
-    for (name, value) in collect(&app) {
+    for (name, value) in collect(&app, true) {
         let shown = value
             .as_str()
             .map_or_else(|| value.to_string(), str::to_string);
@@ -157,7 +167,11 @@ pub(super) async fn text(State(app): State<Shared>) -> Response {
 
 /// `/vars.json`: an object; indented with `?pretty`.
 pub(super) async fn json(State(app): State<Shared>, RawQuery(query): RawQuery) -> Response {
-    let object = Json::Object(collect(&app).into_iter().collect::<Map<String, Json>>());
+    let object = Json::Object(
+        collect(&app, true)
+            .into_iter()
+            .collect::<Map<String, Json>>(),
+    );
     let pretty = query
         .unwrap_or_default()
         .split('&')

@@ -130,3 +130,47 @@ async fn every_page_shows_what_it_is_for() {
     };
     assert_eq!(jobs.configs.first().map(|job| job.instance_count), Some(2));
 }
+
+#[tokio::test]
+async fn any_variable_is_drawn_over_time() {
+    let server = Server::start().await;
+    server.app.sample(1000, true);
+    server.call(Protocol::Binary, &create(2)).await;
+    server.app.sample(2000, true);
+    server.app.sample(3000, false);
+    let (_, names) = server.get("/graphdata").await;
+    let names: Vec<String> = serde_json::from_str(&names).unwrap();
+    assert!(names.is_sorted() && names.len() > 50, "{names:?}");
+    for name in ["task_store_PENDING", "resources_total_consumed_ram_mb"] {
+        assert!(names.iter().any(|n| n == name), "{name}");
+    }
+    assert!(!names.iter().any(|n| n == "build.version"), "no number");
+    let metrics = "metrics=task_store_PENDING,task_store_RUNNING";
+    let (status, data) = server
+        .get(&format!("/graphdata?{metrics}&since=1000"))
+        .await;
+    assert_eq!(
+        (status, data.as_str()),
+        (
+            200,
+            r#"{"names":["time","task_store_PENDING","task_store_RUNNING"],"data":[[2000,2,0],[3000,2,0]]}"#
+        )
+    );
+    let unknown = server.get("/graphdata?metrics=x").await;
+    assert_eq!(
+        unknown,
+        (500, r#"{"error":"Unknown metric x"}"#.to_string())
+    );
+    let (status, page) = server.get(&format!("/graphview?{metrics}")).await;
+    assert_eq!(status, 200);
+    assert!(
+        page.contains(r#"points="0.0,320.0 480.0,0.0 960.0,0.0 ""#),
+        "{page}"
+    );
+    let (status, page) = server.get("/graphview").await;
+    assert!(
+        status == 200 && page.contains("/graphview?metrics=task_store_PENDING"),
+        "{page}"
+    );
+    assert_eq!(server.get("/graphview?metrics=x").await.0, 404);
+}

@@ -1,6 +1,7 @@
 //! A leading scheduler's HTTP server on a port of its own, with a fake Mesos behind it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aurora_api::envelope::{decode_reply, encode_call};
 use aurora_api::{Call, Protocol, Response, ServerInfo};
@@ -19,6 +20,7 @@ use tokio::sync::{mpsc, watch};
 pub(crate) struct Server {
     pub(crate) url: String,
     pub(crate) engine: Arc<Engine>,
+    pub(crate) app: Arc<App>,
     pub(crate) endpoint: Endpoint,
     pub(crate) group: watch::Sender<Group>,
     pub(crate) mesos: mpsc::UnboundedReceiver<MesosCall>,
@@ -74,9 +76,11 @@ impl Server {
             endpoint.clone(),
             receiver,
             cors,
+            Duration::from_secs(3600),
         );
-        let app = router(Arc::new(app));
-        tokio::spawn(async move { axum::serve(listener, app).await });
+        let app = Arc::new(app);
+        let served = router(Arc::clone(&app));
+        tokio::spawn(async move { axum::serve(listener, served).await });
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
@@ -85,6 +89,7 @@ impl Server {
         Self {
             url: format!("http://{endpoint}"),
             engine,
+            app,
             endpoint,
             group,
             mesos,
