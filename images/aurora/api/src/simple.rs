@@ -7,6 +7,7 @@
 use serde_json::Value as Json;
 use thiserror::Error;
 
+use crate::schema::{Shape, Type};
 use crate::value::Value;
 
 /// How simple JSON spells enums and booleans.
@@ -75,4 +76,85 @@ pub fn to_simple<T: Value>(value: &T, style: Style) -> Json {
 /// A value from simple JSON. Unknown keys are ignored, `null` is unset.
 pub fn from_simple<T: Value>(json: &Json) -> Result<T, SimpleError> {
     T::from_simple(json)
+}
+
+/// A value as the scheduler's `/structdump` shows it: like [`Style::Names`], but a union is an object
+/// of its member's `value` and of its name as a `key`, such as `NUM_CPUS`.
+pub fn to_dump<T: Value>(value: &T) -> Json {
+    dump(&T::schema(), &to_simple(value, Style::Names))
+}
+
+fn dump(ty: &Type, value: &Json) -> Json {
+    match (ty, value) {
+        (Type::Struct(schema), Json::Object(fields)) => {
+            let set = schema
+                .fields
+                .iter()
+                .filter_map(|field| Some((field, fields.get(field.name)?)));
+            let mut shown = serde_json::Map::new();
+            for (field, value) in set {
+                let value = dump(&(field.ty)(), value);
+                if schema.shape == Shape::Union {
+                    shown.insert("value".to_owned(), value);
+                    shown.insert("key".to_owned(), constant(field.name).into());
+                } else {
+                    shown.insert(field.name.to_owned(), value);
+                }
+            }
+            Json::Object(shown)
+        }
+        (Type::List(of) | Type::Set(of), Json::Array(items)) => {
+            items.iter().map(|item| dump(of, item)).collect()
+        }
+        (Type::Map(_, of), Json::Object(entries)) => {
+            let shown = entries
+                .iter()
+                .map(|(key, value)| (key.clone(), dump(of, value)));
+            Json::Object(shown.collect())
+        }
+        (_, other) => other.clone(),
+    }
+}
+
+/// `numCpus` as `NUM_CPUS`.
+fn constant(name: &str) -> String {
+    let mut constant = String::new();
+    for c in name.chars() {
+        if c.is_ascii_uppercase() {
+            constant.push('_');
+        }
+        constant.push(c.to_ascii_uppercase());
+    }
+    constant
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{AssignedTask, Resource, TaskConfig};
+
+    #[test]
+    fn a_dump_names_the_members_of_unions() {
+        let task = AssignedTask {
+            task_id: "t".to_owned(),
+            task: TaskConfig {
+                resources: [Resource::NumCpus(1.0.into()), Resource::RamMb(64)].into(),
+                ..TaskConfig::default()
+            },
+            ..AssignedTask::default()
+        };
+        let shown = to_dump(&task);
+        assert_eq!(shown["taskId"], "t");
+        assert_eq!(
+            shown["task"]["resources"],
+            serde_json::json!([
+                {"value": 1.0, "key": "NUM_CPUS"},
+                {"value": 64, "key": "RAM_MB"},
+            ])
+        );
+        assert_eq!(
+            shown["task"]["container"],
+            serde_json::json!({"value": {}, "key": "MESOS"})
+        );
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aurora_api::simple::{Style, to_simple};
+use aurora_api::simple::{Style, to_dump, to_simple};
 use aurora_api::{JobKey, MaintenanceMode, TaskConfig};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
@@ -298,7 +298,7 @@ pub(super) async fn struct_dump_cron(
     let key = JobKey::new(role, environment, name);
     let dump = app.engine.read(|model| {
         let cron = model.crons().get(&key)?;
-        Some(to_simple(&cron.config, Style::Names))
+        Some(to_dump(&cron.config))
     });
     match dump {
         Ok(Some(dump)) => {
@@ -321,7 +321,7 @@ pub(super) async fn struct_dump_task(
         model
             .tasks()
             .get(&id)
-            .map(|task| to_simple(&task.to_scheduled(), Style::Names))
+            .map(|task| to_dump(&task.to_scheduled()))
     });
     match dump {
         Ok(Some(dump)) => {

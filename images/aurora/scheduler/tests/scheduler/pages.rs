@@ -81,6 +81,7 @@ async fn every_page_shows_what_it_is_for() {
         ),
         ("/utilization/nonsense", 400, "Invalid metric type."),
         (&dump, 200, "&quot;status&quot;: &quot;FAILED&quot;"),
+        (&dump, 200, "&quot;key&quot;: &quot;NUM_CPUS&quot;"),
         ("/structdump/task/none", 404, "Entity not found"),
         (
             "/mname/www-data/devel/hello_world/9",
