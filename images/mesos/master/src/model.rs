@@ -29,6 +29,7 @@ mod status;
 mod updates;
 mod validate_framework;
 mod validate_task;
+mod watch;
 
 pub use agent::{Agent, time_info};
 pub use allocator::{Allocator, Grant, dominant_share};
@@ -41,6 +42,7 @@ pub use id::{AgentId, ExecutorId, FrameworkId, OfferId, TaskId};
 pub use master::Master;
 pub use offer::Offer;
 pub use registry::Standing;
+pub use watch::Happening;
 
 #[cfg(test)]
 mod tests;

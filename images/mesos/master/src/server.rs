@@ -11,6 +11,7 @@ mod operator;
 mod registry;
 mod scheduler;
 mod system;
+mod watchers;
 
 use std::io;
 use std::sync::Arc;

@@ -22,7 +22,7 @@ use crate::model::{Master, Moment};
 pub use agents::slaves;
 pub use frameworks::frameworks;
 pub use metrics::{Metrics, metrics, registry};
-pub use operator::{answer, to_json};
+pub use operator::{answer, event, event_to_json, snapshot, to_json};
 pub use page::page;
 pub use roles::{role_messages, roles};
 pub use samples::{Samples, Timings};

@@ -19,6 +19,7 @@ use super::id::{AgentId, ExecutorId, FrameworkId, TaskId};
 use super::master::{Master, bag};
 use super::offer::{fill_allocation, normalize};
 use super::status::MasterStatus;
+use super::watch::Happening;
 
 /// Why a re-registration is ignored, if it is (protocol-flows §3, step 5).
 pub(crate) fn flaw(message: &ReregisterSlaveMessage) -> Option<String> {
@@ -105,6 +106,7 @@ impl Master {
         };
         self.agents.insert(id.clone(), agent);
         self.keep_admitted(id);
+        self.happened(|| Happening::AgentAdded(id.clone()));
         self.agents_by_pid.insert(from.clone(), id.clone());
         self.effect(Effect::Link(from.clone()));
         let mut roles = BTreeMap::new();
@@ -118,7 +120,8 @@ impl Master {
                 tracing::info!("framework {framework} is known from agent {id} again");
                 let mut recovered = Framework::new(framework.clone(), info.clone(), self.now);
                 recovered.recovered = true;
-                self.frameworks.insert(framework, recovered);
+                self.frameworks.insert(framework.clone(), recovered);
+                self.happened(|| Happening::FrameworkAdded(framework));
             }
         }
         let role = |framework: &FrameworkId| roles.get(framework).cloned().unwrap_or_default();

@@ -18,6 +18,7 @@ use super::health::Removal;
 use super::id::{AgentId, FrameworkId};
 use super::master::{Master, bag};
 use super::standing::GONE;
+use super::watch::Happening;
 
 impl Master {
     /// A new agent.
@@ -63,6 +64,7 @@ impl Master {
         self.agents_by_pid.insert(from.clone(), id.clone());
         self.agents.insert(id.clone(), agent);
         self.keep_admitted(&id);
+        self.happened(|| Happening::AgentAdded(id.clone()));
         self.effect(Effect::Link(from.clone()));
         self.send(from, self.registered_message(&id));
         self.supersede_expected(&info);

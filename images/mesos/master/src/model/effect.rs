@@ -10,6 +10,7 @@ use protobuf::MessageDyn;
 
 use super::id::{AgentId, FrameworkId, OfferId};
 use super::registry::Standing;
+use super::watch::Happening;
 
 /// Time since 1970. The state machine has no clock: whoever calls it says what time it is.
 pub type Moment = Duration;
@@ -48,6 +49,8 @@ pub enum Effect {
         /// The event.
         event: Box<scheduler::Event>,
     },
+    /// Tell the operators who watch.
+    Tell(Happening),
     /// End a framework's stream.
     Close(StreamId),
     /// Keep an agent's standing for the next leader, before anything else of this step is done.

@@ -19,6 +19,7 @@ use super::notify::error_event;
 use super::offers::Tell;
 use super::status::record;
 use super::validate_framework::{self, Subscription};
+use super::watch::Happening;
 
 impl Master {
     /// A framework that wants events on a stream of the v1 API. A refusal is an event, too.
@@ -115,6 +116,7 @@ impl Master {
             self.counters.bump("messages_reregister_framework");
             id
         };
+        let is_new = !self.frameworks.contains_key(&id);
         if let Some(known) = self.frameworks.get(&id) {
             // Only who is still there under the same connection knows of offers to be taken back.
             let tell = if known.connection == connection {
@@ -166,6 +168,13 @@ impl Master {
             );
         }
         self.allocator.revive(&id, &Default::default());
+        self.happened(|| {
+            if is_new {
+                Happening::FrameworkAdded(id.clone())
+            } else {
+                Happening::FrameworkUpdated(id.clone())
+            }
+        });
         id
     }
 
@@ -246,6 +255,7 @@ impl Master {
                 constraints,
             );
         }
+        self.happened(|| Happening::FrameworkUpdated(id.clone()));
         self.rescind_lost_roles(id);
         self.announce_framework(id);
         self.allocate_all();
@@ -380,6 +390,7 @@ impl Master {
         framework.active = false;
         framework.used = Default::default();
         framework.unregistered = Some(self.now);
+        self.happened(|| Happening::FrameworkRemoved(Box::new(framework.info.clone())));
         self.allocator.revive(id, &Default::default());
         self.completed_frameworks.push_back(framework);
         while self.completed_frameworks.len() > self.config.max_completed_frameworks {
@@ -412,6 +423,7 @@ impl Master {
                 status.set_timestamp(self.now.as_secs_f64());
                 task.set_state(TaskState::TASK_KILLED);
                 record(&mut task, &status);
+                self.task_happened(id, None, &status, TaskState::TASK_KILLED);
                 self.count_end(id, &status);
             }
             let most = self.config.max_completed_tasks;

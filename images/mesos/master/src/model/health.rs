@@ -12,6 +12,7 @@ use super::id::{AgentId, ExecutorId, FrameworkId, TaskId};
 use super::master::Master;
 use super::registry::Standing;
 use super::status::MasterStatus;
+use super::watch::Happening;
 
 /// Why an agent is removed for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -217,6 +218,7 @@ impl Master {
         }
         self.set_deactivated(id, false);
         self.keep(id, None);
+        self.happened(|| Happening::AgentRemoved(id.clone()));
         self.drop_agent(id);
     }
 

@@ -50,6 +50,8 @@ pub struct Master {
     pub(crate) now: Moment,
     /// Whether what a former master had is known.
     pub(crate) has_registry: bool,
+    /// Whether operators watch.
+    pub(crate) watched: bool,
     pub(crate) agents_by_pid: HashMap<Upid, AgentId>,
     pub(crate) observers: HashMap<u64, AgentId>,
     pub(crate) frameworks_by_stream: HashMap<StreamId, FrameworkId>,
@@ -88,6 +90,7 @@ impl Master {
             counters: Counters::default(),
             now,
             has_registry: false,
+            watched: false,
             agents_by_pid: HashMap::new(),
             observers: HashMap::new(),
             frameworks_by_stream: HashMap::new(),

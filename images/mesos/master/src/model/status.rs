@@ -10,6 +10,7 @@ use super::counters::is_terminal;
 use super::effect::Moment;
 use super::id::{AgentId, FrameworkId, TaskId};
 use super::master::{Master, bag};
+use super::watch::Happening;
 
 /// What the master itself says of a task. It is sent once, without a uuid: nobody acknowledges it.
 #[derive(Debug, Clone)]
@@ -75,6 +76,7 @@ impl Master {
     /// Remembers a task under its framework and its agent.
     pub(crate) fn index_task(&mut self, framework_id: &FrameworkId, agent: &AgentId, task: Task) {
         let id = TaskId::from(task.task_id.get_or_default());
+        self.happened(|| Happening::TaskAdded(Box::new(task.clone())));
         if let Some(agent) = self.agents.get_mut(agent) {
             agent
                 .tasks
@@ -128,6 +130,7 @@ impl Master {
             self.release(framework_id, agent, &bag(&task.resources));
             task.set_state(status.state);
             record(&mut task, &proto);
+            self.task_happened(framework_id, old, &proto, status.state);
             self.count_end(framework_id, &proto);
         }
         let (completed, unreachable) = (

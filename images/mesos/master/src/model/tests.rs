@@ -9,4 +9,5 @@ mod registry;
 mod sequences;
 mod standing;
 mod tasks;
+mod watch;
 pub(crate) mod world;

@@ -73,18 +73,23 @@ impl Master {
             Some(state) => state.enum_value_or(status.state()),
             None => status.state(),
         };
+        let said = task.statuses.last().map(|last| last.state());
         task.status_update_state = status.state;
         task.status_update_uuid = status.uuid.clone();
         record(task, &status);
+        if !is_terminal(old) {
+            task.set_state(latest);
+        }
+        let known = task.state();
+        let resources = bag(&task.resources);
+        self.task_happened(&framework_id, said, &status, known);
         if is_terminal(old) {
             return;
         }
-        task.set_state(latest);
         if status.state() == TaskState::TASK_STARTING || status.state() == TaskState::TASK_RUNNING {
             self.counters.started += u64::from(old == TaskState::TASK_STAGING);
         }
         if is_terminal(latest) {
-            let resources = bag(&task.resources);
             status.set_state(latest);
             self.count_end(&framework_id, &status);
             self.release(&framework_id, &agent_id, &resources);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use mesos_proto::mesos::MasterInfo;
+use mesos_proto::v1_master::response::GetState;
 use mesos_wire::flags::Flags;
 use mesos_wire::http::{Media, Response};
 use mesos_wire::libprocess::Process;
@@ -18,9 +19,10 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use super::authentication::Sessions;
 use super::registry::{Change, Epoch, Registry, RegistryError};
 use super::system;
+use super::watchers::Watchers;
 use crate::flags::Settings;
 use crate::model::{Effect, Master, Moment, Sender, StreamId};
-use crate::view::{Site, Timings};
+use crate::view::{self, Site, Timings};
 
 /// How many events may wait for a framework that does not read. Beyond that it counts as gone.
 const STREAM_CAPACITY: usize = 16 * 1024;
@@ -32,6 +34,7 @@ pub struct Node {
     leader: Mutex<Option<MasterInfo>>,
     wake: Notify,
     registry_failed: Notify,
+    max_watchers: usize,
     flags: Flags,
     cluster: Option<String>,
     built: Moment,
@@ -42,6 +45,7 @@ struct State {
     master: Master,
     timings: Timings,
     streams: HashMap<StreamId, Stream>,
+    watchers: Watchers,
     armed: Option<Moment>,
     registry: Option<Registry>,
     failure: Option<RegistryError>,
@@ -56,6 +60,17 @@ struct Stream {
 }
 
 impl State {
+    /// Tells the operators who watch what these effects are to tell them.
+    fn tell(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            if let Effect::Tell(happening) = effect
+                && let Some(event) = view::event(&self.master, happening)
+            {
+                self.watchers.tell(&event);
+            }
+        }
+    }
+
     /// Keeps what these effects ask to be kept.
     fn keep(&mut self, effects: &[Effect]) -> Result<(), RegistryError> {
         let changes: Vec<Change> = effects
@@ -101,6 +116,7 @@ impl Node {
                 master: Master::new(settings.config.clone(), info, now),
                 timings: Timings::default(),
                 streams: HashMap::new(),
+                watchers: Watchers::default(),
                 armed: None,
                 registry,
                 failure: None,
@@ -108,6 +124,7 @@ impl Node {
             leader: Mutex::new(None),
             wake: Notify::new(),
             registry_failed: Notify::new(),
+            max_watchers: settings.max_subscribers,
             flags,
             cluster: settings.cluster.clone(),
             built: built().unwrap_or(now),
@@ -162,6 +179,10 @@ impl Node {
             system: system::read(),
         };
         let state = self.state();
+        let site = Site {
+            subscribers: state.watchers.len(),
+            ..site
+        };
         show(&state.master, &site, &state.timings, clock())
     }
 
@@ -189,6 +210,7 @@ impl Node {
                 self.registry_failed.notify_one();
                 break;
             }
+            state.tell(&effects);
             for stream in self.apply(&mut state.streams, effects) {
                 state.master.stream_closed(stream);
             }
@@ -198,6 +220,22 @@ impl Node {
             state.armed = due;
             self.wake.notify_one();
         }
+        result
+    }
+
+    /// Acts on the operators who watch, given how many there may be and all that there is.
+    pub(super) fn watched<R>(
+        &self,
+        act: impl FnOnce(&mut Watchers, usize, &dyn Fn() -> GetState) -> R,
+    ) -> R {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let master = &state.master;
+        let result = act(&mut state.watchers, self.max_watchers, &|| {
+            view::snapshot(master)
+        });
+        let is_watched = state.watchers.len() > 0;
+        state.master.set_watched(is_watched);
         result
     }
 
@@ -265,7 +303,7 @@ impl Node {
                     streams.remove(&stream);
                 }
                 // Done before all others.
-                Effect::Keep { .. } | Effect::KeepDeactivated { .. } => {}
+                Effect::Keep { .. } | Effect::KeepDeactivated { .. } | Effect::Tell(_) => {}
             }
         }
         broken

@@ -10,6 +10,7 @@ use mesos_wire::http::{Media, Request, Response, not_acceptable};
 use super::endpoints::{end_framework, metrics};
 use super::node::Node;
 use super::scheduler::{bad, read};
+use super::watchers::watch;
 use crate::model::{AgentId, CallError, FrameworkId, Master};
 use crate::view;
 
@@ -31,6 +32,12 @@ pub(super) async fn answer(node: Arc<Node>, mut request: Request) -> Response {
         call::Type::TEARDOWN => {
             let id = FrameworkId::from(call.teardown.framework_id.get_or_default());
             return end_framework(&node, &id);
+        }
+        call::Type::SUBSCRIBE => {
+            return match Media::accepted(&request) {
+                Some(media) => watch(&node, media),
+                None => not_acceptable(),
+            };
         }
         call::Type::MARK_AGENT_GONE => {
             let id = call.mark_agent_gone.agent_id.get_or_default();

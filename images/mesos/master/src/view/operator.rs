@@ -5,7 +5,7 @@ use mesos_proto::v1_master::response::{
     GetAgents, GetExecutors, GetFrameworks, GetState, GetTasks, get_agents, get_executors,
     get_frameworks,
 };
-use mesos_proto::v1_master::{Response, call, response};
+use mesos_proto::v1_master::{Event, Response, call, event, response};
 use mesos_wire::json::{Dialect, to_value};
 use mesos_wire::resources::Format;
 use protobuf::MessageField;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::metrics::Metrics;
 use super::{Site, role_messages, version_info};
-use crate::model::{Agent, Framework, Master, time_info};
+use crate::model::{Agent, Framework, Happening, Master, time_info};
 
 /// The answer to a call that reads the state; `None` for any other call.
 pub fn answer(
@@ -51,13 +51,7 @@ pub fn answer(
         }
         call::Type::GET_STATE => {
             answer.set_type(response::Type::GET_STATE);
-            answer.get_state = MessageField::some(GetState {
-                get_tasks: MessageField::some(tasks(master)),
-                get_executors: MessageField::some(executors(master)),
-                get_frameworks: MessageField::some(frameworks(master)),
-                get_agents: MessageField::some(agents(master)),
-                ..Default::default()
-            });
+            answer.get_state = MessageField::some(snapshot(master));
         }
         call::Type::GET_AGENTS => {
             answer.set_type(response::Type::GET_AGENTS);
@@ -124,6 +118,17 @@ pub fn answer(
         _ => return None,
     }
     Some(answer)
+}
+
+/// All that there is.
+pub fn snapshot(master: &Master) -> GetState {
+    GetState {
+        get_tasks: MessageField::some(tasks(master)),
+        get_executors: MessageField::some(executors(master)),
+        get_frameworks: MessageField::some(frameworks(master)),
+        get_agents: MessageField::some(agents(master)),
+        ..Default::default()
+    }
 }
 
 fn flags(site: &Site) -> Vec<Flag> {
@@ -252,6 +257,70 @@ pub fn to_json(answer: &Response) -> Value {
     let state = (&answer.get_state.get_agents, "/get_state/get_agents");
     for (agents, path) in [state, (&answer.get_agents, "/get_agents")] {
         if let (Some(agents), Some(value)) = (agents.as_ref(), value.pointer_mut(path)) {
+            with_checkpoints(agents, value);
+        }
+    }
+    value
+}
+
+/// What happened, as operators read it; `None` if it is over already.
+pub fn event(master: &Master, happening: &Happening) -> Option<Event> {
+    let mut event = Event::new();
+    match happening {
+        Happening::TaskAdded(task) => {
+            event.set_type(event::Type::TASK_ADDED);
+            event.task_added.mut_or_insert_default().task = MessageField::some((**task).clone());
+        }
+        Happening::TaskUpdated {
+            framework,
+            status,
+            state,
+        } => {
+            event.set_type(event::Type::TASK_UPDATED);
+            let updated = event.task_updated.mut_or_insert_default();
+            updated.framework_id = framework.field();
+            updated.status = MessageField::some((**status).clone());
+            updated.set_state(*state);
+        }
+        Happening::AgentAdded(id) => {
+            event.set_type(event::Type::AGENT_ADDED);
+            event.agent_added.mut_or_insert_default().agent =
+                MessageField::some(agent(master.agents.get(id)?));
+        }
+        Happening::AgentRemoved(id) => {
+            event.set_type(event::Type::AGENT_REMOVED);
+            event.agent_removed.mut_or_insert_default().agent_id = id.field();
+        }
+        Happening::FrameworkAdded(id) => {
+            event.set_type(event::Type::FRAMEWORK_ADDED);
+            event.framework_added.mut_or_insert_default().framework =
+                MessageField::some(framework(master, master.frameworks.get(id)?));
+        }
+        Happening::FrameworkUpdated(id) => {
+            event.set_type(event::Type::FRAMEWORK_UPDATED);
+            event.framework_updated.mut_or_insert_default().framework =
+                MessageField::some(framework(master, master.frameworks.get(id)?));
+        }
+        Happening::FrameworkRemoved(info) => {
+            event.set_type(event::Type::FRAMEWORK_REMOVED);
+            event
+                .framework_removed
+                .mut_or_insert_default()
+                .framework_info = MessageField::some((**info).clone());
+        }
+    }
+    Some(event)
+}
+
+/// An event as the original writes it.
+pub fn event_to_json(event: &Event) -> Value {
+    let mut value = to_value(event, Dialect::V1);
+    if let Some(subscribed) = value.get_mut("subscribed") {
+        *subscribed = with_empty_lists(subscribed.take());
+        if let (Some(agents), Some(value)) = (
+            event.subscribed.get_state.get_agents.as_ref(),
+            subscribed.pointer_mut("/get_state/get_agents"),
+        ) {
             with_checkpoints(agents, value);
         }
     }

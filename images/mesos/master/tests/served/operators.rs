@@ -71,3 +71,31 @@ async fn agents_are_set_aside_and_given_up() {
     let registry = client.get("/registrar(1)/registry").await.json();
     assert_eq!(registry["gone"]["slaves"][0]["id"]["value"], agent.id);
 }
+
+#[tokio::test]
+async fn operators_who_watch_are_told_what_happens() {
+    let site = Site::start(&[]).await;
+    let client = site.client();
+    let mut events = client
+        .subscribe_with(
+            API,
+            &[("Content-Type", "application/json")],
+            br#"{"type":"SUBSCRIBE"}"#,
+        )
+        .await;
+    let first = events.next().await.expect("an event");
+    assert_eq!(first["type"], "SUBSCRIBED");
+    assert_eq!(first["subscribed"]["heartbeat_interval_seconds"], 15.0);
+    assert_eq!(
+        first["subscribed"]["get_state"]["get_agents"]["agents"],
+        json!([])
+    );
+    assert_eq!(events.next().await.expect("an event")["type"], "HEARTBEAT");
+    let agent = Agent::register(&site.pid).await;
+    let added = events.next().await.expect("an event");
+    assert_eq!(added["type"], "AGENT_ADDED");
+    let info = &added["agent_added"]["agent"]["agent_info"];
+    assert_eq!(info["id"]["value"], agent.id);
+    let metrics = client.get("/metrics/snapshot").await.json();
+    assert_eq!(metrics["master/operator_event_stream_subscribers"], 1.0);
+}

@@ -149,7 +149,7 @@ async fn wrong_calls_get_the_protocols_own_errors() {
             "POST",
             "/api/v1",
             &json,
-            r#"{"type":"SUBSCRIBE"}"#,
+            r#"{"type":"DRAIN_AGENT","drain_agent":{"agent_id":{"value":"x"}}}"#,
             501,
             "501 Not Implemented.",
         ),

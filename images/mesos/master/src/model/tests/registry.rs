@@ -179,7 +179,7 @@ fn an_expected_agent_whose_place_is_taken_is_given_up_at_once() {
         .filter(|e| e.type_() == event::Type::FAILURE)
         .map(|e| AgentId::from(e.failure.slave_id.get_or_default()))
         .collect();
-    assert_eq!(lost, [id.clone()]);
+    assert_eq!(lost, std::slice::from_ref(&id));
     let got = statuses(&reconcile(&mut world, stream, Some(&id)), stream);
     assert_eq!(got[0].state(), TaskState::TASK_LOST);
     assert!(statuses(&reconcile(&mut world, stream, Some(&elsewhere)), stream).is_empty());

@@ -1,0 +1,112 @@
+//! Operators who watch: each has an event stream, which begins with all that there is.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use mesos_proto::v1_master::{Event, event};
+use mesos_wire::http::{Media, Response};
+use mesos_wire::recordio;
+use tokio::sync::mpsc;
+
+use super::node::Node;
+use crate::view;
+
+/// Between two heartbeats (v1-api §9).
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// How many events may wait for an operator who does not read.
+const CAPACITY: usize = 16 * 1024;
+
+/// All who watch, who came first before the others.
+#[derive(Debug, Default)]
+pub(super) struct Watchers {
+    streams: VecDeque<(u64, Media, mpsc::Sender<Bytes>)>,
+    next: u64,
+}
+
+impl Watchers {
+    pub(super) fn len(&self) -> usize {
+        self.streams.len()
+    }
+
+    /// Tells everybody; whoever is gone, or does not read, is forgotten.
+    pub(super) fn tell(&mut self, event: &Event) {
+        self.streams
+            .retain(|(_, media, sender)| sender.try_send(record(*media, event)).is_ok());
+    }
+
+    /// Adds one who is told `first` alone; where there are `most`, the oldest has to go.
+    fn add(
+        &mut self,
+        most: usize,
+        media: Media,
+        sender: mpsc::Sender<Bytes>,
+        first: &Event,
+    ) -> u64 {
+        while self.streams.len() >= most.max(1) {
+            self.streams.pop_front();
+        }
+        self.next += 1;
+        // An empty stream has room for one.
+        let _ = sender.try_send(record(media, first));
+        self.streams.push_back((self.next, media, sender));
+        self.next
+    }
+
+    fn remove(&mut self, id: u64) {
+        self.streams.retain(|(own, ..)| *own != id);
+    }
+
+    /// Tells one that all is well; whether that one is still there.
+    fn beat(&mut self, id: u64) -> bool {
+        let mut heartbeat = Event::new();
+        heartbeat.set_type(event::Type::HEARTBEAT);
+        self.streams.iter().any(|(own, media, sender)| {
+            *own == id && sender.try_send(record(*media, &heartbeat)).is_ok()
+        })
+    }
+}
+
+fn record(media: Media, event: &Event) -> Bytes {
+    recordio::encode(&match media {
+        Media::Json => view::event_to_json(event).to_string().into_bytes(),
+        Media::Protobuf => media.encode(event),
+    })
+}
+
+/// SUBSCRIBE: a stream of what happens from now on.
+pub(super) fn watch(node: &Arc<Node>, media: Media) -> Response {
+    let (sender, response) = Response::stream(media.name(), CAPACITY);
+    let gone = sender.downgrade();
+    let id = node.watched(|watchers, most, snapshot| {
+        let mut first = Event::new();
+        first.set_type(event::Type::SUBSCRIBED);
+        let subscribed = first.subscribed.mut_or_insert_default();
+        subscribed.get_state = Some(snapshot()).into();
+        subscribed.set_heartbeat_interval_seconds(HEARTBEAT.as_secs_f64());
+        let id = watchers.add(most, media, sender, &first);
+        watchers.beat(id);
+        id
+    });
+    let node = node.clone();
+    tokio::spawn(async move {
+        let mut beats = tokio::time::interval(HEARTBEAT);
+        beats.tick().await;
+        loop {
+            let Some(sender) = gone.upgrade() else { break };
+            tokio::select! {
+                () = sender.closed() => break,
+                _ = beats.tick() => {
+                    drop(sender);
+                    if !node.watched(|watchers, _, _| watchers.beat(id)) {
+                        break;
+                    }
+                }
+            }
+        }
+        node.watched(|watchers, _, _| watchers.remove(id));
+    });
+    response
+}
