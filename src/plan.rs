@@ -22,7 +22,7 @@ pub use check::{Ask, Check, Probe, Want, Where};
 pub use network::{NoFreeSubnet, choose_subnet};
 pub use node::{
     BindMount, File, HostPort, Image, Link, NodeName, NodePlan, OwnImage, Plan, Port, Surroundings,
-    TierPlan, Volume,
+    TierPlan, Volume, VolumeOf,
 };
 pub use template::TemplateError;
 

@@ -108,7 +108,7 @@ pub(super) fn spec(
             .map(|volume| VolumeMount {
                 name: volume.name.clone(),
                 target: volume.target.clone(),
-                labels: labels::of_volume(common.clone(), node),
+                labels: labels::of_volume(common.clone(), node, volume),
             })
             .collect(),
         cpus: node.cpus,

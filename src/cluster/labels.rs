@@ -3,14 +3,14 @@
 use std::net::IpAddr;
 
 use crate::engine::Labels;
-use crate::plan::{Link, NodeName, NodePlan, Probe};
+use crate::plan::{Link, NodeName, NodePlan, Probe, Volume, VolumeOf};
 use crate::profile::ClusterName;
 
 /// The cluster: on every container, network and volume.
 pub const CLUSTER: &str = "devcluster.cluster";
-/// The tier: on containers, and volumes of a node.
+/// The tier: on containers, and on volumes.
 pub const TIER: &str = "devcluster.tier";
-/// The node: on containers, and volumes of a node.
+/// The node: on containers, and on a node's own volume.
 pub const NODE: &str = "devcluster.node";
 /// The number of a node in its tier.
 pub const INDEX: &str = "devcluster.index";
@@ -45,16 +45,20 @@ pub fn common(cluster: &ClusterName, owner: Option<&str>) -> Labels {
     labels
 }
 
-/// What the volumes of a node carry.
-pub fn of_volume(mut labels: Labels, node: &NodePlan) -> Labels {
+/// What a volume of a node carries: the node's name only if it is that node's own, and goes when the node goes.
+pub fn of_volume(mut labels: Labels, node: &NodePlan, volume: &Volume) -> Labels {
     labels.insert(TIER.to_owned(), node.tier.name().to_owned());
-    labels.insert(NODE.to_owned(), node.name.to_string());
+    if volume.of == VolumeOf::Node {
+        labels.insert(NODE.to_owned(), node.name.to_string());
+    }
     labels
 }
 
 /// What the container of a node carries.
 pub fn of_container(labels: Labels, node: &NodePlan, probe: &Probe, reach: Reach) -> Labels {
-    let mut labels = of_volume(labels, node);
+    let mut labels = labels;
+    labels.insert(TIER.to_owned(), node.tier.name().to_owned());
+    labels.insert(NODE.to_owned(), node.name.to_string());
     let json = |value: serde_json::Result<String>| value.unwrap_or_default();
     let mut put = |name: &str, value: String| labels.insert(name.to_owned(), value);
     put(INDEX, node.index.to_string());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use super::node::{
-    BindMount, HostPort, NodeName, NodePlan, Plan, Port, Surroundings, TierPlan, Volume,
+    BindMount, HostPort, NodeName, NodePlan, Plan, Port, Surroundings, TierPlan, Volume, VolumeOf,
 };
 use super::template::Values;
 use super::tiers::{self, Context, Recipe};
@@ -166,8 +166,12 @@ fn node(
     };
     let volumes = recipe
         .volume
-        .map(|target| Volume {
-            name: format!("{}-{}", profile.name, seat.name),
+        .map(|(of, target)| Volume {
+            name: match of {
+                VolumeOf::Node => format!("{}-{}", profile.name, seat.name),
+                VolumeOf::Tier => format!("{}-{}", profile.name, seat.tier.name()),
+            },
+            of,
             target: target.to_owned(),
         })
         .into_iter()

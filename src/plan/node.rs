@@ -217,11 +217,23 @@ pub struct BindMount {
     pub read_only: bool,
 }
 
-/// A node's own storage.
+/// Whose a volume is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VolumeOf {
+    /// One node's own.
+    Node,
+    /// Shared by all nodes of a tier, as masters share their registry and schedulers their store.
+    Tier,
+}
+
+/// Storage that outlives the node's container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Volume {
     /// The volume's name.
     pub name: String,
+    /// Whose it is.
+    pub of: VolumeOf,
     /// Where the node sees it.
     pub target: String,
 }

@@ -312,3 +312,18 @@ proptest::proptest! {
         proptest::prop_assert_eq!(addresses.len(), plan.nodes.len());
     }
 }
+
+#[test]
+fn masters_and_schedulers_share_their_tiers_storage() {
+    let plan = plan_of("[mesos-master]\ncount = 3\n[aurora-scheduler]\ncount = 2");
+    let cases = [
+        ("mesos-master-1", "devcluster-mesos-master"),
+        ("mesos-master-3", "devcluster-mesos-master"),
+        ("aurora-scheduler-2", "devcluster-aurora-scheduler"),
+        ("mesos-agent-2", "devcluster-mesos-agent-2"),
+        ("zookeeper-1", "devcluster-zookeeper-1"),
+    ];
+    for (name, volume) in cases {
+        assert_eq!(node(&plan, name).volumes[0].name, volume, "case `{name}`");
+    }
+}

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::check::{Check, Probe};
 use super::flags::{Flags, Style};
-use super::node::{File, Image, Link, OwnImage};
+use super::node::{File, Image, Link, OwnImage, VolumeOf};
 use super::template::{TemplateError, Values};
 use crate::profile::{NodeSettings, ProbeSetting, Profile, Tier, TierSettings};
 
@@ -29,8 +29,8 @@ pub(super) struct Recipe {
     pub(super) env: BTreeMap<String, String>,
     /// The ports that the tier publishes.
     pub(super) ports: Vec<u16>,
-    /// Where the node's volume is seen.
-    pub(super) volume: Option<&'static str>,
+    /// Whose volume the node has, and where it is seen.
+    pub(super) volume: Option<(VolumeOf, &'static str)>,
     pub(super) files: Vec<File>,
     pub(super) links: Vec<Link>,
 }

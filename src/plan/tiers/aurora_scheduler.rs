@@ -3,7 +3,7 @@
 use super::{Context, Recipe, arguments, page, program};
 use crate::plan::check::{Check, Want};
 use crate::plan::flags::{Flags, Style};
-use crate::plan::node::OwnImage;
+use crate::plan::node::{OwnImage, VolumeOf};
 use crate::plan::template::TemplateError;
 use crate::profile::{Tier, TierSettings};
 
@@ -20,7 +20,7 @@ pub(super) fn recipe(
         .text("zk_endpoints", "{zookeeper.connect}")
         .text("serverset_path", "/aurora/scheduler")
         .text("mesos_master_address", "{mesos-master.zk}")
-        .text("backup_dir", "/var/lib/aurora/backups")
+        .text("backup_dir", "/var/db/aurora/backups")
         .text("native_log_file_path", "/var/db/aurora")
         .text("thermos_executor_path", "/usr/bin/thermos_executor");
     let args = arguments(flags, settings, Style::Aurora, context)?;
@@ -31,7 +31,7 @@ pub(super) fn recipe(
         entrypoint,
         command,
         ports: vec![PORT],
-        volume: Some("/var/db/aurora"),
+        volume: Some((VolumeOf::Tier, "/var/db/aurora")),
         files: vec![super::devtools::clusters(context)],
         links: vec![page(PORT, "/scheduler")],
         ..Recipe::default()

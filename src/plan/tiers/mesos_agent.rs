@@ -3,7 +3,7 @@
 use super::{Context, Origin, Recipe, arguments, mesos_master, page, program};
 use crate::plan::check::{Check, Want};
 use crate::plan::flags::{Flags, Style};
-use crate::plan::node::OwnImage;
+use crate::plan::node::{OwnImage, VolumeOf};
 use crate::plan::template::TemplateError;
 use crate::profile::{Tier, TierSettings};
 
@@ -33,7 +33,7 @@ pub(super) fn recipe(
         program(&settings.node, OwnImage::Mesos, "mesos-agent", args);
     let mut recipe = Recipe {
         ports: vec![PORT],
-        volume: Some("/var/lib/mesos"),
+        volume: Some((VolumeOf::Node, "/var/lib/mesos")),
         links: vec![page(PORT, "/state")],
         ..Recipe::default()
     };

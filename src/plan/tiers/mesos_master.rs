@@ -3,7 +3,7 @@
 use super::{Context, Recipe, arguments, page, program};
 use crate::plan::check::{Check, Want};
 use crate::plan::flags::{Flags, Style};
-use crate::plan::node::OwnImage;
+use crate::plan::node::{OwnImage, VolumeOf};
 use crate::plan::template::TemplateError;
 use crate::profile::{Tier, TierSettings};
 
@@ -32,7 +32,7 @@ pub(super) fn recipe(
         entrypoint,
         command,
         ports: vec![PORT],
-        volume: Some("/var/lib/mesos"),
+        volume: Some((VolumeOf::Tier, "/var/lib/mesos")),
         links: vec![page(PORT, "/")],
         ..Recipe::default()
     })

@@ -2,7 +2,7 @@
 
 use super::{Context, INIT, Recipe};
 use crate::plan::check::{Check, Want};
-use crate::plan::node::{Image, Link, OwnImage};
+use crate::plan::node::{Image, Link, OwnImage, VolumeOf};
 use crate::plan::template::TemplateError;
 use crate::profile::{FlagValue, Tier, TierSettings};
 
@@ -14,7 +14,7 @@ pub(super) fn recipe(
 ) -> Result<Recipe, TemplateError> {
     let mut recipe = Recipe {
         ports: vec![PORT],
-        volume: Some("/data"),
+        volume: Some((VolumeOf::Node, "/data")),
         links: vec![Link {
             scheme: String::new(),
             port: PORT,
