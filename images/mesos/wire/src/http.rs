@@ -170,6 +170,14 @@ impl Response {
         }
     }
 
+    /// A JSON document laid out over lines, as the tutorials show `/stats.json`.
+    pub fn json_lines(query: &Query, value: &Value) -> Self {
+        match query.get("jsonp") {
+            Some(_) => Self::json(query, value),
+            None => Self::bytes(StatusCode::OK, "application/json", format!("{value:#}\n")),
+        }
+    }
+
     /// A v1 message in JSON or protobuf, whichever the client prefers; 406 if it takes neither.
     pub fn message(request: &Request, message: &dyn MessageDyn) -> Self {
         match Media::accepted(request) {

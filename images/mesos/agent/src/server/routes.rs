@@ -129,7 +129,7 @@ async fn own(agent: Arc<Agent>, request: Request) -> Response {
         return Response::json(query, &json!({"flags": documents::flags(&agent.flags)}));
     }
     if path == "stats.json" {
-        return Response::json(query, &stats::document(&agent));
+        return Response::json_lines(query, &stats::document(&agent));
     }
     if under("state") || path == "state.json" {
         if agent.look(|model| model.state() == State::Recovering) {

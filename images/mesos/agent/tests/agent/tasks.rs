@@ -64,7 +64,7 @@ async fn a_command_task_runs_to_its_acknowledged_end() {
     let (status, body) = get(&agent, "/slave(1)/stats.json").await;
     assert_eq!(status, 200);
     assert!(
-        body.contains(r#""registered":"1""#) && body.contains(r#""failed_tasks":1"#),
+        body.contains(r#""registered": "1""#) && body.contains(r#""failed_tasks": 1"#),
         "{body}"
     );
 }

@@ -155,14 +155,10 @@ pub(super) fn metrics(node: &Node) -> Metrics {
     node.read(view::metrics)
 }
 
-/// `/stats.json` is laid out for reading, as tutorials show it.
 fn stats(node: &Node, query: &Query) -> Response {
     let metrics = metrics(node);
     let value = node.read(|master, _, _, _| view::stats(master, &metrics));
-    if query.get("jsonp").is_some() {
-        return Response::json(query, &value);
-    }
-    Response::bytes(StatusCode::OK, "application/json", format!("{value:#}\n"))
+    Response::json_lines(query, &value)
 }
 
 /// The leader's place without a path: `//host:port`.
