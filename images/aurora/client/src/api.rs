@@ -1,10 +1,11 @@
 //! A cluster's scheduler, called with the patience of the original client
 //! (`apache/aurora/client/api/scheduler_client.py`).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aurora_api::{Call, Response, ResponseCode, Service};
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::clusters::Cluster;
@@ -23,8 +24,12 @@ const RETRY_LIMIT: Duration = Duration::from_secs(600);
 pub struct Scheduler {
     cluster: Cluster,
     console: Console,
-    found: OnceCell<(String, Transport)>,
+    /// Whom the cluster named last. Forgotten when it does not answer: another one may lead by now.
+    found: Mutex<Option<Found>>,
 }
+
+/// The scheduler's URL, and the way to it.
+type Found = Arc<(String, Transport)>;
 
 /// Why one attempt failed.
 enum Attempt {
@@ -42,7 +47,7 @@ impl Scheduler {
         Self {
             cluster,
             console,
-            found: OnceCell::new(),
+            found: Mutex::default(),
         }
     }
 
@@ -54,13 +59,7 @@ impl Scheduler {
             match self.attempt(&call).await {
                 Ok(response) => return Ok(response),
                 Err(Attempt::Final(failure)) => return Err(failure),
-                Err(Attempt::NotServed(why)) => self.console.warn(&format!(
-                    "Connection error with scheduler: {why}, reconnecting..."
-                )),
-                Err(Attempt::Lost(why)) if is_retriable(&call) => self.console.warn(&format!(
-                    "Transport error communicating with scheduler: {why}, retrying..."
-                )),
-                Err(Attempt::Lost(why)) => {
+                Err(Attempt::Lost(why)) if !is_retriable(&call) => {
                     return Err(Failure::new(
                         exit::NETWORK_ERROR,
                         format!(
@@ -68,7 +67,14 @@ impl Scheduler {
                         ),
                     ));
                 }
+                Err(Attempt::NotServed(why)) => self.console.warn(&format!(
+                    "Connection error with scheduler: {why}, reconnecting..."
+                )),
+                Err(Attempt::Lost(why)) => self.console.warn(&format!(
+                    "Transport error communicating with scheduler: {why}, retrying..."
+                )),
             }
+            *self.found.lock().await = None;
             tokio::time::sleep(RETRY_PAUSE).await;
         }
         Err(Failure::new(
@@ -81,8 +87,8 @@ impl Scheduler {
     }
 
     async fn attempt(&self, call: &Call) -> std::result::Result<Response, Attempt> {
-        let (_, transport) = self.find().await?;
-        let response = transport.call(call).await.map_err(|error| match error {
+        let found = self.find().await?;
+        let response = found.1.call(call).await.map_err(|error| match error {
             TransportError::Auth(why) => Attempt::Final(Failure::new(exit::AUTH_ERROR, why)),
             TransportError::Broken(why) => Attempt::Lost(why),
             TransportError::Protocol(why) => Attempt::Final(Failure::new(
@@ -100,23 +106,25 @@ impl Scheduler {
         Ok(response)
     }
 
-    async fn find(&self) -> std::result::Result<&(String, Transport), Attempt> {
-        self.found
-            .get_or_try_init(|| async {
-                let url = scheduler_url(&self.cluster)
-                    .await
-                    .map_err(|error| match error {
-                        DiscoveryError::Configuration(why) => {
-                            Attempt::Final(Failure::new(exit::INVALID_CONFIGURATION, why))
-                        }
-                        DiscoveryError::NotNow(why) => Attempt::NotServed(why),
-                    })?;
-                let transport = Transport::new(&url).map_err(|error| {
-                    Attempt::Final(Failure::new(exit::INVALID_CONFIGURATION, error.to_string()))
-                })?;
-                Ok((url, transport))
-            })
+    async fn find(&self) -> std::result::Result<Found, Attempt> {
+        let mut known = self.found.lock().await;
+        if let Some(found) = known.as_ref() {
+            return Ok(Arc::clone(found));
+        }
+        let url = scheduler_url(&self.cluster)
             .await
+            .map_err(|error| match error {
+                DiscoveryError::Configuration(why) => {
+                    Attempt::Final(Failure::new(exit::INVALID_CONFIGURATION, why))
+                }
+                DiscoveryError::NotNow(why) => Attempt::NotServed(why),
+            })?;
+        let transport = Transport::new(&url).map_err(|error| {
+            Attempt::Final(Failure::new(exit::INVALID_CONFIGURATION, error.to_string()))
+        })?;
+        let found = Arc::new((url, transport));
+        *known = Some(Arc::clone(&found));
+        Ok(found)
     }
 
     /// The address that users are shown. Known once a call has been answered, or fixed.
@@ -125,7 +133,7 @@ impl Scheduler {
             return proxy.trim_end_matches('/').to_owned();
         }
         match self.find().await {
-            Ok((url, _)) => url.clone(),
+            Ok(found) => found.0.clone(),
             Err(_) => String::new(),
         }
     }
