@@ -69,6 +69,15 @@ impl Bringing<'_> {
 
     /// Where the nodes that run can be asked, and those of the user.
     async fn targets(&self) -> Result<Vec<Target>, ClusterError> {
+        // Who runs is read before the list: of a node that starts in between, the list may lack the ports.
+        let running: Vec<&NodeName> = {
+            let progress = self.progress.borrow();
+            let nodes = self.plan.nodes.iter();
+            nodes
+                .filter(|node| progress.runs(&node.tier))
+                .map(|node| &node.name)
+                .collect()
+        };
         let own = [(labels::CLUSTER, self.plan.cluster.as_str())];
         let found = self
             .launcher
@@ -76,17 +85,10 @@ impl Bringing<'_> {
             .containers(&own)
             .await
             .map_err(ClusterError::engine("ask the engine for the nodes' ports"))?;
-        let progress = self.progress.borrow();
-        let running = |target: &Target| {
-            self.plan
-                .nodes
-                .iter()
-                .any(|node| node.name == target.node && progress.runs(&node.tier))
-        };
         let containers = found
             .iter()
             .filter_map(targets::of_container)
-            .filter(running);
+            .filter(|target| running.contains(&&target.node));
         let users = self
             .plan
             .nodes
