@@ -13,7 +13,7 @@ pub(super) fn recipe(
     settings: &TierSettings,
     context: &Context<'_>,
 ) -> Result<Recipe, TemplateError> {
-    let flags = Flags::default()
+    let mut flags = Flags::default()
         .text("cluster_name", context.profile.name.as_str())
         .text("http_port", PORT.to_string())
         .text("hostname", context.advertised)
@@ -23,6 +23,10 @@ pub(super) fn recipe(
         .text("backup_dir", "/var/db/aurora/backups")
         .text("native_log_file_path", "/var/db/aurora")
         .text("thermos_executor_path", "/usr/bin/thermos_executor");
+    if settings.node.image.is_none() && settings.node.binary.is_none() {
+        // The agents have it, so that no sandbox needs a copy. The original knows no such flag.
+        flags = flags.text("thermos_executor_in_place", "true");
+    }
     let args = arguments(flags, settings, Style::Aurora, context)?;
     let (image, entrypoint, command, _) =
         program(&settings.node, OwnImage::Aurora, "aurora-scheduler", args);

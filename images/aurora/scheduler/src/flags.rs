@@ -1,5 +1,6 @@
 //! The scheduler's flags, in the original's manner: `-name=value`, `-name value`, `--name=value`.
 
+mod executors;
 mod settings;
 mod table;
 mod units;
@@ -266,6 +267,15 @@ fn check(flag: &'static Flag, value: &str) -> Result<(), FlagError> {
         });
     }
     Ok(())
+}
+
+/// A value that passed its own check and still makes no sense.
+fn bad(name: &'static str, value: &str, expected: impl Into<String>) -> FlagError {
+    FlagError::Value {
+        name,
+        value: value.to_string(),
+        expected: expected.into(),
+    }
 }
 
 /// How many letters differ, by insertion, deletion and replacement.

@@ -2,7 +2,10 @@
 //! and what it makes of the master's events.
 
 mod events;
+pub mod executors;
 mod launch;
+
+use std::collections::BTreeMap;
 
 use mesos_proto::mesos::framework_info::{Capability, capability};
 use mesos_proto::mesos::{Filters, FrameworkID, FrameworkInfo, OfferID, SlaveID};
@@ -13,26 +16,17 @@ use protobuf::MessageField;
 use crate::model::effect::{Launch, Request};
 
 pub use events::serve;
+pub use executors::Executor;
 
 /// What is the same for every launch and every call.
 #[derive(Debug, Clone)]
 pub struct Launcher {
     /// Name of the cluster, for discovery information.
     pub cluster_name: String,
-    /// `-thermos_executor_path`: a path or URI on the agents.
-    pub executor_path: String,
-    /// `-thermos_executor_flags`
-    pub executor_flags: String,
-    /// `-thermos_executor_resources`: more URIs to fetch.
-    pub executor_resources: Vec<String>,
-    /// `-thermos_home_in_sandbox`
-    pub home_in_sandbox: bool,
-    /// `-executor_user`
-    pub executor_user: String,
+    /// The executors by name.
+    pub executors: BTreeMap<String, Executor>,
     /// `-populate_discovery_info`
     pub populate_discovery_info: bool,
-    /// `-global_container_mounts`
-    pub container_mounts: Vec<aurora_api::Volume>,
     /// How long declined resources stay away, in seconds.
     pub refuse_secs: f64,
     /// The same for what a launch leaves over.

@@ -5,12 +5,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use aurora_api::{Mode, Volume};
 use jiff::tz::TimeZone;
 use mesos_wire::zk::Url;
 use serde::Deserialize;
 
-use super::{FlagError, Values};
+use super::{FlagError, Values, bad, executors};
 use crate::backup::Backups;
 use crate::framework::{Identity, Launcher};
 use crate::model::settings::{Settings, Tier};
@@ -57,14 +56,6 @@ pub struct Configuration {
     pub stats_url_prefix: String,
 }
 
-fn bad(name: &'static str, value: &str, expected: impl Into<String>) -> FlagError {
-    FlagError::Value {
-        name,
-        value: value.to_string(),
-        expected: expected.into(),
-    }
-}
-
 /// This machine's name, as the kernel knows it.
 fn local_hostname() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
@@ -104,13 +95,8 @@ impl Configuration {
             model: model(values, &cluster_name, &hostname)?,
             launcher: Launcher {
                 cluster_name,
-                executor_path: text("thermos_executor_path"),
-                executor_flags: text("thermos_executor_flags"),
-                executor_resources: values.list("thermos_executor_resources"),
-                home_in_sandbox: values.is_on("thermos_home_in_sandbox"),
-                executor_user: text("executor_user"),
+                executors: executors::all(values)?,
                 populate_discovery_info: values.is_on("populate_discovery_info"),
-                container_mounts: mounts(values)?,
                 refuse_secs: values.time("offer_filter_duration").as_secs_f64(),
                 // What a launch leaves over is wanted back at once, unless the flag says otherwise.
                 accept_refuse_secs: if values.is_given("offer_filter_duration") {
@@ -183,38 +169,6 @@ fn serverset(values: &Values) -> Result<Url, FlagError> {
         url.auth = Some(credentials.to_string());
     }
     Ok(url)
-}
-
-fn mounts(values: &Values) -> Result<Vec<Volume>, FlagError> {
-    let name = "global_container_mounts";
-    let mount = |text: String| {
-        let mut parts = text.split(':');
-        let (host, container) = (parts.next()?, parts.next()?);
-        let mode = match parts.next().unwrap_or("RO").to_ascii_uppercase().as_str() {
-            "RW" => Mode::ReadWrite,
-            "RO" => Mode::ReadOnly,
-            _ => return None,
-        };
-        let (host_path, container_path) = (host.to_string(), container.to_string());
-        parts.next().is_none().then_some(Volume {
-            container_path,
-            host_path,
-            mode,
-        })
-    };
-    let wrong = || {
-        let value = values.text(name).unwrap_or_default();
-        bad(
-            name,
-            value,
-            "`host:container` or `host:container:mode`, with commas between,",
-        )
-    };
-    values
-        .list(name)
-        .into_iter()
-        .map(|text| mount(text).ok_or_else(wrong))
-        .collect()
 }
 
 #[derive(Deserialize)]
@@ -329,6 +283,8 @@ fn model(values: &Values, cluster: &str, hostname: &str) -> Result<Settings, Fla
     settings.reconciliation_spread = values.millis("reconciliation_schedule_spread");
     settings.executor_cpus = values.number("thermos_executor_cpu").max(0.0);
     settings.executor_ram_mb = values.bytes("thermos_executor_ram") as f64 / f64::from(1 << 20);
+    settings.custom_executors = executors::overheads(values)?;
+    settings.default_docker_parameters = executors::docker_parameters(values)?;
     Ok(settings)
 }
 
@@ -368,7 +324,7 @@ mod tests {
         assert_eq!(config.serverset.auth.as_deref(), Some("a:b"));
         assert_eq!(config.listen.port(), 8081);
         assert_eq!(config.model.executor_ram_mb, 128.0);
-        assert_eq!(config.launcher.executor_path, "/usr/bin/thermos_executor");
+        assert!(config.launcher.executors.contains_key("AuroraExecutor"));
         assert_eq!(
             (
                 config.launcher.refuse_secs,
@@ -388,6 +344,8 @@ mod tests {
             "-allowed_job_environments=(",
             "-allowed_container_types=LXC",
             "-global_container_mounts=x",
+            "-custom_executor_config=/nonexistent",
+            "-default_docker_parameters=x",
             "-tier_config=/nonexistent",
         ] {
             assert!(configuration(&[flag]).is_err(), "`{flag}`");

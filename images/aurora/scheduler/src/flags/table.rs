@@ -126,14 +126,14 @@ pub const FLAGS: &[Flag] = &[
         "custom_executor_config",
         Text,
         None,
-        Refused,
+        Full,
         "File that describes more executors",
     ),
     flag(
         "default_docker_parameters",
         Text,
         None,
-        Refused,
+        Full,
         "Parameters for every Docker container",
     ),
     flag(
@@ -816,6 +816,13 @@ pub const FLAGS: &[Flag] = &[
         None,
         Full,
         "Flags of the executor",
+    ),
+    flag(
+        "thermos_executor_in_place",
+        Bool,
+        Some("false"),
+        Full,
+        "Runs the executor where it lies on the agents, without a copy in each sandbox, except in Docker containers (not in the original)",
     ),
     flag(
         "thermos_executor_path",

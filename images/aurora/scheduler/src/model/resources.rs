@@ -23,12 +23,18 @@ pub struct Demand {
     pub gpus: i64,
     /// Names of ports.
     pub ports: Vec<String>,
+    /// Name of the executor, which needs something too.
+    pub executor: Option<String>,
 }
 
 impl Demand {
     /// What one instance of this configuration asks for, its executor not counted.
     pub fn of(config: &TaskConfig) -> Self {
-        let mut demand = Self::default();
+        let executor = config.executor_config.as_ref();
+        let mut demand = Self {
+            executor: executor.map(|executor| executor.name.clone().unwrap_or_default()),
+            ..Self::default()
+        };
         for resource in &config.resources {
             match resource {
                 Wanted::NumCpus(cpus) => demand.cpus += cpus.0,
@@ -142,6 +148,7 @@ impl Pool {
     /// What is missing for a task and its executor, with how much.
     pub fn shortages(&self, demand: &Demand, settings: &Settings) -> Vec<(Shortage, f64)> {
         let mut missing = Vec::new();
+        let overhead = settings.overhead(demand.executor.as_deref());
         let mut check = |kind, wanted: f64, have: f64| {
             if wanted > have + EPSILON {
                 missing.push((kind, wanted - have));
@@ -149,12 +156,12 @@ impl Pool {
         };
         check(
             Shortage::Cpu,
-            demand.cpus + settings.executor_cpus,
+            demand.cpus + overhead.cpus,
             self.scalar("cpus"),
         );
         check(
             Shortage::Ram,
-            demand.ram_mb as f64 + settings.executor_ram_mb,
+            demand.ram_mb as f64 + overhead.ram_mb,
             self.scalar("mem"),
         );
         check(Shortage::Disk, demand.disk_mb as f64, self.scalar("disk"));
@@ -180,8 +187,9 @@ impl Pool {
                 merge_port(&mut taken.task, resource);
             }
         }
-        self.take_scalar("cpus", settings.executor_cpus, &mut taken.executor);
-        self.take_scalar("mem", settings.executor_ram_mb, &mut taken.executor);
+        let overhead = settings.overhead(demand.executor.as_deref());
+        self.take_scalar("cpus", overhead.cpus, &mut taken.executor);
+        self.take_scalar("mem", overhead.ram_mb, &mut taken.executor);
         taken
     }
 
@@ -323,6 +331,7 @@ mod tests {
             disk_mb: 8,
             gpus: 0,
             ports: vec!["http".into(), "admin".into()],
+            executor: Some("AuroraExecutor".into()),
         }
     }
 

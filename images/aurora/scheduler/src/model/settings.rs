@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aurora_api::DockerParameter;
 use jiff::tz::TimeZone;
 
 /// One tier of `-tier_config`.
@@ -105,6 +106,35 @@ pub struct Settings {
     pub executor_cpus: f64,
     /// `-thermos_executor_ram`, in MB.
     pub executor_ram_mb: f64,
+    /// What the executors of `-custom_executor_config` are given, by their names.
+    pub custom_executors: BTreeMap<String, Overhead>,
+    /// `-default_docker_parameters`
+    pub default_docker_parameters: Vec<DockerParameter>,
+}
+
+/// What an executor is given beside its task.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Overhead {
+    /// Cores.
+    pub cpus: f64,
+    /// RAM in MB.
+    pub ram_mb: f64,
+}
+
+impl Settings {
+    /// What this executor is given; a task without one needs nothing beside it.
+    pub fn overhead(&self, executor: Option<&str>) -> Overhead {
+        match executor {
+            None => Overhead::default(),
+            Some(name) => match self.custom_executors.get(name) {
+                Some(overhead) => *overhead,
+                None => Overhead {
+                    cpus: self.executor_cpus,
+                    ram_mb: self.executor_ram_mb,
+                },
+            },
+        }
+    }
 }
 
 /// The longest pause between two kills of the same task.
@@ -166,6 +196,8 @@ impl Default for Settings {
             reconciliation_spread: 30 * MINUTE,
             executor_cpus: 0.25,
             executor_ram_mb: 128.0,
+            custom_executors: BTreeMap::new(),
+            default_docker_parameters: Vec::new(),
         }
     }
 }

@@ -150,9 +150,9 @@ pub fn task(
     let mut config = config.clone();
     let tier = fill_in_tier(settings, &mut config)?;
     check_key(&config.job.clone().unwrap_or_default(), "Job key ")?;
-    check_executor(&config)?;
+    check_executor(settings, &config)?;
     check_constraints(&config)?;
-    check_container(settings, &config)?;
+    check_container(settings, &mut config)?;
     check_resources(settings, &config)?;
     if config
         .mesos_fetcher_uris
@@ -194,7 +194,7 @@ fn fill_in_tier(settings: &Settings, config: &mut TaskConfig) -> Result<Tier, Re
     Ok(tier)
 }
 
-fn check_executor(config: &TaskConfig) -> Result<(), Refusal> {
+fn check_executor(settings: &Settings, config: &TaskConfig) -> Result<(), Refusal> {
     let Some(executor) = &config.executor_config else {
         return match &config.container {
             Some(Container::Docker(_)) => Ok(()),
@@ -204,6 +204,7 @@ fn check_executor(config: &TaskConfig) -> Result<(), Refusal> {
     match executor.name.as_deref() {
         None | Some("") => refuse("Executor name may not be left unset."),
         Some(AURORA_EXECUTOR_NAME) => Ok(()),
+        Some(name) if settings.custom_executors.contains_key(name) => Ok(()),
         Some(name) => refuse(format!(
             "Configuration for executor '{name}' doesn't exist."
         )),
@@ -230,18 +231,17 @@ fn check_constraints(config: &TaskConfig) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_container(settings: &Settings, config: &TaskConfig) -> Result<(), Refusal> {
-    let (allowed, name) = match &config.container {
+fn check_container(settings: &Settings, config: &mut TaskConfig) -> Result<(), Refusal> {
+    let (allowed, name) = match &mut config.container {
         Some(Container::Docker(docker)) => {
             if docker.image.as_ref().is_none_or(String::is_empty) {
                 return refuse("A container must specify an image.");
             }
-            if docker
-                .parameters
-                .as_ref()
-                .is_some_and(|parameters| !parameters.is_empty())
-                && !settings.allow_docker_parameters
-            {
+            if docker.parameters.as_ref().is_none_or(Vec::is_empty) {
+                if !settings.default_docker_parameters.is_empty() {
+                    docker.parameters = Some(settings.default_docker_parameters.clone());
+                }
+            } else if !settings.allow_docker_parameters {
                 return refuse("This scheduler is configured to disallow Docker parameters.");
             }
             if config.executor_config.is_none() && settings.require_docker_use_executor {
