@@ -1,6 +1,6 @@
-"""Measures devcluster against its budgets. Called by scripts/bench, which builds the program first.
+"""Measures devcluster against its budgets. Called by scripts/bench, which builds the programs first.
 
-usage: bench.py PROGRAM [--rounds N] [--no-cold] [--strict]
+usage: bench.py FOLDER [--only PART …] [--rounds N] [--no-cold] [--strict]
 """
 
 import argparse
@@ -9,21 +9,45 @@ import sys
 import tempfile
 
 import measures
+import mesos
 from report import Report
+
+PARTS = ("launcher", "mesos")
 
 
 def main():
     parser = argparse.ArgumentParser(prog="scripts/bench", description="measures devcluster against its budgets")
-    parser.add_argument("program", help=argparse.SUPPRESS)
+    parser.add_argument("folder", help=argparse.SUPPRESS)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="how often `up` and `down` are measured (5)")
     parser.add_argument("--no-cold", action="store_true", help="leave out what removes and makes images (two minutes)")
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a budget is broken")
     arguments = parser.parse_args()
+    program = os.path.abspath(os.path.join(arguments.folder, "devcluster"))
+    report = Report()
+    if "mesos" in arguments.only:
+        of_mesos(program, os.path.join(os.path.dirname(program), "mesos-load"), report)
+    if "launcher" in arguments.only:
+        of_launcher(program, report, arguments)
+    if report.broken:
+        print("over budget: " + ", ".join(report.broken))
+    return 1 if arguments.strict and report.broken else 0
+
+
+def of_mesos(program, load, report):
+    """The Mesos tier alone, as processes of this host."""
+    mesos.start_and_rest(program, load, report)
+    mesos.real_tasks(program, load, report, agents=3, count=200, budget=150)
+    mesos.real_tasks(program, load, report, agents=20, count=10_000, budget=None)
+    mesos.many_agents(program, load, report)
+
+
+def of_launcher(program, report, arguments):
+    """Clusters on Docker."""
     with tempfile.TemporaryDirectory(prefix="devcluster-bench-") as folder:
         # Tasks run as www-data and read their files here.
         os.chmod(folder, 0o755)
-        launcher = measures.Launcher(os.path.abspath(arguments.program), folder, f"bench{os.getpid()}")
-        report = Report()
+        launcher = measures.Launcher(program, folder, f"bench{os.getpid()}")
         try:
             launcher.run("up")
             measures.status(launcher, report, arguments.rounds)
@@ -39,9 +63,6 @@ def main():
                 measures.cold(launcher, report, up_floor)
         finally:
             launcher.run("down", check=False)
-    if report.broken:
-        print("over budget: " + ", ".join(report.broken))
-    return 1 if arguments.strict and report.broken else 0
 
 
 if __name__ == "__main__":
