@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         "mesos-agent" | "mesos-slave" => mesos_agent::main(args),
         "mesos-executor" => mesos_agent::executor_main(args),
         "aurora-scheduler" => aurora_scheduler::main(args),
+        "thermos" => aurora_thermos::cli_main(args),
         "thermos_executor" => aurora_thermos::executor_main(args),
         "thermos_observer" => aurora_thermos::observer_main(args),
         "aurora" => aurora_client::main(args),

@@ -15,13 +15,17 @@ use crate::console::Console;
 
 const BOOTSTRAP: &str = include_str!("../python/bootstrap.py");
 
-/// The loader's modules, each after those it imports.
-const MODULES: &[(&str, &str)] = &[
+/// The job language: Python modules with its types and its helpers, each after those it imports.
+pub const LANGUAGE: [(&str, &str); 2] = [
     ("aurora_schema", include_str!("../python/aurora_schema.py")),
     (
         "aurora_helpers",
         include_str!("../python/aurora_helpers.py"),
     ),
+];
+
+/// The loader's modules, in the same way, after those of the language.
+const LOADER: [(&str, &str); 3] = [
     ("aurora_loader", include_str!("../python/aurora_loader.py")),
     (
         "aurora_validation",
@@ -112,7 +116,7 @@ fn refusal(answer: Answer) -> PythonError {
 }
 
 /// The interpreter: `$AURORA_PYTHON`, else `python3`.
-fn interpreter() -> OsString {
+pub fn interpreter() -> OsString {
     std::env::var_os("AURORA_PYTHON")
         .filter(|name| !name.is_empty())
         .unwrap_or_else(|| OsString::from("python3"))
@@ -122,7 +126,8 @@ async fn ask(request: &Request<'_>, console: Console) -> Result<Answer, PythonEr
     let broken = |text: String| PythonError::Interpreter(text);
     let python = interpreter();
     let name = python.to_string_lossy().into_owned();
-    let modules = serde_json::to_string(MODULES).map_err(|error| broken(error.to_string()))?;
+    let modules = serde_json::to_string(&[&LANGUAGE[..], &LOADER[..]].concat())
+        .map_err(|error| broken(error.to_string()))?;
     let request = serde_json::to_string(request).map_err(|error| broken(error.to_string()))?;
     // What the file prints goes to stdout too, so our answer stands behind a mark it cannot guess.
     let mark = uuid::Uuid::new_v4().to_string();

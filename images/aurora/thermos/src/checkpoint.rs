@@ -16,4 +16,4 @@ pub use paths::{TaskPaths, is_file_name};
 pub use record::{ProcessState, ProcessStatus, Record, RunnerHeader, TaskState, TaskStatus};
 pub(crate) use regular::open as open_regular;
 pub use replay::{Rejected, Runs, TaskHistory};
-pub use stream::{MAX_RECORD, Split, StreamError, Tail, Writer, read_all, split};
+pub use stream::{MAX_RECORD, Split, StreamError, Tail, Writer, is_held, read_all, split};

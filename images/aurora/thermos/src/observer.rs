@@ -3,6 +3,7 @@
 //! It reads checkpoints and sandboxes and writes nothing. It keeps no state of its own but small
 //! caches, so that it can be restarted at any time, and does nothing while nobody asks.
 
+mod abandoned;
 mod browse;
 mod catalog;
 mod config;
@@ -16,3 +17,5 @@ mod text;
 mod view;
 
 pub use program::main;
+
+pub(crate) use catalog::{Catalog, Found};

@@ -15,6 +15,9 @@ mod supervise;
 pub use launch::{COORDINATOR, PROGRAM, RUNNER};
 pub use program::{ExitStatus, main};
 
+pub(crate) use kill::send as signal;
+pub(crate) use program::run;
+
 pub(crate) use coordinator::main as coordinator_main;
 pub(crate) use kill::{is_ours, seize};
 pub(crate) use launch::this_program;

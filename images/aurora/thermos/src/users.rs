@@ -43,17 +43,17 @@ impl User {
         })
     }
 
-    /// Makes this process run as the user, with its supplementary groups. Nothing to do where it
-    /// does already.
-    pub(crate) fn become_it(&self) -> io::Result<()> {
+    /// All groups that the user is in.
+    pub(crate) fn groups(&self) -> Vec<u32> {
+        supplementary(&fs::read_to_string(GROUP).unwrap_or_default(), self)
+    }
+
+    /// Makes this process run as the user, in these groups. Nothing to do where it does already.
+    pub(crate) fn become_with(&self, groups: &[u32]) -> io::Result<()> {
         if Uid::effective().as_raw() == self.uid {
             return Ok(());
         }
-        let groups = fs::read_to_string(GROUP).unwrap_or_default();
-        let groups: Vec<Gid> = supplementary(&groups, self)
-            .into_iter()
-            .map(Gid::from_raw)
-            .collect();
+        let groups: Vec<Gid> = groups.iter().copied().map(Gid::from_raw).collect();
         setgroups(&groups)?;
         setgid(Gid::from_raw(self.gid))?;
         setuid(Uid::from_raw(self.uid))?;

@@ -156,6 +156,15 @@ impl ProcessStatus {
             return_code: None,
         }
     }
+
+    /// The return code and the stop time that the original tells of this run: it forgets both of a
+    /// run that failed when it replays a stream.
+    pub fn told_end(&self) -> (Option<i32>, Option<f64>) {
+        match self.state {
+            ProcessState::Failed => (None, None),
+            _ => (self.return_code, self.stop_time),
+        }
+    }
 }
 
 /// One change of the task as a whole.

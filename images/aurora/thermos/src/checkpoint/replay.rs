@@ -77,6 +77,27 @@ impl TaskHistory {
         Ok(())
     }
 
+    /// Says what is left to say of a task whose runner is gone without having ended it: it is lost,
+    /// and so is everything that it ran.
+    pub fn abandon(&mut self) {
+        let alive: Vec<(String, i64)> = self
+            .alive()
+            .map(|run| (run.process.clone(), run.seq + 1))
+            .collect();
+        for (process, seq) in alive {
+            let lost = ProcessStatus::new(process, seq, ProcessState::Lost);
+            let _ = self.apply(&Record::Process(lost));
+        }
+        if let Some(last) = self.statuses.last().cloned()
+            && !last.state.is_terminal()
+        {
+            self.statuses.push(TaskStatus {
+                state: TaskState::Lost,
+                ..last
+            });
+        }
+    }
+
     /// The task's state now.
     pub fn state(&self) -> Option<TaskState> {
         self.statuses.last().map(|status| status.state)

@@ -7,6 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -21,6 +22,10 @@ pub const MAX_RECORD: usize = 64 * 1024 * 1024;
 
 /// How much of a file is read at once, in bytes.
 const CHUNK: u64 = 1024 * 1024;
+
+/// How often, and how long apart, a lock is tried for.
+const TRIES: u32 = 5;
+const TRY: Duration = Duration::from_millis(5);
 
 /// Why a stream cannot be read or written.
 #[derive(Debug, Error)]
@@ -123,6 +128,16 @@ impl Tail {
     }
 }
 
+/// Whether somebody writes this file. Where that cannot be found out, somebody does.
+///
+/// It looks by locking, for a moment: ask only about files that nobody begins to write just now.
+pub fn is_held(path: &Path) -> bool {
+    match regular::open(path) {
+        Ok(file) => Flock::lock(file, FlockArg::LockSharedNonblock).is_err(),
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    }
+}
+
 /// Appends to a file, alone: it holds the file's lock.
 #[derive(Debug)]
 pub struct Writer {
@@ -144,10 +159,23 @@ impl Writer {
             .mode(0o644)
             .open(path)
             .map_err(failed)?;
-        let file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(file) => file,
-            Err((_, Errno::EWOULDBLOCK)) => return Err(StreamError::Locked(path.to_path_buf())),
-            Err((_, errno)) => return Err(failed(errno.into())),
+        let mut unlocked = Some(file);
+        let mut tries = 0;
+        let file = loop {
+            let Some(file) = unlocked.take() else {
+                return Err(StreamError::Locked(path.to_path_buf()));
+            };
+            tries += 1;
+            match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(file) => break file,
+                // Who only looks whether it is locked holds it for a moment.
+                Err((file, Errno::EWOULDBLOCK)) if tries < TRIES => {
+                    std::thread::sleep(TRY);
+                    unlocked = Some(file);
+                }
+                Err((_, Errno::EWOULDBLOCK)) => {}
+                Err((_, errno)) => return Err(failed(errno.into())),
+            }
         };
         let mut whole = Tail::new(path);
         whole.read()?;
@@ -223,7 +251,9 @@ mod tests {
         let path = dir.path().join("runner");
         let first = Writer::open(&path).unwrap();
         assert!(matches!(Writer::open(&path), Err(StreamError::Locked(_))));
+        assert!(is_held(&path));
         drop(first);
+        assert!(!is_held(&path) && !is_held(&dir.path().join("none")));
         assert!(Writer::open(&path).is_ok());
     }
 

@@ -9,7 +9,9 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
-use crate::checkpoint::{self, TaskHistory, TaskPaths, is_file_name};
+use crate::checkpoint::{self, Record, TaskHistory, TaskPaths, is_file_name};
+
+use super::abandoned;
 
 /// The longest description of a task that is read, in bytes.
 const MAX_TASK: u64 = 64 * 1024 * 1024;
@@ -42,9 +44,23 @@ impl Which {
 #[derive(Debug, Clone)]
 pub(crate) struct Found {
     pub(crate) paths: TaskPaths,
+    /// Somebody runs it.
     pub(crate) active: bool,
+    /// Its files say that somebody runs it.
+    pub(crate) pending: bool,
     /// The folder of the executor's run, where an agent's executor has one.
     pub(crate) run: Option<PathBuf>,
+}
+
+impl Found {
+    /// The task's history. One that nobody runs any more, and nobody has ended, is lost.
+    pub(crate) fn history(&self, records: &[Record]) -> TaskHistory {
+        let mut history = TaskHistory::replay(records);
+        if self.pending && !self.active {
+            history.abandon();
+        }
+        history
+    }
 }
 
 /// What lists show of a task.
@@ -88,6 +104,11 @@ impl Catalog {
             root,
             ended: Mutex::default(),
         }
+    }
+
+    /// The tasks under one checkpoint root, that no agent runs.
+    pub(crate) fn of_root(root: PathBuf) -> Self {
+        Self::new(PathBuf::new(), Some(root))
     }
 
     /// Every task, in no order.
@@ -135,7 +156,7 @@ impl Catalog {
                     return Some((found, summary.clone()));
                 }
                 let summary = read(found.clone())?.summary;
-                if !found.active {
+                if !found.pending {
                     ended.insert(path, summary.clone());
                 }
                 Some((found, summary))
@@ -162,6 +183,9 @@ impl Catalog {
 
     /// The folders of all runs of all executors, without the links to them.
     fn runs(&self) -> Vec<PathBuf> {
+        if self.mesos_root.as_os_str().is_empty() {
+            return Vec::new();
+        }
         let mut level = vec![self.mesos_root.join("slaves")];
         for below in [Some("frameworks"), Some("executors"), Some("runs"), None] {
             level = level
@@ -190,7 +214,7 @@ fn folders(path: &Path) -> Vec<PathBuf> {
 }
 
 fn tasks(root: &Path, run: Option<&Path>, found: &mut Vec<Found>) {
-    for (folder, active) in [("active", true), ("finished", false)] {
+    for (folder, pending) in [("active", true), ("finished", false)] {
         let Ok(entries) = fs::read_dir(root.join("tasks").join(folder)) else {
             continue;
         };
@@ -199,9 +223,11 @@ fn tasks(root: &Path, run: Option<&Path>, found: &mut Vec<Found>) {
                 continue;
             };
             if is_file_name(&task_id) {
+                let paths = TaskPaths::new(root, task_id);
                 found.push(Found {
-                    paths: TaskPaths::new(root, task_id),
-                    active,
+                    active: pending && !abandoned::is_abandoned(&paths),
+                    pending,
+                    paths,
                     run: run.map(Path::to_path_buf),
                 });
             }
@@ -212,7 +238,7 @@ fn tasks(root: &Path, run: Option<&Path>, found: &mut Vec<Found>) {
 /// Reads a task. `None` where it cannot be read, or has no header (yet).
 fn read(found: Found) -> Option<Task> {
     let records = checkpoint::read_all(&found.paths.runner()).ok()?;
-    let history = TaskHistory::replay(&records);
+    let history = found.history(&records);
     let header = history.header.as_ref()?;
     let file = checkpoint::open_regular(&found.paths.active())
         .or_else(|_| checkpoint::open_regular(&found.paths.finished()))

@@ -136,14 +136,12 @@ fn run_document(observer: &Observer, task: &Task, number: usize, status: &Proces
     if let Some(start) = status.start_time {
         map.insert("start_time".into(), json!(start));
     }
-    // The original forgets how and when a failed run ended, and clients have never seen it here.
-    if status.state != ProcessState::Failed {
-        if let Some(stop) = status.stop_time {
-            map.insert("stop_time".into(), json!(stop));
-        }
-        if let Some(code) = status.return_code.filter(|code| *code != 0) {
-            map.insert("return_code".into(), json!(code));
-        }
+    let (code, stop) = status.told_end();
+    if let Some(stop) = stop {
+        map.insert("stop_time".into(), json!(stop));
+    }
+    if let Some(code) = code.filter(|code| *code != 0) {
+        map.insert("return_code".into(), json!(code));
     }
     if task.found.active && status.state == ProcessState::Running {
         let mut used = Map::new();

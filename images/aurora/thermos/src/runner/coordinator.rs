@@ -1,14 +1,19 @@
 //! The process between the runner and a command line: it becomes the task's user in a session of
 //! its own, starts `/bin/bash`, waits, and writes down what happened.
 
-use std::io::Read;
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::fs::chown;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, ExitCode, ExitStatus, Stdio};
+use std::path::Path;
+use std::process::{ExitCode, ExitStatus, Stdio};
 
 use nix::sys::signal::{SigHandler, Signal, signal};
 
 use crate::checkpoint::{ProcessState, ProcessStatus, Record, StreamError, Writer};
 use crate::clock;
+use crate::shell;
+use crate::users::User;
 
 use super::launch::Order;
 use super::logs::{Output, Pumps, stdio};
@@ -75,18 +80,43 @@ fn carry_out(order: &Order) -> Result<(), StreamError> {
 }
 
 fn start(order: &Order) -> std::io::Result<(std::process::Child, Pumps)> {
-    if let Some(user) = &order.user {
-        user.become_it()?;
+    // Root and groups are asked of the file system that this process leaves.
+    let groups = order.user.as_ref().map(User::groups);
+    if order.chroot {
+        fs::create_dir_all(&order.logs.folder)?;
+        if let Some(user) = &order.user {
+            for folder in order.logs.folder.ancestors().take(3) {
+                chown(folder, Some(user.uid), Some(user.gid))?;
+            }
+        }
     }
-    let mut child = Command::new("/bin/bash")
-        .arg("-c")
-        .arg(&order.cmdline)
-        .current_dir(&order.sandbox)
+    let outputs =
+        |plan| io::Result::Ok((stdio(plan, Output::Stdout)?, stdio(plan, Output::Stderr)?));
+    let opened = match order.chroot {
+        true => Some(outputs(&order.logs)?),
+        false => None,
+    };
+    if order.chroot {
+        nix::unistd::chroot(&order.sandbox)?;
+    }
+    if let (Some(user), Some(groups)) = (&order.user, groups) {
+        user.become_with(&groups)?;
+    }
+    let (stdout, stderr) = match opened {
+        Some(opened) => opened,
+        None => outputs(&order.logs)?,
+    };
+    let home = match order.chroot {
+        true => Path::new("/"),
+        false => &order.sandbox,
+    };
+    let mut child = shell::command(&order.cmdline)
+        .current_dir(home)
         .env_clear()
         .envs(order.environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
-        .stdout(stdio(&order.logs, Output::Stdout)?)
-        .stderr(stdio(&order.logs, Output::Stderr)?)
+        .stdout(stdout)
+        .stderr(stderr)
         .spawn()?;
     let mut pumps = Pumps::new();
     if let Some(stdout) = child.stdout.take() {

@@ -39,6 +39,8 @@ pub(crate) struct Order {
     /// The coordinator's stream.
     pub(crate) checkpoint: PathBuf,
     pub(crate) sandbox: PathBuf,
+    /// The sandbox is all that the process sees of the file system.
+    pub(crate) chroot: bool,
     pub(crate) cmdline: String,
     /// Whom to become; `None`: nobody else.
     pub(crate) user: Option<User>,

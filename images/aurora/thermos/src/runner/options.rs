@@ -24,6 +24,8 @@ const FLAGS: &[Flag] = &[
     value("rotate_log_size_mb"),
     value("rotate_log_backups"),
     switch("end_with_parent"),
+    switch("standalone"),
+    switch("daemon"),
 ];
 
 /// What a runner is to run, and how.
@@ -39,6 +41,13 @@ pub(crate) struct Options {
     pub(crate) preserve_env: bool,
     /// Not in the original: give the task up when the process that started this one is gone.
     pub(crate) end_with_parent: bool,
+    /// Not in the original: no agent runs this task, so that processes may have any number of runs.
+    pub(crate) standalone: bool,
+    /// Not in the original: become a session of one's own, and take the task's file away once the
+    /// task has begun.
+    pub(crate) daemon: bool,
+    /// Processes have the sandbox as their root.
+    pub(crate) chroot: bool,
     /// What processes that say nothing about their logs get.
     pub(crate) logger: Logger,
 }
@@ -77,6 +86,9 @@ impl Options {
             },
             preserve_env: given.is_on("preserve_env"),
             end_with_parent: given.is_on("end_with_parent"),
+            standalone: given.is_on("standalone"),
+            daemon: given.is_on("daemon"),
+            chroot: given.is_on("enable_chroot"),
             logger: logger(
                 &given,
                 [

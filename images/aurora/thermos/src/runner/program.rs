@@ -39,17 +39,26 @@ pub enum ExitStatus {
 
 /// Runs a task. `args` are the flags alone.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let status = match Options::parse(args) {
-        Ok(options) => run(options),
+    ExitCode::from(run(args) as u8)
+}
+
+/// Runs a task in this process. `args` are the flags alone.
+pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> ExitStatus {
+    match Options::parse(args) {
+        Ok(options) => perform(options),
         Err(error) => {
             tracing::error!("{error}");
             ExitStatus::InternalError
         }
-    };
-    ExitCode::from(status as u8)
+    }
 }
 
-fn run(options: Options) -> ExitStatus {
+fn perform(options: Options) -> ExitStatus {
+    if options.daemon
+        && let Err(errno) = nix::unistd::setsid()
+    {
+        tracing::warn!("cannot become a session: {errno}");
+    }
     // A runner whose executor was killed must not leave its processes behind, ...
     if options.end_with_parent
         && let Err(errno) = nix::sys::prctl::set_pdeathsig(Signal::SIGUSR2)
@@ -86,7 +95,8 @@ fn run(options: Options) -> ExitStatus {
         tracing::error!("`{}` cannot be a task's id", options.task_id);
         return ExitStatus::InvalidTask;
     }
-    let machine = match Machine::new(task, kill::owner(), Some(AURORA_RUN_LIMIT)) {
+    let run_limit = (!options.standalone).then_some(AURORA_RUN_LIMIT);
+    let machine = match Machine::new(task, kill::owner(), run_limit) {
         Ok(machine) => machine,
         Err(error) => {
             tracing::error!("Task has invalid plan: {error}");
@@ -183,6 +193,10 @@ fn open(
     let draft = paths.streams().join("task.json");
     fs::write(&draft, text).map_err(files)?;
     fs::rename(&draft, paths.active()).map_err(files)?;
+    if options.daemon {
+        // Who started this waits for it.
+        fs::remove_file(&options.thermos_json).map_err(files)?;
+    }
     let switch_user = user.uid != Uid::effective().as_raw();
     let supervisor = Supervisor::new(
         options.clone(),

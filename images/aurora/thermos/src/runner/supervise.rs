@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -29,6 +30,9 @@ const STARTING: Duration = Duration::from_millis(10);
 const ADOPTED: Duration = Duration::from_millis(250);
 /// The `PATH` of processes whose runner has none.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// What processes read before they begin, where it is in the sandbox.
+const PROFILE: &str = ".thermos_profile";
 
 /// Why a task cannot be run on.
 #[derive(Debug, thiserror::Error)]
@@ -232,6 +236,7 @@ impl Supervisor {
             seq,
             checkpoint: self.paths.coordinator(&spec.name),
             sandbox: self.options.sandbox.clone(),
+            chroot: self.options.chroot,
             cmdline: spec.cmdline.clone(),
             user: self.switch_user.then(|| self.user.clone()),
             environment: self.environment(),
@@ -252,14 +257,17 @@ impl Supervisor {
                 Some((name.into_string().ok()?, value.into_string().ok()?))
             }));
         }
-        let sandbox = self.options.sandbox.to_string_lossy().into_owned();
+        let home = match self.options.chroot {
+            true => PathBuf::from("/"),
+            false => self.options.sandbox.clone(),
+        };
         let path = std::env::var("PATH").ok().filter(|path| !path.is_empty());
-        environment.insert("HOME".into(), sandbox);
+        environment.insert("HOME".into(), home.to_string_lossy().into_owned());
         environment.insert("LOGNAME".into(), self.user.name.clone());
         environment.insert("USER".into(), self.user.name.clone());
         environment.insert("PATH".into(), path.unwrap_or_else(|| DEFAULT_PATH.into()));
-        let profile = self.options.sandbox.join(".thermos_profile");
-        if profile.exists() {
+        if self.options.sandbox.join(PROFILE).exists() {
+            let profile = home.join(PROFILE);
             environment.insert("BASH_ENV".into(), profile.to_string_lossy().into_owned());
         }
         environment.into_iter().collect()
