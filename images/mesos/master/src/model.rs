@@ -22,12 +22,16 @@ mod master;
 mod notify;
 mod offer;
 mod offers;
+mod operation_feedback;
+mod operations;
 mod reconcile;
 mod registry;
 mod standing;
 mod status;
 mod updates;
 mod validate_framework;
+mod validate_operation;
+mod validate_resources;
 mod validate_task;
 mod watch;
 
@@ -41,6 +45,7 @@ pub use framework::{Capabilities, Connection, Framework, roles_of};
 pub use id::{AgentId, ExecutorId, FrameworkId, OfferId, TaskId};
 pub use master::Master;
 pub use offer::Offer;
+pub use operation_feedback::is_over;
 pub use registry::Standing;
 pub use watch::Happening;
 

@@ -7,6 +7,7 @@ mod globals;
 mod identity;
 mod messages;
 mod node;
+mod operations;
 mod operator;
 mod registry;
 mod scheduler;

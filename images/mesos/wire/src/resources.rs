@@ -1,6 +1,7 @@
 //! Arithmetic over resources. Amounts are kept in the form that follows reservation refinement: a
 //! stack of reservations, and never a role. Scalars count thousandths.
 
+pub mod operation;
 mod ranges;
 mod text;
 mod validate;
@@ -100,7 +101,10 @@ impl Resources {
     /// Whether all of `other` is here.
     pub fn contains(&self, other: &Self) -> bool {
         let mut rest = self.clone();
-        other.items.iter().all(|item| rest.subtract_item(item))
+        other.items.iter().all(|item| {
+            // A shared volume is there for any number of users.
+            rest.subtract_item(item) || (item.shared.is_some() && self.items.contains(item))
+        })
     }
 
     /// Those for which `keep` holds.
@@ -132,13 +136,18 @@ impl Resources {
         self.map(|item| item.allocation_info = MessageField::none())
     }
 
-    /// The sum of the scalars of this name.
+    /// The sum of the scalars of this name; a shared volume counts once, however many use it.
     pub fn scalar(&self, name: &str) -> f64 {
         let thousandths: i64 = self
             .items
             .iter()
-            .filter(|item| item.name() == name && item.type_() == value::Type::SCALAR)
-            .map(|item| thousandths(item.scalar.value()))
+            .enumerate()
+            .filter(|(_, item)| item.name() == name && item.type_() == value::Type::SCALAR)
+            .filter(|(index, item)| {
+                let before = self.items.get(..*index).unwrap_or_default();
+                item.shared.is_none() || !before.contains(item)
+            })
+            .map(|(_, item)| thousandths(item.scalar.value()))
             .fold(0, i64::saturating_add);
         thousandths as f64 / 1000.0
     }
@@ -377,124 +386,4 @@ fn written(item: &Resource, format: Format) -> Resource {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn bag(text: &str) -> Resources {
-        parse(text, "*").expect(text)
-    }
-
-    #[test]
-    fn sums_and_differences_keep_thousandths() {
-        let cases = [
-            ("cpus:0.1", "cpus:0.2", "cpus:0.3"),
-            ("cpus:1;mem:64", "mem:64;disk:8", "cpus:1; mem:128; disk:8"),
-            ("ports:[1-5]", "ports:[6-9]", "ports:[1-9]"),
-            ("names:{a}", "names:{b}", "names:{a, b}"),
-            (
-                "cpus(prod):1",
-                "cpus:1",
-                "cpus(reservations: [(STATIC,prod)]):1; cpus:1",
-            ),
-        ];
-        for (a, b, want) in cases {
-            let mut sum = bag(a);
-            sum.add(&bag(b));
-            assert_eq!(sum.to_string(), want);
-            assert!(sum.contains(&bag(a)) && sum.contains(&bag(b)), "{want}");
-            assert_eq!(sum.minus(&bag(b)), bag(a), "{want}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_there_is_not_contained() {
-        let have = bag("cpus:1;mem:64;ports:[10-20]");
-        for (want, is) in [
-            ("cpus:1;mem:64;ports:[10-20]", true),
-            ("cpus:1.001", false),
-            ("ports:[10-10, 20-20]", true),
-            ("ports:[20-21]", false),
-            ("gpus:1", false),
-            ("cpus(prod):1", false),
-            ("cpus:0", true),
-        ] {
-            assert_eq!(have.contains(&bag(want)), is, "case `{want}`");
-        }
-    }
-
-    #[test]
-    fn reservations_are_written_as_the_peer_reads_them() {
-        let reserved = bag("cpus(prod):1");
-        let pre = reserved.to_protos(Format::Pre);
-        assert_eq!((pre[0].role(), pre[0].reservations.len()), ("prod", 0));
-        let post = reserved.to_protos(Format::Post);
-        assert_eq!((post[0].has_role(), post[0].reservations.len()), (false, 1));
-        let both = reserved.to_protos(Format::Endpoint);
-        assert_eq!((both[0].role(), both[0].reservations.len()), ("prod", 1));
-        for protos in [pre, post, both] {
-            assert_eq!(Resources::from_protos(&protos), Ok(reserved.clone()));
-        }
-        assert_eq!(bag("cpus:1").to_protos(Format::Endpoint)[0].role(), "*");
-    }
-
-    #[test]
-    fn allocations_are_kept_apart() {
-        let free = bag("cpus:2");
-        let mut all = free.allocated("a");
-        all.add(&free.allocated("b"));
-        assert_eq!(all.iter().count(), 2);
-        assert_eq!(all.unallocated(), bag("cpus:4"));
-    }
-
-    #[test]
-    fn documents_always_show_the_four_usual_names() {
-        assert_eq!(
-            bag("cpus:4;ports:[31000-32000];tokens:2")
-                .to_json()
-                .to_string(),
-            r#"{"disk":0.0,"mem":0.0,"gpus":0.0,"cpus":4.0,"ports":"[31000-32000]","tokens":2.0}"#
-        );
-    }
-
-    fn any_bag() -> impl Strategy<Value = Resources> {
-        (
-            0u32..4000,
-            0u32..4000,
-            prop::collection::vec((0u64..60, 0u64..9), 0..5),
-        )
-            .prop_map(|(cpus, mem, ports)| {
-                let ports: Vec<String> = ports
-                    .iter()
-                    .map(|(b, n)| format!("{b}-{}", b + n))
-                    .collect();
-                let ports = if ports.is_empty() {
-                    String::new()
-                } else {
-                    format!(";ports:[{}]", ports.join(", "))
-                };
-                bag(&format!(
-                    "cpus:{};mem:{mem}{ports}",
-                    f64::from(cpus) / 1000.0
-                ))
-            })
-    }
-
-    proptest! {
-        #[test]
-        fn taking_away_what_was_added_leaves_what_was(a in any_bag(), b in any_bag()) {
-            let b = b.minus(&b.filter(|r| r.name() == "ports"));
-            let mut sum = a.clone();
-            sum.add(&b);
-            prop_assert!(sum.contains(&a));
-            prop_assert_eq!(sum.minus(&b), a);
-        }
-
-        #[test]
-        fn nothing_is_left_of_a_bag_minus_itself(a in any_bag()) {
-            prop_assert!(a.minus(&a).is_empty());
-            prop_assert!(a.contains(&a));
-        }
-    }
-}
+mod tests;

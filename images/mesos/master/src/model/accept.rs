@@ -8,7 +8,7 @@ use mesos_proto::mesos::{
     ExecutorInfo, OperationState, OperationStatus, TaskInfo, TaskState, executor_info,
 };
 use mesos_proto::messages::{ResourceVersionUUID, RunTaskGroupMessage, RunTaskMessage};
-use mesos_proto::scheduler::{Event, call, event};
+use mesos_proto::scheduler::call;
 use mesos_wire::resources::Resources;
 use protobuf::MessageField;
 
@@ -30,6 +30,14 @@ struct Bargain {
     role: String,
     rest: Resources,
     launched: usize,
+    converted: usize,
+}
+
+impl Bargain {
+    /// Takes what is used; shared volumes stay for others.
+    fn take(&mut self, needs: &Resources) {
+        self.rest.subtract(&needs.filter(|r| r.shared.is_none()));
+    }
 }
 
 impl Master {
@@ -44,6 +52,19 @@ impl Master {
             .iter()
             .filter_map(|offer| self.remove_offer(offer))
             .collect();
+        let named = call
+            .operations
+            .iter()
+            .any(|operation| operation.id.is_some());
+        let driver = self.frameworks.get(id).and_then(|f| f.pid().cloned());
+        if let (Some(driver), true) = (driver, named) {
+            let text = "The 'id' field was set in an offer operation, but operation feedback is not supported for the SchedulerDriver API";
+            self.send_framework_error(&driver, text);
+            for offer in &offers {
+                self.free(&offer.agent);
+            }
+            return;
+        }
         let place = match (flaw, offers.first()) {
             (Some(flaw), _) => Err(Rejection {
                 reason: Reason::REASON_INVALID_OFFERS,
@@ -87,20 +108,26 @@ impl Master {
                 framework.counters.offers_accepted += count;
             }
         }
+        let offered = rest.clone();
         let mut bargain = Bargain {
             agent,
             role,
             rest,
             launched: 0,
+            converted: 0,
         };
         for operation in call.operations {
             self.apply(id, &mut bargain, operation);
         }
         let seconds = call.filters.get_or_default().refuse_seconds();
-        self.refuse(id, &bargain.role, &bargain.agent, &bargain.rest, seconds);
+        // What operations made of the offers was never offered, so it is not refused.
+        let refused = bargain.rest.filter(|resource| {
+            Resources::from_protos([resource]).is_ok_and(|bag| offered.contains(&bag))
+        });
+        self.refuse(id, &bargain.role, &bargain.agent, &refused, seconds);
         // A framework that used the offer can soon use what is left; one that did not waits for the
         // next interval.
-        if bargain.launched > 0 {
+        if bargain.launched + bargain.converted > 0 {
             self.free(&bargain.agent);
         }
     }
@@ -178,14 +205,11 @@ impl Master {
 
     /// Operations other than launches that name themselves are told that they failed.
     fn drop_operation(&mut self, id: &FrameworkId, operation: &Operation, text: &str) {
-        let is_launch = matches!(
-            operation.type_(),
-            operation::Type::LAUNCH | operation::Type::LAUNCH_GROUP
-        );
-        if is_launch {
-            return;
+        if !is_launch(operation) {
+            tracing::warn!("dropping {:?} of framework {id}: {text}", operation.type_());
         }
-        tracing::warn!("dropping {:?} of framework {id}: {text}", operation.type_());
+        self.counters
+            .operation_ended(operation.type_(), OperationState::OPERATION_ERROR);
         if operation.id.is_none() {
             return;
         }
@@ -193,37 +217,24 @@ impl Master {
         status.operation_id = operation.id.clone();
         status.set_state(OperationState::OPERATION_ERROR);
         status.set_message(text.to_string());
-        let mut event = Event::new();
-        event.set_type(event::Type::UPDATE_OPERATION_STATUS);
-        event.update_operation_status.mut_or_insert_default().status = MessageField::some(status);
-        self.notify(id, event);
-    }
-
-    /// Frameworks ask after operations; of none that it does not know can the master say more.
-    pub(crate) fn reconcile_operations(
-        &mut self,
-        id: &FrameworkId,
-        call: &call::ReconcileOperations,
-    ) {
-        self.counters.bump("messages_reconcile_operations");
-        for operation in &call.operations {
-            let mut status = OperationStatus::new();
-            status.operation_id = operation.operation_id.clone();
-            status.slave_id = operation.slave_id.clone();
-            status.resource_provider_id = operation.resource_provider_id.clone();
-            status.set_state(OperationState::OPERATION_UNKNOWN);
-            status.set_message("Reconciliation: Operation is unknown".to_string());
-            let mut event = Event::new();
-            event.set_type(event::Type::UPDATE_OPERATION_STATUS);
-            event.update_operation_status.mut_or_insert_default().status =
-                MessageField::some(status);
-            self.notify(id, event);
-        }
+        self.tell_operation(id, status);
     }
 
     fn apply(&mut self, id: &FrameworkId, bargain: &mut Bargain, mut operation: Operation) {
         if let Some(framework) = self.frameworks.get_mut(id) {
             framework.counters.operation(operation.type_());
+        }
+        if is_launch(&operation) && operation.id.is_some() {
+            let text = "The 'id' field cannot be set for LAUNCH and LAUNCH_GROUP operations";
+            let reason = match operation.type_() {
+                operation::Type::LAUNCH => Reason::REASON_TASK_INVALID,
+                _ => Reason::REASON_TASK_GROUP_INVALID,
+            };
+            for task in tasks_of(&operation) {
+                self.refuse_task(id, task, invalid(reason, text.to_string()));
+            }
+            self.drop_operation(id, &operation, text);
+            return;
         }
         match operation.type_() {
             operation::Type::LAUNCH => {
@@ -236,9 +247,12 @@ impl Master {
                 let group = operation.launch_group.take().unwrap_or_default();
                 self.launch_group(id, bargain, group);
             }
-            kind => {
-                let text = format!("{kind:?} is not supported by this master");
-                self.drop_operation(id, &operation, &text);
+            _ => {
+                let (agent, role) = (&bargain.agent, &bargain.role);
+                match self.convert(id, agent, role, &mut bargain.rest, &mut operation) {
+                    Ok(()) => bargain.converted += 1,
+                    Err(text) => self.drop_operation(id, &operation, &text),
+                }
             }
         }
     }
@@ -261,7 +275,7 @@ impl Master {
         let is_new = executor
             .as_ref()
             .is_none_or(|e| !self.has_executor(id, &bargain.agent, e));
-        bargain.rest.subtract(&needs);
+        bargain.take(&needs);
         bargain.launched += 1;
         if let Some(executor) = executor.filter(|_| is_new) {
             self.add_executor(id, &bargain.agent, executor);
@@ -320,7 +334,7 @@ impl Master {
             }
         };
         let is_new = !self.has_executor(id, &bargain.agent, &executor);
-        bargain.rest.subtract(&needs);
+        bargain.take(&needs);
         bargain.launched += tasks.tasks.len();
         if is_new {
             self.add_executor(id, &bargain.agent, executor.clone());
@@ -378,6 +392,13 @@ impl Master {
         self.take(id, agent, &bag(&task.resources));
         self.index_task(id, agent, staged(task, id));
     }
+}
+
+fn is_launch(operation: &Operation) -> bool {
+    matches!(
+        operation.type_(),
+        operation::Type::LAUNCH | operation::Type::LAUNCH_GROUP
+    )
 }
 
 /// The tasks that an operation launches.

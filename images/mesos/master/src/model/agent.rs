@@ -1,9 +1,12 @@
 //! What the master knows of one agent.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use mesos_proto::mesos::slave_info::capability::Type as Capability;
-use mesos_proto::mesos::{Address, ExecutorInfo, Resource, SlaveInfo, TimeInfo, URL, UUID};
+use mesos_proto::mesos::{
+    Address, ExecutorInfo, Operation, Resource, SlaveInfo, TimeInfo, URL, UUID,
+};
 use mesos_wire::pid::Upid;
 use mesos_wire::resources::{Format, Resources};
 use protobuf::MessageField;
@@ -36,6 +39,8 @@ pub struct Agent {
     pub total: Resources,
     /// The reservations and volumes that it keeps on disk.
     pub checkpointed: Vec<Resource>,
+    /// Operations on its resources that are under way or whose end is not acknowledged, by uuid.
+    pub operations: BTreeMap<Vec<u8>, Operation>,
     /// The version of its resources, which it wants back with each launch.
     pub resource_version: Option<UUID>,
     /// The tasks on it, those included whose end is not acknowledged.
@@ -91,13 +96,14 @@ impl Agent {
         sum
     }
 
-    /// What is neither used nor offered.
+    /// What is neither used nor offered. Shared volumes always are there.
     pub fn available(&self) -> Resources {
+        let taken = |bag: &Resources| bag.filter(|r| r.shared.is_none()).unallocated();
         let mut rest = self.total.clone();
         for used in self.used.values() {
-            rest.subtract(&used.unallocated());
+            rest.subtract(&taken(used));
         }
-        rest.subtract(&self.offered.unallocated());
+        rest.subtract(&taken(&self.offered));
         rest
     }
 
@@ -130,6 +136,12 @@ impl Agent {
         url.address = MessageField::some(address);
         url.set_path(format!("/{}", self.pid.id));
         url
+    }
+}
+
+impl fmt::Display for Agent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {} ({})", self.id, self.pid, self.info.hostname())
     }
 }
 

@@ -8,7 +8,8 @@ use mesos_proto::messages::{
     UnregisterSlaveMessage, UpdateFrameworkMessage, UpdateSlaveMessage,
 };
 use mesos_wire::pid::Upid;
-use mesos_wire::resources::{Format, ResourceError, Resources};
+use mesos_wire::resources::operation::with_checkpointed;
+use mesos_wire::resources::{Format, Resources};
 use protobuf::MessageField;
 
 use super::adopt;
@@ -151,6 +152,7 @@ impl Master {
             agent.resource_version = Some(version);
         }
         let mut total = agent.total.clone();
+        let operations = message.operations.into_option();
         if message.update_oversubscribed_resources.unwrap_or_default() {
             let spared = message
                 .oversubscribed_resources
@@ -170,6 +172,7 @@ impl Master {
             self.allocator.forget_agent(&id);
             self.allocate(&id);
         }
+        self.merge_operations(&id, operations.unwrap_or_default().operations);
     }
 
     /// What is wrong with a (re)registration is logged and not answered; else the agent's resources.
@@ -227,6 +230,7 @@ impl Master {
             reregistered: None,
             total,
             checkpointed: Vec::new(),
+            operations: Default::default(),
             resource_version: None,
             tasks: Default::default(),
             executors: Default::default(),
@@ -266,7 +270,7 @@ impl Master {
         };
         if !agent.can(Capability::RESOURCE_PROVIDER) {
             let mut checkpoint = CheckpointResourcesMessage::new();
-            checkpoint.resources = agent.checkpointed.clone();
+            checkpoint.resources = bag(&agent.checkpointed).to_protos(agent.format());
             self.send(from, checkpoint);
         }
     }
@@ -304,37 +308,6 @@ fn major_version(version: &str) -> Option<u64> {
     let mut numbers = core.split('.').map(|n| n.parse::<u64>().ok());
     let major = numbers.next().flatten()?;
     numbers.all(|n| n.is_some()).then_some(major)
-}
-
-/// An agent's resources, where those that were reserved or made volumes of replace what they were
-/// made of.
-pub(crate) fn with_checkpointed(
-    resources: &[Resource],
-    checkpointed: &[Resource],
-) -> Result<Resources, ResourceError> {
-    use mesos_proto::mesos::resource::reservation_info::Type;
-    let mut total = Resources::from_protos(resources)?;
-    for item in Resources::from_protos(checkpointed)?.iter() {
-        let mut origin = item.clone();
-        origin.reservations.retain(|r| r.type_() == Type::STATIC);
-        if let Some(disk) = origin.disk.as_mut() {
-            disk.persistence = MessageField::none();
-            disk.volume = MessageField::none();
-            if disk.source.is_none() {
-                origin.disk = MessageField::none();
-            }
-        }
-        origin.shared = MessageField::none();
-        let origin = Resources::from_protos([&origin])?;
-        if !total.contains(&origin) {
-            return Err(ResourceError(format!(
-                "checkpointed resources {origin} are not among {total}"
-            )));
-        }
-        total.subtract(&origin);
-        total.add(&Resources::from_protos([item])?);
-    }
-    Ok(total)
 }
 
 #[cfg(test)]

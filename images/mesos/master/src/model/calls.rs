@@ -121,10 +121,8 @@ impl Master {
                 self.reconcile_operations(&id, &call.reconcile_operations.unwrap_or_default());
             }
             call::Type::ACKNOWLEDGE_OPERATION_STATUS => {
-                self.counters
-                    .bump("messages_operation_status_update_acknowledgement");
-                self.counters
-                    .bump_valid(false, "operation_status_update_acknowledgements");
+                let call = call.acknowledge_operation_status.unwrap_or_default();
+                self.acknowledge_operation(&id, &call);
             }
             // No inverse offers are made, so an answer to one is an answer to none.
             call::Type::ACCEPT_INVERSE_OFFERS

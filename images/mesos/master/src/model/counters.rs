@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mesos_proto::mesos::task_status::{Reason, Source};
-use mesos_proto::mesos::{TaskState, offer};
+use mesos_proto::mesos::{OperationState, TaskState, offer};
 use mesos_proto::scheduler::{call, event};
 use protobuf::Enum;
 
@@ -119,6 +119,14 @@ impl Counters {
             name.push_str(&label(&reason));
         }
         self.bump(&name);
+    }
+
+    /// Counts an operation's end, by kind and by how it ended.
+    pub fn operation_ended(&mut self, kind: offer::operation::Type, state: OperationState) {
+        let state = label(&state);
+        let state = state.trim_start_matches("operation_");
+        self.bump(&format!("operations/{state}"));
+        self.bump(&format!("operations/{}/{state}", label(&kind)));
     }
 
     /// A count; what was never counted is 0.

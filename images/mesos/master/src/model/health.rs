@@ -1,8 +1,8 @@
 //! Whether agents are there: pings, broken connections, and what becomes of an agent that is not
 //! (protocol-flows §4).
 
-use mesos_proto::mesos::TaskState;
 use mesos_proto::mesos::task_status::Reason;
+use mesos_proto::mesos::{OperationState, TaskState};
 use mesos_proto::messages::PingSlaveMessage;
 use mesos_wire::duration;
 use mesos_wire::pid::Upid;
@@ -182,6 +182,7 @@ impl Master {
             self.end_tasks(&framework, id, &status);
             self.end_executors(&framework, id);
         }
+        self.lose_operations(id, OperationState::OPERATION_UNREACHABLE, why);
         self.unreachable_agents.insert(id.clone(), self.now);
         self.keep(id, Some(Standing::Unreachable(self.now)));
         self.drop_agent(id);
@@ -216,6 +217,7 @@ impl Master {
             self.end_tasks(&framework, id, &status);
             self.end_executors(&framework, id);
         }
+        self.lose_operations(id, OperationState::OPERATION_GONE_BY_OPERATOR, why);
         self.set_deactivated(id, false);
         self.keep(id, None);
         self.happened(|| Happening::AgentRemoved(id.clone()));

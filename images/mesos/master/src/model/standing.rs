@@ -1,8 +1,8 @@
 //! What operators decide about agents: that one gets no offers for a while, or is gone for good
 //! (protocol-flows §4, v1-api §9).
 
-use mesos_proto::mesos::TaskState;
 use mesos_proto::mesos::task_status::Reason;
+use mesos_proto::mesos::{OperationState, TaskState};
 use mesos_proto::messages::ShutdownMessage;
 
 use super::calls::CallError;
@@ -111,6 +111,7 @@ impl Master {
             self.end_tasks(&framework, id, &status);
             self.end_executors(&framework, id);
         }
+        self.lose_operations(id, OperationState::OPERATION_GONE_BY_OPERATOR, GONE);
         self.drop_agent(id);
         Ok(())
     }

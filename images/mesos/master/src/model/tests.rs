@@ -5,6 +5,8 @@ mod allocation;
 mod driver;
 mod invariants;
 mod launches;
+mod operation_texts;
+mod operations;
 mod registry;
 mod sequences;
 mod standing;

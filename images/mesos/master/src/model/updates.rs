@@ -3,7 +3,7 @@
 use mesos_proto::mesos::TaskState;
 use mesos_proto::messages::{
     ExecutorToFrameworkMessage, ExitedExecutorMessage, StatusUpdateAcknowledgementMessage,
-    StatusUpdateMessage, UpdateOperationStatusMessage,
+    StatusUpdateMessage,
 };
 use mesos_proto::scheduler::{Event, call, event};
 use mesos_wire::pid::Upid;
@@ -180,15 +180,5 @@ impl Master {
         let valid = is_known && self.notify(&framework, event);
         self.counters
             .bump_valid(valid, "executor_to_framework_messages");
-    }
-
-    /// The state of an operation. This master starts none, so it knows none.
-    pub fn operation_update(&mut self, message: &UpdateOperationStatusMessage) {
-        self.counters.bump("messages_operation_status_update");
-        self.counters.bump_valid(false, "operation_status_updates");
-        tracing::warn!(
-            "ignoring state of unknown operation on agent {}",
-            message.slave_id.value()
-        );
     }
 }

@@ -11,6 +11,7 @@ use mesos_wire::resources::Resources;
 use super::agent::Agent;
 use super::framework::Framework;
 use super::id::{ExecutorId, TaskId, flaw};
+use super::validate_resources;
 
 /// Less than this and an executor hardly starts: refused for groups, suffered otherwise.
 const LEAST_EXECUTOR_CPUS: f64 = 0.01;
@@ -204,33 +205,22 @@ fn check_executor(place: &Place<'_>, executor: &ExecutorInfo) -> Result<Resource
 }
 
 fn check_resources(protos: &[mesos_proto::mesos::Resource]) -> Result<Resources, String> {
-    let resources = Resources::from_protos(protos).map_err(|error| error.to_string())?;
+    let resources = validate_resources::check(protos)?;
+    validate_resources::check_unique_volumes(resources.iter().filter(|r| r.shared.is_none()))?;
     let roles: BTreeSet<&str> = resources.iter().map(|r| r.allocation_info.role()).collect();
     if roles.len() > 1 {
         return Err("The resources have multiple allocation roles".to_string());
     }
-    let mut names = BTreeSet::new();
-    let mut volumes = BTreeSet::new();
-    for resource in resources.iter() {
-        if !names.insert((resource.name(), resource.revocable.is_some())) && resource.disk.is_none()
-        {
-            continue;
-        }
-        let volume = resource.disk.persistence.id();
-        if !volume.is_empty() && !volumes.insert(volume) {
-            return Err(format!("Persistence ID '{volume}' is not unique"));
-        }
-    }
+    let names: BTreeSet<(&str, bool)> = resources
+        .iter()
+        .map(|resource| (resource.name(), resource.revocable.is_some()))
+        .collect();
     for (name, revocable) in &names {
         if *revocable && names.contains(&(*name, false)) {
             return Err(format!(
                 "Cannot use both revocable and non-revocable '{name}' at the same time"
             ));
         }
-    }
-    let gpus = resources.scalar("gpus");
-    if gpus.fract() != 0.0 {
-        return Err("The 'gpus' resource must be an unsigned integer".to_string());
     }
     Ok(resources)
 }

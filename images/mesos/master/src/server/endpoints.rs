@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use hyper::{Method, StatusCode};
+use mesos_proto::mesos::offer::operation::Type as Kind;
 use mesos_wire::http::{Query, Request, Response};
 
 use super::node::Node;
-use super::{globals, operator, scheduler};
+use super::{globals, operations, operator, scheduler};
 use crate::model::{FrameworkId, Master};
 use crate::view::{self, Edition, Metrics, Site, TaskQuery};
 
@@ -30,6 +31,7 @@ enum Route {
     Quota,
     Maintenance,
     Teardown,
+    Operation(Kind),
     Unsupported,
 }
 
@@ -59,10 +61,10 @@ const ROUTES: &[(&str, Route)] = &[
     ("maintenance/status", Route::Maintenance),
     ("teardown", Route::Teardown),
     ("shutdown", Route::Teardown),
-    ("reserve", Route::Unsupported),
-    ("unreserve", Route::Unsupported),
-    ("create-volumes", Route::Unsupported),
-    ("destroy-volumes", Route::Unsupported),
+    ("reserve", Route::Operation(Kind::RESERVE)),
+    ("unreserve", Route::Operation(Kind::UNRESERVE)),
+    ("create-volumes", Route::Operation(Kind::CREATE)),
+    ("destroy-volumes", Route::Operation(Kind::DESTROY)),
     ("machine/up", Route::Unsupported),
     ("machine/down", Route::Unsupported),
 ];
@@ -135,6 +137,7 @@ pub(super) async fn answer(node: Arc<Node>, request: Request) -> Response {
             document(&node, query, |_, _| serde_json::json!({}))
         }
         Route::Teardown => teardown(&node, request).await,
+        Route::Operation(kind) => operations::form(&node, kind, request).await,
         Route::Weights | Route::Quota | Route::Maintenance | Route::Unsupported => {
             Response::status(StatusCode::NOT_IMPLEMENTED)
         }

@@ -9,6 +9,7 @@ use mesos_wire::http::{Media, Request, Response, not_acceptable};
 
 use super::endpoints::{end_framework, metrics};
 use super::node::Node;
+use super::operations;
 use super::scheduler::{bad, read};
 use super::watchers::watch;
 use crate::model::{AgentId, CallError, FrameworkId, Master};
@@ -39,6 +40,12 @@ pub(super) async fn answer(node: Arc<Node>, mut request: Request) -> Response {
                 None => not_acceptable(),
             };
         }
+        call::Type::RESERVE_RESOURCES
+        | call::Type::UNRESERVE_RESOURCES
+        | call::Type::CREATE_VOLUMES
+        | call::Type::DESTROY_VOLUMES
+        | call::Type::GROW_VOLUME
+        | call::Type::SHRINK_VOLUME => return operations::call(&node, call),
         call::Type::MARK_AGENT_GONE => {
             let id = call.mark_agent_gone.agent_id.get_or_default();
             return decide(&node, id, Master::mark_agent_gone);

@@ -43,7 +43,7 @@ pub fn metrics(master: &Master, site: &Site, timings: &Timings, now: Moment) -> 
             .map(|(name, count)| (format!("master/{name}"), count as f64)),
     );
     gauges(master, site, now, &mut metrics);
-    operations(&mut metrics);
+    operations(master, &mut metrics);
     resources(master, &mut metrics);
     roles(master, &mut metrics);
     let is_wanted = site.flags.is_on("publish_per_framework_metrics");
@@ -179,8 +179,8 @@ fn unreachable(framework: &Framework) -> usize {
         .count()
 }
 
-/// No operation ever begins here, so the counts of all are none.
-fn operations(metrics: &mut Metrics) {
+/// Operations under way, and how the others ended.
+fn operations(master: &Master, metrics: &mut Metrics) {
     const STATES: [&str; 9] = [
         "dropped",
         "error",
@@ -202,10 +202,29 @@ fn operations(metrics: &mut Metrics) {
         "shrink_volume",
         "unreserve",
     ];
+    let count = |name: String| master.counters.get(&name) as f64;
     for state in STATES {
-        metrics.insert(format!("master/operations/{state}"), 0.0);
+        metrics.insert(
+            format!("master/operations/{state}"),
+            count(format!("operations/{state}")),
+        );
         for kind in KINDS {
-            metrics.insert(format!("master/operations/{kind}/{state}"), 0.0);
+            metrics.insert(
+                format!("master/operations/{kind}/{state}"),
+                count(format!("operations/{kind}/{state}")),
+            );
+        }
+    }
+    let mut add = |name: String| *metrics.entry(name).or_default() += 1.0;
+    for operation in master.agents.values().flat_map(|a| a.operations.values()) {
+        let kind = label(&operation.info.type_());
+        let state = label(&operation.latest_status.state());
+        for state in ["total", state.trim_start_matches("operation_")] {
+            // Ended ones are counted as they end.
+            if ["total", "pending", "recovering", "unreachable"].contains(&state) {
+                add(format!("master/operations/{state}"));
+                add(format!("master/operations/{kind}/{state}"));
+            }
         }
     }
 }

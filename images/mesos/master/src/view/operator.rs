@@ -82,7 +82,11 @@ pub fn answer(
         }
         call::Type::GET_OPERATIONS => {
             answer.set_type(response::Type::GET_OPERATIONS);
-            answer.get_operations = MessageField::some(Default::default());
+            answer.get_operations.mut_or_insert_default().operations = master
+                .agents
+                .values()
+                .flat_map(|agent| agent.operations.values().cloned())
+                .collect();
         }
         call::Type::GET_WEIGHTS => {
             answer.set_type(response::Type::GET_WEIGHTS);

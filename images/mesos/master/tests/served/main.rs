@@ -5,6 +5,7 @@ mod client;
 mod conversations;
 mod documents;
 mod drivers;
+mod operations;
 mod operators;
 mod registry;
 mod requests;

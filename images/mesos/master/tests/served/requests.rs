@@ -196,7 +196,7 @@ async fn old_and_odd_paths_are_known() {
         ("/nosuch", 404),
         ("/redirect/x", 404),
         ("/../etc/passwd", 404),
-        ("/reserve", 501),
+        ("/reserve", 405),
     ] {
         assert_eq!(client.get(path).await.status, status, "case `{path}`");
     }

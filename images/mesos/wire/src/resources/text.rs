@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use mesos_proto::mesos::Resource;
-use mesos_proto::mesos::resource::reservation_info;
+use mesos_proto::mesos::resource::{DiskInfo, reservation_info};
 use mesos_proto::mesos::value;
+use mesos_proto::mesos::{Labels, Resource};
 use protobuf::MessageField;
 
 use super::{ResourceError, Resources, format_ranges, parse_ranges};
@@ -107,16 +107,26 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, items: &[Resource]) -> fmt::Resu
                         reservation_info::Type::DYNAMIC => "DYNAMIC",
                         _ => "STATIC",
                     };
-                    match r.principal() {
-                        "" => format!("({kind},{})", r.role()),
-                        principal => format!("({kind},{},{principal})", r.role()),
+                    let mut parts = vec![kind.to_string(), r.role().to_string()];
+                    if r.has_principal() {
+                        parts.push(r.principal().to_string());
                     }
+                    if let Some(labels) = r.labels.as_ref() {
+                        parts.push(shown_labels(labels));
+                    }
+                    format!("({})", parts.join(","))
                 })
                 .collect();
             write!(f, "(reservations: [{}])", stack.join(","))?;
         }
+        if let Some(disk) = item.disk.as_ref() {
+            write!(f, "[{}]", shown_disk(disk))?;
+        }
         if item.revocable.is_some() {
             f.write_str("{REV}")?;
+        }
+        if item.shared.is_some() {
+            f.write_str("<SHARED>")?;
         }
         match item.type_() {
             value::Type::SCALAR => write!(f, ":{}", item.scalar.value())?,
@@ -126,6 +136,39 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, items: &[Resource]) -> fmt::Resu
         }
     }
     Ok(())
+}
+
+fn shown_labels(labels: &Labels) -> String {
+    let each = labels.labels.iter().map(|label| {
+        if label.has_value() {
+            format!("{}: {}", label.key(), label.value())
+        } else {
+            label.key().to_string()
+        }
+    });
+    format!("{{{}}}", each.collect::<Vec<_>>().join(", "))
+}
+
+/// A disk as `source,volume id:container path`, of which only what there is.
+fn shown_disk(disk: &DiskInfo) -> String {
+    let mut shown = String::new();
+    if let Some(source) = disk.source.as_ref() {
+        shown = format!("{:?}", source.type_());
+        let root = [&source.path.root, &source.mount.root];
+        if let Some(root) = root.into_iter().flatten().next() {
+            shown = format!("{shown}:{root}");
+        }
+        if disk.persistence.is_some() {
+            shown.push(',');
+        }
+    }
+    if let Some(persistence) = disk.persistence.as_ref() {
+        shown.push_str(persistence.id());
+    }
+    if let Some(volume) = disk.volume.as_ref() {
+        shown = format!("{shown}:{}", volume.container_path());
+    }
+    shown
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What a resource must look like before it is counted.
 
 use mesos_proto::mesos::Resource;
+use mesos_proto::mesos::resource::reservation_info::Type;
 use mesos_proto::mesos::value;
 
 use super::ResourceError;
@@ -45,19 +46,67 @@ pub(super) fn check(resource: &Resource) -> Result<(), ResourceError> {
         value::Type::TEXT => return wrong(format!("Unsupported resource type of `{name}`")),
     }
     if !resource.reservations.is_empty() {
-        if resource.has_role() && resource.reservation.is_some() {
-            return wrong(
-                "'Resource.role' and 'Resource.reservation' must not be set with 'Resource.reservations'"
-                    .to_string(),
-            );
-        }
-        for reservation in &resource.reservations {
-            role(reservation.role())?;
-        }
+        stack(resource)?;
     } else if resource.role() != "*" {
         role(resource.role())?;
     } else if resource.reservation.is_some() {
         return wrong("Invalid reservation: role \"*\" cannot be dynamically reserved".to_string());
+    }
+    Ok(())
+}
+
+/// Refuses a stack of reservations in which one does not refine the one before.
+fn stack(resource: &Resource) -> Result<(), ResourceError> {
+    let wrong = |reason: String| {
+        Err(ResourceError(format!(
+            "Invalid resource reservation: {reason}"
+        )))
+    };
+    let mut above: Option<&str> = None;
+    for reservation in &resource.reservations {
+        if !reservation.has_type() {
+            return wrong("'Resource.ReservationInfo.type' field must be set.".to_string());
+        }
+        if !reservation.has_role() {
+            return wrong("'Resource.ReservationInfo.role' field must be set.".to_string());
+        }
+        role(reservation.role())?;
+        if let Some(above) = above {
+            if reservation.type_() == Type::STATIC {
+                return wrong("A refined reservation cannot be STATIC".to_string());
+            }
+            let below = reservation.role().strip_prefix(above);
+            if !below.is_some_and(|rest| rest.starts_with('/')) {
+                return wrong(format!(
+                    "Role '{}' is not a refined reservation of '{above}'",
+                    reservation.role()
+                ));
+            }
+        }
+        above = Some(reservation.role());
+    }
+    let Some((only, [])) = resource.reservations.split_first() else {
+        if resource.has_role() || resource.reservation.is_some() {
+            return wrong(
+                "'Resource.role' and 'Resource.reservation' must not be set if there is more than one reservation in 'Resource.reservations'"
+                    .to_string(),
+            );
+        }
+        return Ok(());
+    };
+    // The older fields may say the same again, as HTTP documents have them.
+    if resource.has_role() && resource.role() != only.role() {
+        return wrong(format!(
+            "'Resource.role' field with '{}' does not match the role '{}' in 'Resource.reservations'",
+            resource.role(),
+            only.role()
+        ));
+    }
+    if resource.reservation.is_some() && only.type_() == Type::STATIC {
+        return wrong(
+            "'Resource.reservation' must not be set if the single reservation in 'Resource.reservations' is STATIC"
+                .to_string(),
+        );
     }
     Ok(())
 }

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use mesos_proto::mesos::framework_info::capability::Type;
+use mesos_proto::mesos::offer::{Operation, operation};
 use mesos_proto::mesos::{FrameworkInfo, Task, TaskState};
 use mesos_proto::messages::ExitedExecutorMessage;
 use mesos_proto::scheduler::call;
 use proptest::prelude::*;
 
 use super::invariants::check;
+use super::operations::{operation, reserved, volume};
 use super::world::{World, agent_pid, framework_info, task, task_with_executor};
 use crate::model::{AgentId, Config, FrameworkId, OfferId, StreamId};
 
@@ -45,6 +47,17 @@ enum Happening {
         seconds: u8,
     },
     ExecutorExits(usize),
+    Reserve {
+        framework: usize,
+        offer: usize,
+        tenths: u8,
+        launches: bool,
+    },
+    Operate {
+        agent: usize,
+        kind: u8,
+        size: u8,
+    },
     Suppress(usize),
     Revive(usize),
     Kill {
@@ -84,6 +97,10 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => (n.clone(), 0u64..30).prop_map(|(framework, offer)| LaunchStale { framework, offer }),
         3 => (n.clone(), n.clone(), 0u8..9)
             .prop_map(|(framework, offer, seconds)| Decline { framework, offer, seconds }),
+        3 => (n.clone(), n.clone(), 1u8..9, any::<bool>()).prop_map(
+            |(framework, offer, tenths, launches)| Reserve { framework, offer, tenths, launches },
+        ),
+        4 => (n.clone(), 0u8..6, 1u8..4).prop_map(|(agent, kind, size)| Operate { agent, kind, size }),
         1 => n.clone().prop_map(Suppress),
         1 => n.clone().prop_map(Revive),
         2 => (n.clone(), n.clone()).prop_map(|(framework, task)| Kill { framework, task }),
@@ -175,6 +192,14 @@ impl Story {
                     &[Type::MULTI_ROLE]
                 };
                 let mut info = framework_info("story", capabilities);
+                if !patient {
+                    info.set_role("prod".into());
+                    info.roles.clear();
+                    if !aware {
+                        info.clear_role();
+                        info.roles.push("prod".into());
+                    }
+                }
                 info.set_failover_timeout(if patient { 60.0 } else { 0.0 });
                 info.set_checkpoint(checkpoints);
                 let pair = world.framework(info);
@@ -251,6 +276,51 @@ impl Story {
                 };
                 self.world
                     .decline(&id, stream, &[offer.clone(), offer], f64::from(seconds));
+            }
+            Happening::Reserve {
+                framework,
+                offer,
+                tenths,
+                launches,
+            } => {
+                let Some((id, stream)) = self.framework(framework) else {
+                    return;
+                };
+                let Some(offer_id) = self.offer(&id, offer) else {
+                    return;
+                };
+                let agent = self.world.master.offers[&offer_id].agent.clone();
+                let cpus = format!("cpus:0.{tenths}");
+                let reserved = reserved(&cpus, &["prod"]);
+                self.tasks += 1;
+                let mut task = task(&format!("t{}", self.tasks), &agent, "mem:32");
+                task.resources.extend(reserved.clone());
+                let mut operations = vec![operation(operation::Type::RESERVE, reserved)];
+                if launches {
+                    let mut launch = Operation::new();
+                    launch.set_type(operation::Type::LAUNCH);
+                    launch.launch.mut_or_insert_default().task_infos = vec![task];
+                    operations.push(launch);
+                }
+                self.world.accept(&id, stream, &[offer_id], operations);
+            }
+            Happening::Operate { agent, kind, size } => {
+                let Some((id, _)) = self.ports.get(agent % self.ports.len().max(1)).cloned() else {
+                    return;
+                };
+                let disk = reserved(&format!("disk:{size}"), &["prod"]);
+                let shared = volume(disk[0].clone(), &format!("shared{size}"), true);
+                let own = volume(disk[0].clone(), &format!("own{size}"), false);
+                let operation = match kind {
+                    0 => operation(operation::Type::RESERVE, disk),
+                    1 => operation(operation::Type::UNRESERVE, disk),
+                    2 => operation(operation::Type::CREATE, vec![own]),
+                    3 => operation(operation::Type::DESTROY, vec![own]),
+                    4 => operation(operation::Type::CREATE, vec![shared]),
+                    _ => operation(operation::Type::DESTROY, vec![shared]),
+                };
+                // Whether it can be done is not known here; what is left afterwards is checked.
+                let _ = world.master.operate(&id, operation, None);
             }
             Happening::ExecutorExits(pick) => {
                 let agents = world.master.agents.iter();

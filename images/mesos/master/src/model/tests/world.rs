@@ -1,12 +1,13 @@
 //! A master with a clock of the test's own, and the agents and frameworks that talk to it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mesos_proto::mesos::framework_info::{Capability, capability::Type};
 use mesos_proto::mesos::offer::{Operation, operation};
 use mesos_proto::mesos::slave_info;
 use mesos_proto::mesos::{
-    FrameworkInfo, MasterInfo, SlaveInfo, Task, TaskInfo, TaskState, TaskStatus, UUID,
+    FrameworkInfo, MasterInfo, Resource, SlaveInfo, Task, TaskInfo, TaskState, TaskStatus, UUID,
 };
 use mesos_proto::messages::{
     RegisterSlaveMessage, ReregisterSlaveMessage, StatusUpdate, StatusUpdateMessage,
@@ -27,6 +28,8 @@ pub(crate) struct World {
     pub(crate) now: Moment,
     streams: u128,
     uuids: u128,
+    /// What the agents have checkpointed: all that the master told them.
+    kept: BTreeMap<AgentId, Vec<Resource>>,
 }
 
 impl World {
@@ -59,12 +62,32 @@ impl World {
             now,
             streams: 0,
             uuids: 0,
+            kept: BTreeMap::new(),
         }
     }
 
     /// What the last step asks for.
     pub(crate) fn effects(&mut self) -> Vec<Effect> {
+        for (id, agent) in &self.master.agents {
+            self.kept.insert(id.clone(), agent.checkpointed.clone());
+        }
         self.master.take_effects()
+    }
+
+    /// Accepts offers with operations.
+    pub(crate) fn accept(
+        &mut self,
+        id: &FrameworkId,
+        stream: StreamId,
+        offers: &[OfferId],
+        operations: Vec<Operation>,
+    ) {
+        self.call(id, stream, call::Type::ACCEPT, |call| {
+            let accept = call.accept.mut_or_insert_default();
+            accept.offer_ids = offers.iter().map(OfferId::proto).collect();
+            accept.operations = operations;
+        })
+        .expect("accepting is allowed");
     }
 
     /// Lets time pass, doing what is due on the way.
@@ -117,6 +140,7 @@ impl World {
             agent_capabilities: capabilities(),
             tasks,
             frameworks,
+            checkpointed_resources: self.kept.get(id).cloned().unwrap_or_default(),
             ..Default::default()
         };
         self.master.reregister_agent(&agent_pid(port), message);
