@@ -245,6 +245,16 @@ fn config(flags: &Flags) -> Result<Config, SettingsError> {
             .unwrap_or(defaults.registry_max_agent_age),
         registry_max_agent_count: count(flags, "registry_max_agent_count")
             .unwrap_or(defaults.registry_max_agent_count),
+        pattern_memory: match flags.text("offer_constraints_re2_max_mem") {
+            None => defaults.pattern_memory,
+            Some(text) => pattern_memory(text).ok_or_else(|| {
+                wrong(
+                    "offer_constraints_re2_max_mem",
+                    text,
+                    "a whole number with a unit such as `4KB` is expected",
+                )
+            })?,
+        },
     })
 }
 
@@ -325,6 +335,17 @@ fn quantities(text: &str) -> Option<Vec<Quantities>> {
                 .collect()
         })
         .collect()
+}
+
+/// The memory of a compiled expression here where RE2's is to be this much. RE2 keeps one instruction
+/// of 16 bytes where an automaton over bytes has several states.
+fn pattern_memory(text: &str) -> Option<usize> {
+    const UNITS: [(&str, usize); 4] = [("GB", 1 << 30), ("MB", 1 << 20), ("KB", 1 << 10), ("B", 1)];
+    let (number, unit) = UNITS
+        .iter()
+        .find_map(|(name, unit)| Some((text.strip_suffix(name)?, unit)))?;
+    let bytes = number.parse::<usize>().ok()?.checked_mul(*unit)?;
+    bytes.checked_mul(16)
 }
 
 /// `role=weight,role=weight`.

@@ -9,6 +9,8 @@ mod messages;
 mod node;
 mod operations;
 mod operator;
+mod policies;
+mod records;
 mod registry;
 mod scheduler;
 mod system;

@@ -6,6 +6,7 @@ mod frameworks;
 mod metrics;
 mod operator;
 mod page;
+mod policies;
 mod roles;
 mod samples;
 mod shared;
@@ -17,13 +18,14 @@ use mesos_proto::mesos::{MasterInfo, VersionInfo};
 use mesos_wire::flags::Flags;
 use serde_json::{Map, Value, json};
 
-use crate::model::{Master, Moment};
+use crate::model::Moment;
 
 pub use agents::slaves;
 pub use frameworks::frameworks;
 pub use metrics::{Metrics, metrics, registry};
 pub use operator::{answer, event, event_to_json, snapshot, to_json};
 pub use page::page;
+pub use policies::{quotas, schedule, weights};
 pub use roles::{role_messages, roles};
 pub use samples::{Samples, Timings};
 pub use state::{Edition, state, summary};
@@ -108,26 +110,6 @@ pub fn system_stats(system: &System) -> Value {
         "mem_free_bytes": system.mem_free,
         "mem_total_bytes": system.mem_total,
     })
-}
-
-/// The roles that the master knows: those allowed, those of frameworks, with weights, and reserved.
-pub(crate) fn known_roles(master: &Master) -> std::collections::BTreeSet<String> {
-    let reserved = master.agents.values().flat_map(|agent| {
-        agent
-            .total
-            .iter()
-            .filter_map(mesos_wire::resources::reservation_role)
-    });
-    let mut roles: std::collections::BTreeSet<String> = reserved.map(str::to_string).collect();
-    roles.extend(master.config.weights.keys().cloned());
-    roles.extend(master.config.roles.iter().flatten().cloned());
-    roles.extend(
-        master
-            .frameworks
-            .values()
-            .flat_map(|f| f.roles.iter().cloned()),
-    );
-    roles
 }
 
 /// A moment in UTC: `2024-08-23 12:00:00`.

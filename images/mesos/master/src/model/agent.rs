@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use mesos_proto::allocator::InverseOfferStatus;
 use mesos_proto::mesos::slave_info::capability::Type as Capability;
 use mesos_proto::mesos::{
-    Address, ExecutorInfo, Operation, Resource, SlaveInfo, TimeInfo, URL, UUID,
+    Address, ExecutorInfo, Operation, Resource, SlaveInfo, TimeInfo, URL, UUID, Unavailability,
 };
 use mesos_wire::pid::Upid;
 use mesos_wire::resources::{Format, Resources};
@@ -65,12 +66,23 @@ pub struct Agent {
     pub answered: bool,
     /// Counts disconnections, so that an old timer says nothing of a new one.
     pub epoch: u64,
+    /// When its machine is to be worked on.
+    pub unavailability: Option<Unavailability>,
+    /// What frameworks said to leaving it for that.
+    pub maintenance_answers: BTreeMap<FrameworkId, InverseOfferStatus>,
+    /// When it was told to drain.
+    pub drain_started: Option<Moment>,
 }
 
 impl Agent {
     /// Whether its resources may be offered.
     pub fn is_active(&self) -> bool {
         self.connected && !self.deactivated
+    }
+
+    /// Whether nothing runs there, those tasks and operations included whose end is not acknowledged.
+    pub fn is_idle(&self) -> bool {
+        self.tasks.values().all(BTreeSet::is_empty) && self.operations.is_empty()
     }
 
     /// Whether it can do this.

@@ -21,10 +21,17 @@ use super::master::{Master, bag};
 use super::standing::GONE;
 use super::watch::Happening;
 
+/// What agents are told whose machine is worked on.
+const MACHINE_DOWN: &str = "Machine is `DOWN`";
+
 impl Master {
     /// A new agent.
     pub fn register_agent(&mut self, from: &Upid, message: RegisterSlaveMessage) {
         self.counters.bump("messages_register_slave");
+        if self.is_down(message.slave.hostname(), from) {
+            self.shut_down(from, MACHINE_DOWN);
+            return;
+        }
         let Some(total) = self.admissible(
             from,
             &message.slave,
@@ -69,6 +76,7 @@ impl Master {
         self.effect(Effect::Link(from.clone()));
         self.send(from, self.registered_message(&id));
         self.supersede_expected(&info);
+        self.learn_unavailability(&id);
         self.begin_pings(&id);
         self.allocate(&id);
     }
@@ -77,6 +85,10 @@ impl Master {
     /// connection.
     pub fn reregister_agent(&mut self, from: &Upid, message: ReregisterSlaveMessage) {
         self.counters.bump("messages_reregister_slave");
+        if self.is_down(message.slave.hostname(), from) {
+            self.shut_down(from, MACHINE_DOWN);
+            return;
+        }
         let id = AgentId::from(message.slave.id.get_or_default());
         if let Some(flaw) = adopt::flaw(&message) {
             tracing::warn!("ignoring agent {id} at {from}, which came back: {flaw}");
@@ -123,6 +135,8 @@ impl Master {
         );
         self.send(from, answer);
         self.finish_return(&id, from, &message);
+        self.learn_unavailability(&id);
+        self.tell_to_drain(&id);
         self.begin_pings(&id);
         self.allocate(&id);
     }
@@ -243,6 +257,9 @@ impl Master {
             pinged: false,
             answered: false,
             epoch: 0,
+            unavailability: None,
+            maintenance_answers: Default::default(),
+            drain_started: None,
         }
     }
 

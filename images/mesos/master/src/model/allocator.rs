@@ -1,15 +1,35 @@
-//! Who is offered what. Dominant resource fairness over roles and, within a role, over frameworks
-//! (protocol-flows §6). Knows shares, filters and suppression; the master owns all else.
+//! Who is offered what. Dominant resource fairness over the tree of roles and, within a role, over
+//! frameworks, after quotas (protocol-flows §6). Knows shares and filters; the master owns all else.
+
+mod books;
+mod fit;
+mod ledger;
+mod shares;
+mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mesos_wire::resources::{Resources, reservation_role};
+use mesos_wire::resources::Resources;
 
 use super::agent::Agent;
-use super::config::{Config, Quantities};
+use super::config::Config;
 use super::effect::Moment;
 use super::framework::Framework;
 use super::id::{AgentId, FrameworkId};
+use super::policy::Policy;
+
+use books::{Books, Wanted};
+pub use ledger::consumed;
+pub use shares::dominant_share;
+
+/// What decides besides who has what.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules<'a> {
+    /// The settings.
+    pub config: &'a Config,
+    /// What operators decide.
+    pub policy: &'a Policy,
+}
 
 /// What a framework refused on one agent for one role, and until when.
 #[derive(Debug, Clone)]
@@ -35,6 +55,10 @@ pub struct Grant {
 #[derive(Debug, Default)]
 pub struct Allocator {
     filters: BTreeMap<FrameworkId, BTreeMap<(String, AgentId), Vec<Filter>>>,
+    /// Until when each framework is not asked again to leave an agent.
+    inverse: BTreeMap<(FrameworkId, AgentId), Moment>,
+    /// How often each framework was given something in each of its roles.
+    given: BTreeMap<(FrameworkId, String), u64>,
     /// How many runs there were.
     pub runs: u64,
     seed: u64,
@@ -54,8 +78,31 @@ impl Allocator {
             });
     }
 
+    /// Remembers that a framework answered the request to leave an agent.
+    pub fn refuse_inverse(&mut self, framework: &FrameworkId, agent: &AgentId, until: Moment) {
+        self.inverse
+            .insert((framework.clone(), agent.clone()), until);
+    }
+
+    /// Whether a framework is not to be asked yet to leave an agent.
+    pub fn is_inverse_refused(
+        &self,
+        now: Moment,
+        framework: &FrameworkId,
+        agent: &AgentId,
+    ) -> bool {
+        let key = (framework.clone(), agent.clone());
+        self.inverse.get(&key).is_some_and(|until| *until > now)
+    }
+
+    /// Forgets all answers to requests to leave an agent.
+    pub fn forget_inverse(&mut self, agent: &AgentId) {
+        self.inverse.retain(|(_, of), _| of != agent);
+    }
+
     /// Forgets what a framework refused, for these roles or, if there are none, for all.
     pub fn revive(&mut self, framework: &FrameworkId, roles: &BTreeSet<String>) {
+        self.inverse.retain(|(of, _), _| of != framework);
         if roles.is_empty() {
             self.filters.remove(framework);
         } else if let Some(filters) = self.filters.get_mut(framework) {
@@ -68,6 +115,7 @@ impl Allocator {
         for filters in self.filters.values_mut() {
             filters.retain(|(_, of), _| of != agent);
         }
+        self.forget_inverse(agent);
     }
 
     /// How many agents are filtered for a role.
@@ -91,6 +139,7 @@ impl Allocator {
             });
         }
         self.filters.retain(|_, filters| !filters.is_empty());
+        self.inverse.retain(|_, until| *until > now);
     }
 
     fn is_refused(
@@ -100,79 +149,71 @@ impl Allocator {
         agent: &AgentId,
         offer: &Resources,
     ) -> bool {
-        self.filters
-            .get(framework)
-            .and_then(|filters| filters.get(&(role.to_string(), agent.clone())))
+        let Some(filters) = self.filters.get(framework) else {
+            return false;
+        };
+        filters
+            .get(&(role.to_string(), agent.clone()))
             .is_some_and(|list| list.iter().any(|filter| filter.refused.contains(offer)))
     }
 
-    /// One run over `candidates`: what to offer to whom.
+    /// One run over `candidates`: what to offer to whom. First what roles are promised and do not
+    /// have, then everything else by fair shares, within limits, and without what must be held back so
+    /// that promises can be kept.
     pub fn run(
         &mut self,
         now: Moment,
-        config: &Config,
+        rules: Rules<'_>,
         frameworks: &BTreeMap<FrameworkId, Framework>,
         agents: &BTreeMap<AgentId, Agent>,
         candidates: impl IntoIterator<Item = AgentId>,
     ) -> Vec<Grant> {
         self.runs += 1;
         self.expire(now);
-        let totals = Totals::of(agents.values(), config);
-        let mut takers = takers(frameworks, &totals);
-        if takers.is_empty() {
+        let wanted = Wanted::new(frameworks);
+        if wanted.is_empty() {
             return Vec::new();
         }
-        let mut roles: BTreeMap<&str, f64> = takers.iter().map(|t| (t.role, 0.0)).collect();
-        for (role, share) in &mut roles {
-            *share = totals.share(&role_scalars(frameworks, role)) / weight(config, role);
-        }
-        let mut candidates: Vec<AgentId> = candidates.into_iter().collect();
+        let mut candidates: Vec<AgentId> = candidates
+            .into_iter()
+            .filter(|id| {
+                agents
+                    .get(id)
+                    .is_some_and(|a| a.is_active() && rules.policy.admits(a.info.hostname()))
+            })
+            .collect();
+        let mut books = Books::new(self, rules, frameworks, agents, wanted);
         self.shuffle(&mut candidates);
-        let mut grants = Vec::new();
-        for agent in candidates
-            .iter()
-            .filter_map(|id| agents.get(id))
-            .filter(|a| a.is_active())
-        {
-            let mut available = agent.available();
-            if available.is_empty() {
-                continue;
+        if books.ledger.has_missing() {
+            for agent in candidates.iter().filter_map(|id| agents.get(id)) {
+                books.meet_guarantees(self, agent);
             }
-            // Who has least comes first, so the order is made anew for each agent.
-            takers.sort_by(|a, b| {
-                let role = |t: &Taker<'_>| roles.get(t.role).copied().unwrap_or_default();
-                role(a)
-                    .total_cmp(&role(b))
-                    .then_with(|| a.role.cmp(b.role))
-                    .then_with(|| a.share.total_cmp(&b.share))
-                    .then_with(|| a.grants.cmp(&b.grants))
-                    .then_with(|| a.framework.id.cmp(&b.framework.id))
-            });
-            for taker in &mut takers {
-                let offer = fitting(&available, taker);
-                if !is_worth(&offer, taker, config)
-                    || is_kept_for_gpus(agent, taker, config)
-                    || is_elsewhere(agent, taker)
-                    || self.is_refused(&taker.framework.id, taker.role, &agent.id, &offer)
-                {
-                    continue;
-                }
-                available.subtract(&offer);
-                add_scalars(&mut taker.has, &offer);
-                taker.share = totals.share(&taker.has);
-                taker.grants += 1;
-                if let Some(share) = roles.get_mut(taker.role) {
-                    *share += totals.share(&scalars(&offer)) / weight(config, taker.role);
-                }
-                grants.push(Grant {
-                    framework: taker.framework.id.clone(),
-                    role: taker.role.to_string(),
-                    agent: agent.id.clone(),
-                    resources: offer.allocated(taker.role),
-                });
-            }
+            self.shuffle(&mut candidates);
+        }
+        for agent in candidates.iter().filter_map(|id| agents.get(id)) {
+            books.share(self, agent);
+        }
+        let grants = books.grants;
+        for (framework, role, _) in grants.keys() {
+            let key = (framework.clone(), role.clone());
+            *self.given.entry(key).or_default() += 1;
         }
         grants
+            .into_iter()
+            .map(|((framework, role, agent), resources)| Grant {
+                resources: resources.allocated(&role),
+                framework,
+                role,
+                agent,
+            })
+            .collect()
+    }
+
+    /// Forgets all of a framework that has ended.
+    pub fn forget_framework(&mut self, framework: &FrameworkId) {
+        self.filters.remove(framework);
+        self.inverse.retain(|(of, _), _| of != framework);
+        self.given.retain(|(of, _), _| of != framework);
     }
 
     /// Xorshift: so that it is not always the same agent that is given away first.
@@ -185,155 +226,4 @@ impl Allocator {
             agents.swap(last, pick);
         }
     }
-}
-
-/// One framework in one of its roles.
-struct Taker<'a> {
-    framework: &'a Framework,
-    role: &'a str,
-    has: Quantities,
-    share: f64,
-    grants: usize,
-}
-
-fn takers<'a>(frameworks: &'a BTreeMap<FrameworkId, Framework>, totals: &Totals) -> Vec<Taker<'a>> {
-    let active = frameworks.values().filter(|f| f.active && f.is_connected());
-    active
-        .flat_map(|framework| {
-            let wanted = framework.roles.difference(&framework.suppressed);
-            wanted.map(move |role| {
-                let has = allocated_scalars(framework, role);
-                Taker {
-                    framework,
-                    role,
-                    share: totals.share(&has),
-                    has,
-                    grants: framework.offers.len(),
-                }
-            })
-        })
-        .collect()
-}
-
-/// What of an agent's resources a framework may have in a role: what is nobody's, and what is
-/// reserved to the role or to one above it, without what the framework does not know.
-fn fitting(available: &Resources, taker: &Taker<'_>) -> Resources {
-    let capabilities = taker.framework.capabilities;
-    available.filter(|resource| {
-        let is_its = match reservation_role(resource) {
-            None => true,
-            Some(owner) => {
-                owner == taker.role
-                    || taker
-                        .role
-                        .strip_prefix(owner)
-                        .is_some_and(|rest| rest.starts_with('/'))
-            }
-        };
-        is_its
-            && (capabilities.revocable_resources || resource.revocable.is_none())
-            && (capabilities.shared_resources || resource.shared.is_none())
-            && (capabilities.reservation_refinement || resource.reservations.len() < 2)
-    })
-}
-
-/// Whether an offer is large enough to be made.
-fn is_worth(offer: &Resources, taker: &Taker<'_>, config: &Config) -> bool {
-    if offer.is_empty() {
-        return false;
-    }
-    let reaches = |wanted: &Quantities| {
-        wanted
-            .iter()
-            .all(|(name, amount)| offer.scalar(name) + 1e-9 >= *amount)
-    };
-    let own = taker.framework.info.offer_filters.get(taker.role);
-    match own.and_then(|filters| filters.min_allocatable_resources.as_ref()) {
-        Some(own) => {
-            own.quantities.is_empty()
-                || own.quantities.iter().any(|set| {
-                    set.quantities
-                        .iter()
-                        .all(|(name, q)| offer.scalar(name) + 1e-9 >= q.value())
-                })
-        }
-        None => config.min_allocatable.is_empty() || config.min_allocatable.iter().any(reaches),
-    }
-}
-
-fn is_kept_for_gpus(agent: &Agent, taker: &Taker<'_>, config: &Config) -> bool {
-    config.filter_gpu_resources
-        && !taker.framework.capabilities.gpu_resources
-        && agent.total.scalar("gpus") > 0.0
-}
-
-/// An agent that names its region stands apart from a master that names none.
-fn is_elsewhere(agent: &Agent, taker: &Taker<'_>) -> bool {
-    agent.info.domain.is_some() && !taker.framework.capabilities.region_aware
-}
-
-/// The cluster's scalars, against which shares are measured.
-struct Totals(Quantities);
-
-impl Totals {
-    fn of<'a>(agents: impl Iterator<Item = &'a Agent>, config: &Config) -> Self {
-        let mut totals = Quantities::new();
-        for agent in agents {
-            add_scalars(&mut totals, &agent.total);
-        }
-        totals.retain(|name, _| !config.unshared_names.contains(name));
-        Self(totals)
-    }
-
-    /// The largest part of any one resource.
-    fn share(&self, has: &Quantities) -> f64 {
-        has.iter()
-            .filter_map(|(name, amount)| self.0.get(name).map(|total| amount / total))
-            .filter(|part| part.is_finite())
-            .fold(0.0, f64::max)
-    }
-}
-
-/// A role's dominant share of the cluster, as its metric shows it.
-pub fn dominant_share(
-    role: &str,
-    config: &Config,
-    frameworks: &BTreeMap<FrameworkId, Framework>,
-    agents: &BTreeMap<AgentId, Agent>,
-) -> f64 {
-    Totals::of(agents.values(), config).share(&role_scalars(frameworks, role))
-}
-
-fn role_scalars(frameworks: &BTreeMap<FrameworkId, Framework>, role: &str) -> Quantities {
-    let mut sum = Quantities::new();
-    for framework in frameworks.values() {
-        for (name, amount) in allocated_scalars(framework, role) {
-            *sum.entry(name).or_default() += amount;
-        }
-    }
-    sum
-}
-
-fn allocated_scalars(framework: &Framework, role: &str) -> Quantities {
-    let mut sum = Quantities::new();
-    for bag in framework.used.values().chain(framework.offered.values()) {
-        add_scalars(&mut sum, &bag.filter(|r| r.allocation_info.role() == role));
-    }
-    sum
-}
-
-fn scalars(bag: &Resources) -> Quantities {
-    let mut sum = Quantities::new();
-    add_scalars(&mut sum, bag);
-    sum
-}
-
-fn add_scalars(sum: &mut Quantities, bag: &Resources) {
-    for name in bag.scalar_names() {
-        *sum.entry(name.to_string()).or_default() += bag.scalar(name);
-    }
-}
-
-fn weight(config: &Config, role: &str) -> f64 {
-    config.weights.get(role).copied().unwrap_or(1.0)
 }

@@ -124,12 +124,13 @@ impl Master {
                 let call = call.acknowledge_operation_status.unwrap_or_default();
                 self.acknowledge_operation(&id, &call);
             }
-            // No inverse offers are made, so an answer to one is an answer to none.
-            call::Type::ACCEPT_INVERSE_OFFERS
-            | call::Type::DECLINE_INVERSE_OFFERS
-            | call::Type::SUBSCRIBE
-            | call::Type::UPDATE_FRAMEWORK
-            | call::Type::UNKNOWN => {}
+            call::Type::ACCEPT_INVERSE_OFFERS => {
+                self.accept_inverse(&id, &call.accept_inverse_offers.unwrap_or_default());
+            }
+            call::Type::DECLINE_INVERSE_OFFERS => {
+                self.decline_inverse(&id, &call.decline_inverse_offers.unwrap_or_default());
+            }
+            call::Type::SUBSCRIBE | call::Type::UPDATE_FRAMEWORK | call::Type::UNKNOWN => {}
         }
         Ok(())
     }

@@ -41,6 +41,8 @@ pub struct Config {
     pub registry_max_agent_age: Duration,
     /// How many agents that are unreachable or gone are remembered.
     pub registry_max_agent_count: usize,
+    /// The most memory in bytes for a regular expression in an offer constraint.
+    pub pattern_memory: usize,
 }
 
 impl Default for Config {
@@ -65,6 +67,7 @@ impl Default for Config {
             unshared_names: BTreeSet::new(),
             registry_max_agent_age: Duration::from_secs(2 * 7 * 24 * 3600),
             registry_max_agent_count: 102_400,
+            pattern_memory: 64 * 1024,
         }
     }
 }

@@ -9,6 +9,7 @@ use mesos_wire::pid::Upid;
 use protobuf::MessageDyn;
 
 use super::id::{AgentId, FrameworkId, OfferId};
+use super::records::Record;
 use super::registry::Standing;
 use super::watch::Happening;
 
@@ -67,6 +68,8 @@ pub enum Effect {
         /// Whether it is.
         deactivated: bool,
     },
+    /// Keep what an operator decided, as [`Effect::Keep`] does.
+    Record(Record),
 }
 
 /// What is due at some time.
@@ -86,6 +89,8 @@ pub(crate) enum Timer {
     Recovery,
     /// The end of an offer's time.
     Offer(OfferId),
+    /// The end of an inverse offer's time.
+    InverseOffer(OfferId),
     /// The next heartbeat of an event stream.
     Heartbeat {
         framework: FrameworkId,

@@ -12,6 +12,7 @@ use mesos_wire::resources::Resources;
 use super::counters::FrameworkCounters;
 use super::effect::{Moment, StreamId};
 use super::id::{AgentId, FrameworkId, OfferId, TaskId};
+use super::wishes::Wishes;
 
 /// How a framework is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,8 +92,10 @@ pub struct Framework {
     pub roles: BTreeSet<String>,
     /// Those of them for which it wants none now.
     pub suppressed: BTreeSet<String>,
-    /// What it wants of the agents it is offered; kept and shown.
+    /// What it wants of the agents it is offered, as it said it.
     pub offer_constraints: OfferConstraints,
+    /// The same, to be asked.
+    pub wishes: Wishes,
     /// How it is reached.
     pub connection: Connection,
     /// The process that its driver was last at.
@@ -137,6 +140,7 @@ impl Framework {
             info,
             suppressed: BTreeSet::new(),
             offer_constraints: OfferConstraints::new(),
+            wishes: Wishes::default(),
             connection: Connection::None,
             last_pid: None,
             active: false,

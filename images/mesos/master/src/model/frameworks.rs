@@ -10,6 +10,7 @@ use mesos_proto::scheduler::{OfferConstraints, call};
 use mesos_wire::pid::Upid;
 use protobuf::MessageField;
 
+use super::config::Config;
 use super::counters::is_terminal;
 use super::effect::{Effect, StreamId, Timer};
 use super::framework::{Capabilities, Connection, Framework, roles_of};
@@ -20,6 +21,7 @@ use super::offers::Tell;
 use super::status::record;
 use super::validate_framework::{self, Subscription};
 use super::watch::Happening;
+use super::wishes::Wishes;
 
 impl Master {
     /// A framework that wants events on a stream of the v1 API. A refusal is an event, too.
@@ -91,6 +93,9 @@ impl Master {
             return Some("Framework has been removed".to_string());
         }
         let known = self.frameworks.get(id);
+        let config = &self.config;
+        let constraints =
+            || constraints_flaw(config, &call.framework_info, &call.offer_constraints);
         validate_framework::flaw(
             &self.config,
             Subscription {
@@ -99,6 +104,7 @@ impl Master {
                 known: known.filter(|f| !f.recovered).map(|f| &f.info),
             },
         )
+        .or_else(constraints)
     }
 
     /// Makes the framework, or gives a known one its new connection.
@@ -165,6 +171,7 @@ impl Master {
                 info,
                 call.suppressed_roles,
                 call.offer_constraints.into_option(),
+                self.config.pattern_memory,
             );
         }
         self.allocator.revive(&id, &Default::default());
@@ -242,6 +249,7 @@ impl Master {
         };
         if let Some(flaw) = validate_framework::flaw(&self.config, wanted)
             .or_else(|| validate_framework::change_flaw(&known.info, info))
+            .or_else(|| constraints_flaw(&self.config, info, &call.offer_constraints))
         {
             return Err(flaw);
         }
@@ -253,6 +261,7 @@ impl Master {
                 call.framework_info.unwrap_or_default(),
                 call.suppressed_roles,
                 constraints,
+                self.config.pattern_memory,
             );
         }
         self.happened(|| Happening::FrameworkUpdated(id.clone()));
@@ -391,7 +400,7 @@ impl Master {
         framework.used = Default::default();
         framework.unregistered = Some(self.now);
         self.happened(|| Happening::FrameworkRemoved(Box::new(framework.info.clone())));
-        self.allocator.revive(id, &Default::default());
+        self.allocator.forget_framework(id);
         self.completed_frameworks.push_back(framework);
         while self.completed_frameworks.len() > self.config.max_completed_frameworks {
             self.completed_frameworks.pop_front();
@@ -434,12 +443,31 @@ impl Master {
     }
 }
 
+/// What is wrong with what a framework wants of agents, if anything.
+fn constraints_flaw(
+    config: &Config,
+    info: &FrameworkInfo,
+    constraints: &OfferConstraints,
+) -> Option<String> {
+    let roles = roles_of(info);
+    let mut named: Vec<&String> = constraints.role_constraints.keys().collect();
+    named.sort();
+    if let Some(role) = named.into_iter().find(|role| !roles.contains(*role)) {
+        return Some(format!(
+            "Offer constraints specify `role_constraints` for a role '{role}'not contained in the set of roles"
+        ));
+    }
+    let flaw = Wishes::new(constraints, config.pattern_memory).err()?;
+    Some(format!("Offer constraints are not valid: {flaw}"))
+}
+
 /// Takes over a framework's description, but for what it may not change.
 fn describe(
     framework: &mut Framework,
     mut info: FrameworkInfo,
     suppressed: Vec<String>,
     constraints: Option<OfferConstraints>,
+    memory: usize,
 ) {
     info.id = framework.id.field();
     info.user = framework.info.user.clone();
@@ -448,5 +476,7 @@ fn describe(
     framework.roles = roles_of(&info);
     framework.suppressed = suppressed.into_iter().collect();
     framework.offer_constraints = constraints.unwrap_or_default();
+    // They were found to be valid before.
+    framework.wishes = Wishes::new(&framework.offer_constraints, memory).unwrap_or_default();
     framework.info = info;
 }

@@ -21,6 +21,8 @@ pub(crate) enum Removal {
     Unregistered,
     /// Another one registered at its address.
     Replaced,
+    /// Its machine is worked on.
+    Down,
 }
 
 impl Master {
@@ -197,16 +199,19 @@ impl Master {
         let (why, counter) = match removal {
             Removal::Unregistered => (
                 "the agent unregistered",
-                "slave_removals/reason_unregistered",
+                Some("slave_removals/reason_unregistered"),
             ),
             Removal::Replaced => (
                 "a new agent registered at the same address",
-                "slave_removals/reason_registered",
+                Some("slave_removals/reason_registered"),
             ),
+            Removal::Down => ("Operator initiated 'Machine DOWN'", None),
         };
         tracing::warn!("agent {id} ({host}) is removed: {why}");
         self.counters.bump("slave_removals");
-        self.counters.bump(counter);
+        if let Some(counter) = counter {
+            self.counters.bump(counter);
+        }
         for framework in self.frameworks_on(id) {
             let status = MasterStatus {
                 state: TaskState::TASK_LOST,
@@ -219,6 +224,7 @@ impl Master {
         }
         self.lose_operations(id, OperationState::OPERATION_GONE_BY_OPERATOR, why);
         self.set_deactivated(id, false);
+        self.set_drain(id, None);
         self.keep(id, None);
         self.happened(|| Happening::AgentRemoved(id.clone()));
         self.drop_agent(id);
@@ -226,6 +232,7 @@ impl Master {
 
     pub(crate) fn drop_agent(&mut self, id: &AgentId) {
         self.rescind_agent(id);
+        self.rescind_inverse_of(id);
         if let Some(agent) = self.agents.remove(id) {
             self.agents_by_pid.remove(&agent.pid);
             self.observers.remove(&agent.observer);
@@ -307,6 +314,7 @@ impl Master {
         }
         for id in forgotten {
             self.set_deactivated(&id, false);
+            self.set_drain(&id, None);
             self.keep(&id, None);
         }
     }

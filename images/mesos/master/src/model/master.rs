@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-use mesos_proto::mesos::{ExecutorInfo, MasterInfo, SlaveInfo};
+use mesos_proto::mesos::{DrainInfo, ExecutorInfo, MasterInfo, SlaveInfo};
 use mesos_wire::pid::Upid;
 use mesos_wire::resources::Resources;
 use protobuf::MessageDyn;
@@ -14,7 +14,10 @@ use super::counters::Counters;
 use super::effect::{Effect, Moment, Sender, StreamId, Timer, Timers};
 use super::framework::{Framework, put, take_out};
 use super::id::{AgentId, ExecutorId, FrameworkId, OfferId, TaskId};
+use super::inverse::InverseOffer;
+use super::maintenance::Maintenance;
 use super::offer::Offer;
+use super::policy::Policy;
 
 /// A master and all that it knows.
 #[derive(Debug)]
@@ -45,6 +48,14 @@ pub struct Master {
     pub offers: BTreeMap<OfferId, Offer>,
     /// Shares and filters.
     pub allocator: Allocator,
+    /// Weights and quotas.
+    pub policy: Policy,
+    /// Which machines are worked on, and when.
+    pub maintenance: Maintenance,
+    /// The unanswered inverse offers.
+    pub inverse_offers: BTreeMap<OfferId, InverseOffer>,
+    /// Agents that are drained, or are to be, whether they are here or not.
+    pub draining: BTreeMap<AgentId, DrainInfo>,
     /// What was counted.
     pub counters: Counters,
     pub(crate) now: Moment,
@@ -87,6 +98,10 @@ impl Master {
             completed_frameworks: VecDeque::new(),
             offers: BTreeMap::new(),
             allocator: Allocator::default(),
+            policy: Policy::default(),
+            maintenance: Maintenance::default(),
+            inverse_offers: BTreeMap::new(),
+            draining: BTreeMap::new(),
             counters: Counters::default(),
             now,
             has_registry: false,
@@ -119,6 +134,7 @@ impl Master {
         if self.elected.is_none() {
             self.elected = Some(now);
             self.run_due = true;
+            self.begin_weights();
             self.timers.set(
                 now.saturating_add(self.config.allocation_interval),
                 Timer::Allocation,
@@ -156,6 +172,7 @@ impl Master {
                 Timer::Failover { framework, epoch } => self.failover_is_over(&framework, epoch),
                 Timer::Recovery => self.recovery_is_over(),
                 Timer::Offer(offer) => self.rescind(&offer),
+                Timer::InverseOffer(offer) => self.rescind_inverse(&offer),
                 Timer::Heartbeat { framework, stream } => self.heartbeat(&framework, stream),
             }
         }
@@ -163,6 +180,7 @@ impl Master {
 
     /// What is to be done since this was last asked. Makes the offers that became possible first.
     pub fn take_effects(&mut self) -> Vec<Effect> {
+        self.settle_drains();
         self.allocate_due();
         std::mem::take(&mut self.effects)
     }

@@ -41,6 +41,7 @@ impl Offer {
             .into_iter()
             .flat_map(|executors| executors.keys().map(|id| id.proto()))
             .collect();
+        proto.unavailability = agent.unavailability.clone().into();
         let capabilities = framework.capabilities;
         let format = if capabilities.reservation_refinement {
             Format::Post

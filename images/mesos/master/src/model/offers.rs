@@ -7,7 +7,7 @@ use mesos_proto::scheduler::{Event, event};
 use mesos_wire::resources::Resources;
 use protobuf::MessageField;
 
-use super::allocator::Grant;
+use super::allocator::{Grant, Rules};
 use super::effect::Timer;
 use super::framework::{put, take_out};
 use super::id::{AgentId, FrameworkId, OfferId};
@@ -48,9 +48,14 @@ impl Master {
         if self.elected.is_none() || (due.is_empty() && !run_due) {
             return;
         }
-        let grants =
-            self.allocator
-                .run(self.now, &self.config, &self.frameworks, &self.agents, due);
+        let candidates = due.clone();
+        let rules = Rules {
+            config: &self.config,
+            policy: &self.policy,
+        };
+        let grants = self
+            .allocator
+            .run(self.now, rules, &self.frameworks, &self.agents, due);
         let mut made: BTreeMap<FrameworkId, Vec<OfferId>> = BTreeMap::new();
         for grant in grants {
             let id = self.make_offer(&grant);
@@ -59,6 +64,7 @@ impl Master {
         for (framework, offers) in made {
             self.send_offers(&framework, &offers);
         }
+        self.make_inverse_offers(candidates.iter());
     }
 
     fn make_offer(&mut self, grant: &Grant) -> OfferId {
@@ -156,6 +162,10 @@ impl Master {
 
     /// Takes back all offers of a framework, telling it or not.
     pub(crate) fn recall_offers(&mut self, framework: &FrameworkId, tell: Tell) {
+        match tell {
+            Tell::Framework => self.rescind_inverse_to(framework),
+            Tell::Nobody => self.forget_inverse_to(framework),
+        }
         let offers: Vec<OfferId> = self
             .frameworks
             .get(framework)
@@ -184,12 +194,10 @@ impl Master {
         resources: &Resources,
         refuse_seconds: f64,
     ) {
-        let time = if refuse_seconds > MAX_REFUSAL.as_secs_f64() {
-            MAX_REFUSAL
-        } else {
-            Duration::try_from_secs_f64(refuse_seconds).unwrap_or(DEFAULT_REFUSAL)
+        let Some(time) = self.refusal(refuse_seconds) else {
+            return;
         };
-        if time.is_zero() || resources.is_empty() {
+        if resources.is_empty() {
             return;
         }
         let grant = Grant {
@@ -198,11 +206,17 @@ impl Master {
             agent: agent.clone(),
             resources: resources.clone(),
         };
-        self.allocator.refuse(
-            &grant,
-            self.now
-                .saturating_add(time.max(self.config.allocation_interval)),
-        );
+        self.allocator.refuse(&grant, self.now.saturating_add(time));
+    }
+
+    /// How long a refusal holds; `None` is not at all.
+    pub(crate) fn refusal(&self, seconds: f64) -> Option<Duration> {
+        let time = if seconds > MAX_REFUSAL.as_secs_f64() {
+            MAX_REFUSAL
+        } else {
+            Duration::try_from_secs_f64(seconds).unwrap_or(DEFAULT_REFUSAL)
+        };
+        (!time.is_zero()).then(|| time.max(self.config.allocation_interval))
     }
 }
 

@@ -2,7 +2,7 @@
 //! (protocol-flows §4, v1-api §9).
 
 use mesos_proto::mesos::task_status::Reason;
-use mesos_proto::mesos::{OperationState, TaskState};
+use mesos_proto::mesos::{DrainInfo, DrainState, OperationState, TaskState};
 use mesos_proto::messages::ShutdownMessage;
 
 use super::calls::CallError;
@@ -17,7 +17,7 @@ pub(crate) const GONE: &str = "Agent has been marked gone";
 
 impl Master {
     /// Whether an agent may come back, or is here.
-    fn is_known(&self, id: &AgentId) -> bool {
+    pub(crate) fn is_known(&self, id: &AgentId) -> bool {
         self.agents.contains_key(id)
             || self.recovered_agents.contains_key(id)
             || self.unreachable_agents.contains_key(id)
@@ -44,7 +44,12 @@ impl Master {
         if !self.deactivated_agents.contains(id) {
             return Err(CallError::new(400, "Agent is not deactivated"));
         }
+        let drain = self.draining.get(id).map(DrainInfo::state);
+        if drain == Some(DrainState::DRAINING) {
+            return Err(CallError::new(400, "Agent is still in the DRAINING state"));
+        }
         tracing::info!("agent {id} is reactivated");
+        self.set_drain(id, None);
         self.set_deactivated(id, false);
         self.allocate(id);
         Ok(())
@@ -81,6 +86,7 @@ impl Master {
         self.unreachable_agents.remove(id);
         self.gone_agents.insert(id.clone(), self.now);
         self.set_deactivated(id, false);
+        self.set_drain(id, None);
         self.keep(id, Some(Standing::Gone(self.now)));
         if !self.agents.contains_key(id) {
             return Ok(());

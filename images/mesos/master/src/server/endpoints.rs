@@ -7,7 +7,7 @@ use mesos_proto::mesos::offer::operation::Type as Kind;
 use mesos_wire::http::{Query, Request, Response};
 
 use super::node::Node;
-use super::{globals, operations, operator, scheduler};
+use super::{globals, operations, operator, policies, scheduler};
 use crate::model::{FrameworkId, Master};
 use crate::view::{self, Edition, Metrics, Site, TaskQuery};
 
@@ -29,10 +29,12 @@ enum Route {
     Stats,
     Weights,
     Quota,
-    Maintenance,
+    Schedule,
+    MaintenanceStatus,
+    MachineUp,
+    MachineDown,
     Teardown,
     Operation(Kind),
-    Unsupported,
 }
 
 /// Every route. A route also answers what lies below it; the longest that fits is taken.
@@ -57,16 +59,16 @@ const ROUTES: &[(&str, Route)] = &[
     ("stats.json", Route::Stats),
     ("weights", Route::Weights),
     ("quota", Route::Quota),
-    ("maintenance/schedule", Route::Maintenance),
-    ("maintenance/status", Route::Maintenance),
+    ("maintenance/schedule", Route::Schedule),
+    ("maintenance/status", Route::MaintenanceStatus),
     ("teardown", Route::Teardown),
     ("shutdown", Route::Teardown),
     ("reserve", Route::Operation(Kind::RESERVE)),
     ("unreserve", Route::Operation(Kind::UNRESERVE)),
     ("create-volumes", Route::Operation(Kind::CREATE)),
     ("destroy-volumes", Route::Operation(Kind::DESTROY)),
-    ("machine/up", Route::Unsupported),
-    ("machine/down", Route::Unsupported),
+    ("machine/up", Route::MachineUp),
+    ("machine/down", Route::MachineDown),
 ];
 
 fn route(path: &str) -> Option<Route> {
@@ -127,20 +129,14 @@ pub(super) async fn answer(node: Arc<Node>, request: Request) -> Response {
         }
         Route::Roles => document(&node, query, |master, _| view::roles(master)),
         Route::Stats => stats(&node, query),
-        Route::Weights if request.method == Method::GET => document(&node, query, |master, _| {
-            let weights = master.config.weights.iter();
-            weights
-                .map(|(role, weight)| serde_json::json!({"role": role, "weight": weight}))
-                .collect()
-        }),
-        Route::Quota | Route::Maintenance if request.method == Method::GET => {
-            document(&node, query, |_, _| serde_json::json!({}))
-        }
+        Route::Weights => policies::weights(&node, request).await,
+        Route::Quota => policies::quota(&node, request).await,
+        Route::Schedule => policies::schedule(&node, request).await,
+        Route::MaintenanceStatus => policies::status(&node, &request),
+        Route::MachineUp => policies::machines(&node, request, Master::stop_maintenance).await,
+        Route::MachineDown => policies::machines(&node, request, Master::start_maintenance).await,
         Route::Teardown => teardown(&node, request).await,
         Route::Operation(kind) => operations::form(&node, kind, request).await,
-        Route::Weights | Route::Quota | Route::Maintenance | Route::Unsupported => {
-            Response::status(StatusCode::NOT_IMPLEMENTED)
-        }
     }
 }
 

@@ -83,6 +83,7 @@ impl State {
                 Effect::KeepDeactivated { agent, deactivated } => {
                     Some(Change::Deactivate(agent.clone(), *deactivated))
                 }
+                Effect::Record(record) => Some(Change::Record(record.clone())),
                 _ => None,
             })
             .collect();
@@ -247,10 +248,9 @@ impl Node {
         if let Some(registry) = &mut state.registry {
             let kept = registry.take_over(epoch)?;
             state.timings.fetch = begun.elapsed().as_secs_f64() * 1e3;
-            state
-                .master
-                .at(clock())
-                .recover(kept.standings, kept.deactivated);
+            let master = state.master.at(clock());
+            master.recall(kept.records);
+            master.recover(kept.standings, kept.deactivated);
         }
         // That it leads is the first thing that it writes.
         state.timings.store.add(begun.elapsed());
@@ -303,7 +303,10 @@ impl Node {
                     streams.remove(&stream);
                 }
                 // Done before all others.
-                Effect::Keep { .. } | Effect::KeepDeactivated { .. } | Effect::Tell(_) => {}
+                Effect::Keep { .. }
+                | Effect::KeepDeactivated { .. }
+                | Effect::Record(_)
+                | Effect::Tell(_) => {}
             }
         }
         broken

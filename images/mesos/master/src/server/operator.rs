@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use hyper::StatusCode;
-use mesos_proto::mesos::SlaveID;
-use mesos_proto::v1_master::{Call, call};
+use mesos_proto::mesos::{DurationInfo, SlaveID};
+use mesos_proto::v1_master::{Call, ProtoDuration, call};
 use mesos_wire::http::{Media, Request, Response, not_acceptable};
 
 use super::endpoints::{end_framework, metrics};
@@ -58,6 +58,43 @@ pub(super) async fn answer(node: Arc<Node>, mut request: Request) -> Response {
             let id = call.reactivate_agent.agent_id.get_or_default();
             return decide(&node, id, Master::reactivate_agent);
         }
+        call::Type::DRAIN_AGENT => {
+            let call = call.drain_agent.unwrap_or_default();
+            let id = AgentId::from(call.agent_id.get_or_default());
+            let grace = call.max_grace_period.as_ref().map(duration_info);
+            return done(node.step(|master| master.drain_agent(&id, grace, call.mark_gone())));
+        }
+        call::Type::UPDATE_WEIGHTS => {
+            let weights = &call.update_weights.weight_infos;
+            return done(node.step(|master| master.update_weights(weights)));
+        }
+        call::Type::UPDATE_QUOTA => {
+            let call = call.update_quota.get_or_default();
+            return done(
+                node.step(|master| master.update_quota(&call.quota_configs, call.force())),
+            );
+        }
+        call::Type::SET_QUOTA => {
+            let request = call.set_quota.quota_request.get_or_default();
+            return done(node.step(|master| master.set_quota(request)));
+        }
+        call::Type::REMOVE_QUOTA => {
+            let role = call.remove_quota.role();
+            return done(node.step(|master| master.remove_quota(role, "")));
+        }
+        call::Type::UPDATE_MAINTENANCE_SCHEDULE => {
+            let call = call.update_maintenance_schedule.unwrap_or_default();
+            let schedule = call.schedule.unwrap_or_default();
+            return done(node.step(|master| master.update_maintenance_schedule(schedule)));
+        }
+        call::Type::START_MAINTENANCE => {
+            let machines = &call.start_maintenance.machines;
+            return done(node.step(|master| master.start_maintenance(machines)));
+        }
+        call::Type::STOP_MAINTENANCE => {
+            let machines = &call.stop_maintenance.machines;
+            return done(node.step(|master| master.stop_maintenance(machines)));
+        }
         // No files are kept for others to read.
         call::Type::LIST_FILES | call::Type::READ_FILE => {
             return Response::text(StatusCode::NOT_FOUND, "");
@@ -92,7 +129,23 @@ fn decide(
     agent: &SlaveID,
     decision: fn(&mut Master, &AgentId) -> Result<(), CallError>,
 ) -> Response {
-    match node.step(|master| decision(master, &AgentId::from(agent))) {
+    done(node.step(|master| decision(master, &AgentId::from(agent))))
+}
+
+/// The one duration of this API that counts seconds, as all others do.
+fn duration_info(duration: &ProtoDuration) -> DurationInfo {
+    let nanoseconds = duration
+        .seconds()
+        .saturating_mul(1_000_000_000)
+        .saturating_add(duration.nanos().into());
+    let mut info = DurationInfo::new();
+    info.set_nanoseconds(nanoseconds);
+    info
+}
+
+/// The answer to what was decided.
+pub(super) fn done(result: Result<(), CallError>) -> Response {
+    match result {
         Ok(()) => Response::status(StatusCode::OK),
         Err(error) => Response::text(
             StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST),

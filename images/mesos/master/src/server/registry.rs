@@ -12,7 +12,8 @@ use protobuf::Message as _;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use thiserror::Error;
 
-use crate::model::{AgentId, Standing};
+use super::records;
+use crate::model::{AgentId, Record, Standing};
 
 /// The database's file, in `--work_dir`.
 const FILE_NAME: &str = "registry.sqlite3";
@@ -21,14 +22,15 @@ const FILE_NAME: &str = "registry.sqlite3";
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The form of the tables.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// An agent's row holds what it said of itself if it is admitted, else since when it is not. The first
-/// form had no `deactivated`.
+/// form had no `deactivated`, the second no `records`.
 const CREATE: &str = "
     CREATE TABLE IF NOT EXISTS leader (id INTEGER PRIMARY KEY CHECK (id = 0), era INTEGER NOT NULL, zxid INTEGER NOT NULL);
     CREATE TABLE IF NOT EXISTS agents (id TEXT PRIMARY KEY, standing TEXT NOT NULL, since INTEGER NOT NULL, info BLOB) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS deactivated (id TEXT PRIMARY KEY) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS records (kind TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;
 ";
 
 const ADMITTED: &str = "admitted";
@@ -59,6 +61,9 @@ pub enum RegistryError {
     /// A row is not what was once written.
     #[error("agent `{0}` cannot be read from the registry")]
     Corrupt(String),
+    /// So is a record of what an operator decided.
+    #[error("the record `{0}` cannot be read from the registry")]
+    Damaged(String),
     /// Another master leads.
     #[error("another master has taken the registry over")]
     Deposed,
@@ -91,9 +96,10 @@ pub(super) struct Registry {
 pub(super) struct Kept {
     pub(super) standings: Vec<(AgentId, Standing)>,
     pub(super) deactivated: Vec<AgentId>,
+    pub(super) records: Vec<Record>,
 }
 
-/// A change of what is kept of one agent.
+/// A change of what is kept.
 #[derive(Debug)]
 pub(super) enum Change {
     /// It has a standing, or another one.
@@ -102,6 +108,8 @@ pub(super) enum Change {
     Forget(AgentId),
     /// Whether it is deactivated.
     Deactivate(AgentId, bool),
+    /// What an operator decided.
+    Record(Record),
 }
 
 impl Registry {
@@ -199,6 +207,25 @@ impl Registry {
             for row in rows {
                 kept.deactivated.push(AgentId::new(row.map_err(&failed)?));
             }
+            let mut statement = transaction
+                .prepare("SELECT kind, key, value FROM records")
+                .map_err(&failed)?;
+            let rows = statement
+                .query_map([], |row| {
+                    Ok((
+                        row.get::<_, String>(0)?,
+                        row.get::<_, String>(1)?,
+                        row.get::<_, Vec<u8>>(2)?,
+                    ))
+                })
+                .map_err(&failed)?;
+            for row in rows {
+                let (kind, key, value) = row.map_err(&failed)?;
+                let name = format!("{kind} {key}");
+                let record = records::read(&kind, key, &value);
+                kept.records
+                    .push(record.ok_or(RegistryError::Damaged(name))?);
+            }
         }
         transaction.commit().map_err(&failed)?;
         self.epoch = Some(epoch);
@@ -266,6 +293,20 @@ fn apply(transaction: &Transaction<'_>, change: &Change) -> rusqlite::Result<()>
             transaction
                 .prepare_cached(sql)?
                 .execute(params![id.as_str()])?;
+        }
+        Change::Record(record) => {
+            let row = records::row(record)
+                .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+            match row.value {
+                Some(value) => transaction
+                    .prepare_cached(
+                        "INSERT OR REPLACE INTO records (kind, key, value) VALUES (?1, ?2, ?3)",
+                    )?
+                    .execute(params![row.kind, row.key, value])?,
+                None => transaction
+                    .prepare_cached("DELETE FROM records WHERE kind = ?1 AND key = ?2")?
+                    .execute(params![row.kind, row.key])?,
+            };
         }
     }
     Ok(())
@@ -343,6 +384,7 @@ mod tests {
         let want = Kept {
             standings: vec![(a, lost), (b.clone(), admitted("three")), (c, gone)],
             deactivated: vec![b],
+            records: Vec::new(),
         };
         assert_eq!(next.take_over(epoch(1, 2)).expect("taken over"), want);
     }
@@ -384,7 +426,7 @@ mod tests {
         drop(registry);
         assert!(matches!(
             Registry::open(folder.path()),
-            Err(RegistryError::Newer(3))
+            Err(RegistryError::Newer(found)) if found == VERSION + 1
         ));
     }
 }

@@ -25,7 +25,7 @@ pub fn slaves(master: &Master, only: Option<&str>) -> Value {
         .values()
         .filter(|a| only.is_none_or(|id| a.id.as_str() == id));
     let slaves: Vec<Value> = wanted
-        .map(|a| Value::Object(slave(a, Detail::Full)))
+        .map(|a| Value::Object(slave(master, a, Detail::Full)))
         .collect();
     json!({ "slaves": slaves, "recovered_slaves": recovered(master, only) })
 }
@@ -51,7 +51,7 @@ pub(crate) fn recovered(master: &Master, only: Option<&str>) -> Value {
         .collect()
 }
 
-pub(crate) fn slave(agent: &Agent, detail: Detail) -> Map<String, Value> {
+pub(crate) fn slave(master: &Master, agent: &Agent, detail: Detail) -> Map<String, Value> {
     let used = agent.used_total();
     let free = agent.total.filter(|r| reservation_role(r).is_none());
     let reserved = reservations(&agent.total);
@@ -90,6 +90,15 @@ pub(crate) fn slave(agent: &Agent, detail: Detail) -> Map<String, Value> {
     object.insert("unreserved_resources".into(), free.to_json());
     object.insert("active".into(), agent.is_active().into());
     object.insert("deactivated".into(), agent.deactivated.into());
+    if let Some(drain) = master.draining.get(&agent.id) {
+        object.insert("drain_info".into(), proto(drain));
+    }
+    if let Some(time) = agent.drain_started {
+        object.insert(
+            "estimated_drain_start_time_seconds".into(),
+            time.as_secs_f64().into(),
+        );
+    }
     object.insert("version".into(), agent.version.as_str().into());
     object.insert("capabilities".into(), names(&agent.capabilities));
     if detail == Detail::Full {

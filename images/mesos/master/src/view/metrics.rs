@@ -10,7 +10,9 @@ use protobuf::Message as _;
 
 use super::shared::sum;
 use super::{Site, System, Timings};
-use crate::model::{AgentId, Framework, Master, Moment, dominant_share, label, time_info};
+use crate::model::{
+    AgentId, Framework, Master, Moment, consumed, dominant_share, label, time_info,
+};
 
 /// Metrics by name.
 pub type Metrics = BTreeMap<String, f64>;
@@ -273,10 +275,38 @@ fn roles(master: &Master, metrics: &mut Metrics) {
             .values()
             .flat_map(|f| f.roles.iter().map(String::as_str)),
     );
+    names.extend(master.policy.quotas.keys().map(String::as_str));
+    for (role, quota) in &master.policy.quotas {
+        let kinds = [
+            ("guarantee", quota.guarantees.iter().collect::<Vec<_>>()),
+            ("limit", quota.limits().collect()),
+        ];
+        for (kind, amounts) in kinds {
+            for (name, amount) in amounts {
+                let key = format!("allocator/mesos/quota/roles/{role}/resources/{name}/{kind}");
+                metrics.insert(key, amount);
+            }
+        }
+    }
+    for (role, amounts) in consumed(&master.frameworks, &master.agents, true) {
+        if master.policy.quotas.contains_key(&role) {
+            for (name, amount) in amounts.iter() {
+                let key = format!(
+                    "allocator/mesos/quota/roles/{role}/resources/{name}/offered_or_allocated"
+                );
+                metrics.insert(key, amount);
+            }
+        }
+    }
     for role in names {
         metrics.insert(
             format!("allocator/mesos/roles/{role}/shares/dominant"),
-            dominant_share(role, &master.config, &master.frameworks, &master.agents),
+            dominant_share(
+                role,
+                &master.config.unshared_names,
+                &master.frameworks,
+                &master.agents,
+            ),
         );
         metrics.insert(
             format!("allocator/mesos/offer_filters/roles/{role}/active"),
@@ -342,6 +372,7 @@ pub fn registry(master: &Master) -> Registry {
         .chain(&master.recovered_agents)
         .map(|(id, info)| registry::Slave {
             info: protobuf::MessageField::some(info.clone()),
+            drain_info: master.draining.get(id).cloned().into(),
             deactivated: deactivated(id),
             ..Default::default()
         })
@@ -353,6 +384,7 @@ pub fn registry(master: &Master) -> Registry {
         .map(|(id, since)| registry::UnreachableSlave {
             id: id.field(),
             timestamp: protobuf::MessageField::some(time_info(*since)),
+            drain_info: master.draining.get(id).cloned().into(),
             deactivated: deactivated(id),
             ..Default::default()
         })
@@ -364,6 +396,39 @@ pub fn registry(master: &Master) -> Registry {
         .map(|(id, since)| registry::GoneSlave {
             id: id.field(),
             timestamp: protobuf::MessageField::some(time_info(*since)),
+            ..Default::default()
+        })
+        .collect();
+    let machines = all.machines.mut_or_insert_default();
+    machines.machines = master
+        .maintenance
+        .machines()
+        .map(|info| registry::Machine {
+            info: protobuf::MessageField::some(info.clone()),
+            ..Default::default()
+        })
+        .collect();
+    if all.machines.machines.is_empty() {
+        all.machines = Default::default();
+    }
+    all.schedules.extend(master.maintenance.schedule.clone());
+    all.quota_configs = super::quotas(master).configs;
+    all.weights = super::weights(master)
+        .into_iter()
+        .map(|info| registry::Weight {
+            info: protobuf::MessageField::some(info),
+            ..Default::default()
+        })
+        .collect();
+    let needs = [
+        ("QUOTA_V2", !all.quota_configs.is_empty()),
+        ("AGENT_DRAINING", !master.draining.is_empty()),
+    ];
+    all.minimum_capabilities = needs
+        .into_iter()
+        .filter(|(_, is_needed)| *is_needed)
+        .map(|(name, _)| registry::MinimumCapability {
+            capability: Some(name.to_string()),
             ..Default::default()
         })
         .collect();

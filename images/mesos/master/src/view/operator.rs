@@ -12,7 +12,7 @@ use protobuf::MessageField;
 use serde_json::{Value, json};
 
 use super::metrics::Metrics;
-use super::{Site, role_messages, version_info};
+use super::{Site, quotas, role_messages, schedule, version_info, weights};
 use crate::model::{Agent, Framework, Happening, Master, time_info};
 
 /// The answer to a call that reads the state; `None` for any other call.
@@ -97,20 +97,19 @@ pub fn answer(
         }
         call::Type::GET_QUOTA => {
             answer.set_type(response::Type::GET_QUOTA);
-            answer.get_quota.mut_or_insert_default().status =
-                MessageField::some(Default::default());
+            answer.get_quota.mut_or_insert_default().status = MessageField::some(quotas(master));
         }
         call::Type::GET_MAINTENANCE_STATUS => {
             answer.set_type(response::Type::GET_MAINTENANCE_STATUS);
             answer.get_maintenance_status.mut_or_insert_default().status =
-                MessageField::some(Default::default());
+                MessageField::some(master.maintenance_status());
         }
         call::Type::GET_MAINTENANCE_SCHEDULE => {
             answer.set_type(response::Type::GET_MAINTENANCE_SCHEDULE);
             answer
                 .get_maintenance_schedule
                 .mut_or_insert_default()
-                .schedule = MessageField::some(Default::default());
+                .schedule = MessageField::some(schedule(master));
         }
         call::Type::GET_LOGGING_LEVEL => {
             answer.set_type(response::Type::GET_LOGGING_LEVEL);
@@ -147,31 +146,21 @@ fn flags(site: &Site) -> Vec<Flag> {
         .collect()
 }
 
-pub(crate) fn weights(master: &Master) -> Vec<mesos_proto::mesos::WeightInfo> {
-    let weights = master.config.weights.iter();
-    weights
-        .map(|(role, weight)| {
-            let mut info = mesos_proto::mesos::WeightInfo::new();
-            info.set_role(role.clone());
-            info.set_weight(*weight);
-            info
-        })
-        .collect()
-}
-
 fn agents(master: &Master) -> GetAgents {
     GetAgents {
-        agents: master.agents.values().map(agent).collect(),
+        agents: master.agents.values().map(|a| agent(master, a)).collect(),
         recovered_agents: master.recovered_agents.values().cloned().collect(),
         ..Default::default()
     }
 }
 
-fn agent(agent: &Agent) -> get_agents::Agent {
+fn agent(master: &Master, agent: &Agent) -> get_agents::Agent {
     let mut message = get_agents::Agent::new();
     message.agent_info = MessageField::some(agent.info.clone());
     message.set_active(agent.is_active());
     message.set_deactivated(agent.deactivated);
+    message.drain_info = master.draining.get(&agent.id).cloned().into();
+    message.estimated_drain_start_time = agent.drain_started.map(time_info).into();
     message.set_version(agent.version.clone());
     message.set_pid(agent.pid.to_string());
     message.registered_time = MessageField::some(time_info(agent.registered));
@@ -289,7 +278,7 @@ pub fn event(master: &Master, happening: &Happening) -> Option<Event> {
         Happening::AgentAdded(id) => {
             event.set_type(event::Type::AGENT_ADDED);
             event.agent_added.mut_or_insert_default().agent =
-                MessageField::some(agent(master.agents.get(id)?));
+                MessageField::some(agent(master, master.agents.get(id)?));
         }
         Happening::AgentRemoved(id) => {
             event.set_type(event::Type::AGENT_REMOVED);

@@ -74,7 +74,7 @@ pub fn state(master: &Master, site: &Site, edition: Edition) -> Value {
     let slaves = master
         .agents
         .values()
-        .map(|a| Value::Object(slave(a, Detail::Plain)));
+        .map(|a| Value::Object(slave(master, a, Detail::Plain)));
     object.insert("slaves".into(), slaves.collect());
     object.insert("recovered_slaves".into(), recovered(master, None));
     let running = master.frameworks.values().map(|f| framework(master, f));
@@ -123,7 +123,7 @@ pub fn summary(master: &Master, site: &Site) -> Value {
         frameworks.push(Value::Object(object));
     }
     let slaves = master.agents.values().map(|agent| {
-        let mut object = slave(agent, Detail::Plain);
+        let mut object = slave(master, agent, Detail::Plain);
         let tasks = tasks_on.get(&agent.id).into_iter().flatten().copied();
         object.extend(state_counts(tasks));
         let ids = on.get(&agent.id).into_iter().flatten();

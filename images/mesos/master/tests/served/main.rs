@@ -7,6 +7,7 @@ mod documents;
 mod drivers;
 mod operations;
 mod operators;
+mod policies;
 mod registry;
 mod requests;
 mod shape;

@@ -150,8 +150,8 @@ async fn wrong_calls_get_the_protocols_own_errors() {
             "/api/v1",
             &json,
             r#"{"type":"DRAIN_AGENT","drain_agent":{"agent_id":{"value":"x"}}}"#,
-            501,
-            "501 Not Implemented.",
+            400,
+            "Unknown agent",
         ),
         (
             "POST",

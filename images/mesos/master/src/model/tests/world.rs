@@ -18,8 +18,8 @@ use mesos_wire::resources::{Format, parse};
 use protobuf::{MessageDyn, MessageField, MessageFull};
 
 use crate::model::{
-    AgentId, CallError, Caller, Config, Effect, FrameworkId, Master, Moment, OfferId, Standing,
-    StreamId,
+    AgentId, CallError, Caller, Config, Effect, FrameworkId, Master, Moment, OfferId, Record,
+    Standing, StreamId,
 };
 
 /// The world of one test.
@@ -43,6 +43,11 @@ impl World {
         kept: impl IntoIterator<Item = (AgentId, Standing)>,
     ) -> Self {
         Self::led(config, |master| master.recover(kept, []))
+    }
+
+    /// The world after another master, whose operators have decided this.
+    pub(crate) fn recalling(config: Config, kept: impl IntoIterator<Item = Record>) -> Self {
+        Self::led(config, |master| master.recall(kept))
     }
 
     fn led(config: Config, begin: impl FnOnce(&mut Master)) -> Self {
