@@ -9,7 +9,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use mesos_proto::mesos::{ExecutorInfo, FrameworkInfo, Resource, SlaveInfo, Task};
+use mesos_proto::mesos::{DrainConfig, ExecutorInfo, FrameworkInfo, Resource, SlaveInfo, Task};
 use mesos_proto::messages::StatusUpdate;
 use mesos_wire::pid::Upid;
 
@@ -19,6 +19,9 @@ use crate::paths;
 use crate::proc::{self, Boot};
 
 pub use recover::recover;
+
+/// Stands in the agent's folder while it drains.
+const DRAIN_FILE: &str = "drain.config";
 
 /// Writes checkpoints.
 #[derive(Debug)]
@@ -37,6 +40,8 @@ pub struct Recovered {
     /// Whether processes of that life may still run: neither the machine nor the container has been
     /// started again.
     pub is_same_boot: bool,
+    /// How the agent was to drain, if it was.
+    pub drain: Option<DrainConfig>,
     /// Frameworks that checkpoint.
     pub frameworks: Vec<RecoveredFramework>,
     /// Files that could not be read.
@@ -162,6 +167,17 @@ impl Store {
             } => {
                 let folder = self.task(place, task)?;
                 file::append_message(&folder.join("task.updates"), &**record)
+            }
+            Checkpoint::Drain(config) => {
+                let folder = self.meta.join("slaves").join(self.agent()?);
+                let file = folder.join(DRAIN_FILE);
+                match config {
+                    Some(config) => file::write_message(&file, &**config),
+                    None => match fs::remove_file(&file) {
+                        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                        _ => Ok(()),
+                    },
+                }
             }
             Checkpoint::ForgetExecutor(place) => {
                 let agent = self.agent()?;

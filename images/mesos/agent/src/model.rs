@@ -2,6 +2,7 @@
 //! files, no clock: every method is told the time, and leaves [`Effect`]s for others to carry out.
 
 mod counters;
+mod drain;
 mod effect;
 mod exits;
 mod framework;
@@ -26,6 +27,7 @@ use mesos_proto::mesos::{Resource, SlaveInfo, UUID, slave_info};
 use mesos_wire::pid::Upid;
 
 pub use counters::Counters;
+pub use drain::Drain;
 pub use effect::{Checkpoint, Effect, Launch, Place};
 pub(crate) use exits::wait_status;
 pub use framework::{Executor, ExecutorState, Framework, Link, Queued};
@@ -125,6 +127,7 @@ pub struct Model {
     counters: Counters,
     effects: Vec<Effect>,
     recovery_deadline: Option<Duration>,
+    drain: Option<Drain>,
 }
 
 impl Model {
@@ -145,6 +148,7 @@ impl Model {
             counters: Counters::default(),
             effects: Vec::new(),
             recovery_deadline: None,
+            drain: None,
         }
     }
 

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use mesos_proto::mesos::SlaveInfo;
 use mesos_proto::messages::{StatusUpdateRecord, status_update_record};
 
-use super::{Recovered, RecoveredExecutor, RecoveredFramework, RecoveredTask, file, is_same_boot};
+use super::{
+    DRAIN_FILE, Recovered, RecoveredExecutor, RecoveredFramework, RecoveredTask, file, is_same_boot,
+};
 use crate::model::Place;
 use crate::paths;
 use crate::proc::{self, Boot};
@@ -40,6 +42,13 @@ pub fn recover(work_dir: &Path) -> Recovered {
             return found;
         }
     };
+    let drain = agent.join(DRAIN_FILE);
+    if drain.exists() {
+        match file::read_message(&drain) {
+            Ok(config) => found.drain = Some(config),
+            Err(error) => found.errors.push(said(&drain, &error)),
+        }
+    }
     for folder in folders(&agent.join("frameworks")) {
         match framework(&folder, &mut found.errors) {
             Ok(framework) => found.frameworks.push(framework),

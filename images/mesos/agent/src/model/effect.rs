@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use mesos_proto::executor::Event;
-use mesos_proto::mesos::{ExecutorInfo, FrameworkInfo, Resource, SlaveInfo, Task};
+use mesos_proto::mesos::{DrainConfig, ExecutorInfo, FrameworkInfo, Resource, SlaveInfo, Task};
 use mesos_proto::messages::StatusUpdateRecord;
 use mesos_wire::pid::Upid;
 use protobuf::MessageDyn;
@@ -69,6 +69,8 @@ pub enum Checkpoint {
         /// What to add.
         record: Box<StatusUpdateRecord>,
     },
+    /// How the agent is to drain; `None` once it has.
+    Drain(Option<Box<DrainConfig>>),
     /// A run has ended and all of its updates are acknowledged.
     ForgetExecutor(Place),
     /// The agent leaves for good: when it is started again it is a new one.

@@ -162,6 +162,10 @@ impl Model {
             let text = "Task assumes outdated resource state";
             return Some(Drop::new(Reason::REASON_INVALID_OFFERS, text));
         }
+        if self.draining().is_some() {
+            let text = "Task dropped: agent is draining";
+            return Some(Drop::new(Reason::REASON_SLAVE_DRAINING, text));
+        }
         let framework = self.frameworks.get(framework)?;
         if framework.terminating {
             let text = "Framework terminating";

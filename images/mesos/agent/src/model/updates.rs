@@ -56,6 +56,7 @@ impl Model {
         let framework = update.framework_id.value().to_string();
         let executor = update.executor_id.value().to_string();
         let task = update.status.task_id.value().to_string();
+        self.mark_drained(&mut update);
         let state = update.status.state();
         tracing::info!(
             "task {task} of framework {framework}: {state:?} {}",
@@ -240,6 +241,7 @@ impl Model {
             self.effects.push(Effect::Checkpoint(forget));
         }
         self.remember_framework(gone);
+        self.settle_drain();
         self.exit_if_left();
     }
 }

@@ -80,6 +80,11 @@ fn own(model: &Model, agent: &Agent) -> Map<String, Value> {
     if let Some(file) = agent.flags.text("external_log_file") {
         set("external_log_file", file.into());
     }
+    if let Some(drain) = model.draining() {
+        set("drain_config", to_value(&drain.config, Dialect::V0));
+        let since = drain.since.floor() as i64;
+        set("estimated_drain_start_time_seconds", since.into());
+    }
     set("flags", flags(&agent.flags));
     set("frameworks", model.frameworks().map(framework).collect());
     set(

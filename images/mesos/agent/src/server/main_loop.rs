@@ -286,6 +286,7 @@ fn config(settings: &Settings, process: &Process, hostname: String) -> Config {
             Type::HIERARCHICAL_ROLE,
             Type::RESERVATION_REFINEMENT,
             Type::RESIZE_VOLUME,
+            Type::AGENT_DRAINING,
             Type::TASK_RESOURCE_LIMITS,
         ],
         work_dir: settings.work_dir.clone(),

@@ -3,10 +3,10 @@
 use mesos_proto::mesos::TaskInfo;
 use mesos_proto::messages::StatusUpdate;
 use mesos_proto::messages::{
-    CheckpointResourcesMessage, ExecutorToFrameworkMessage, FrameworkToExecutorMessage,
-    KillTaskMessage, PingSlaveMessage, RegisterExecutorMessage, ReregisterExecutorMessage,
-    RunTaskGroupMessage, RunTaskMessage, ShutdownExecutorMessage, ShutdownFrameworkMessage,
-    ShutdownMessage, SlaveRegisteredMessage, SlaveReregisteredMessage,
+    CheckpointResourcesMessage, DrainSlaveMessage, ExecutorToFrameworkMessage,
+    FrameworkToExecutorMessage, KillTaskMessage, PingSlaveMessage, RegisterExecutorMessage,
+    ReregisterExecutorMessage, RunTaskGroupMessage, RunTaskMessage, ShutdownExecutorMessage,
+    ShutdownFrameworkMessage, ShutdownMessage, SlaveRegisteredMessage, SlaveReregisteredMessage,
     StatusUpdateAcknowledgementMessage, StatusUpdateMessage, UpdateFrameworkMessage,
 };
 use mesos_wire::libprocess::Message;
@@ -97,6 +97,9 @@ fn from_master(agent: &Agent, from: &Upid, name: &str, body: &[u8]) -> Outcome {
         }),
         "KillTaskMessage" => act(agent, from, body, |model, now, m: KillTaskMessage| {
             model.kill_task(now, m)
+        }),
+        "DrainSlaveMessage" => act(agent, from, body, |model, now, m: DrainSlaveMessage| {
+            model.drain(now, m)
         }),
         "ShutdownFrameworkMessage" => act(
             agent,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hyper::StatusCode;
-use mesos_proto::mesos::{ExecutorInfo, Flag, Metric, Resource, Task, VersionInfo};
+use mesos_proto::mesos::{ExecutorInfo, Flag, Metric, Resource, Task, TimeInfo, VersionInfo};
 use mesos_proto::v1_agent::response::{get_executors, get_frameworks};
 use mesos_proto::v1_agent::{Call, Response as Answer, call, response};
 use mesos_wire::http::{Media, Request, Response, not_acceptable};
@@ -140,7 +140,16 @@ fn read(agent: &Agent, call: &Call) -> Result<Option<Answer>, Response> {
             answer.set_type(Type::GET_AGENT);
             let mut info = agent.look(Model::info);
             refine(&mut info.resources);
-            answer.get_agent.mut_or_insert_default().agent_info = Some(info).into();
+            let own = answer.get_agent.mut_or_insert_default();
+            own.agent_info = Some(info).into();
+            agent.look(|model| {
+                if let Some(drain) = model.draining() {
+                    own.drain_config = Some(drain.config.clone()).into();
+                    let mut since = TimeInfo::new();
+                    since.set_nanoseconds((drain.since * 1e9) as i64);
+                    own.estimated_drain_start_time = Some(since).into();
+                }
+            });
         }
         Asked::GET_OPERATIONS => {
             answer.set_type(Type::GET_OPERATIONS);

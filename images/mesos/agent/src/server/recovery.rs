@@ -82,6 +82,9 @@ fn difference(policy: Reconfiguration, before: &SlaveInfo, now: &SlaveInfo) -> O
 /// Puts back what an earlier life left, and takes hold of the executors that still run.
 pub(super) fn restore(agent: &Arc<Agent>, containers: &Arc<Containers>, recovered: Recovered) {
     agent.act(|model, _| model.restore_resources(recovered.resources));
+    if let Some(config) = recovered.drain {
+        agent.act(|model, now| model.restore_drain(now, config));
+    }
     for framework in recovered.frameworks {
         agent.act(|model, _| model.restore_framework(framework.info, framework.pid));
         for executor in framework.executors {
