@@ -1,0 +1,4 @@
+//! Programs that other people wrote, pointed at a master and an agent of ours: as processes of this host, without Docker.
+
+mod local;
+mod pymesos;
