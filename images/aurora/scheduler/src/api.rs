@@ -172,14 +172,11 @@ impl Api<'_> {
             Call::UnloadRecovery(_) => self.unload_recovery(),
             Call::StartMaintenance(args) => self.start_maintenance(args),
             Call::DrainHosts(args) => self.drain_hosts(args),
+            Call::SlaDrainHosts(args) => self.sla_drain_hosts(args),
             Call::MaintenanceStatus(args) => self.maintenance_status(args),
             Call::EndMaintenance(args) => self.end_maintenance(args),
             Call::TriggerExplicitTaskReconciliation(args) => self.reconcile_explicitly(args),
             Call::TriggerImplicitTaskReconciliation(_) => self.reconcile_implicitly(),
-            other => {
-                let text = format!("`{}` is not supported by this scheduler", other.name());
-                Err(Refusal::error(text).into())
-            }
         }
     }
 }

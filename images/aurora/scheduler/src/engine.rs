@@ -1,16 +1,18 @@
 //! The model at work: one command at a time is carried out, stored, and only then acted upon.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aurora_api::storage::Snapshot;
 use mesos_driver::scheduler::CallSender;
 use thiserror::Error;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::backup::{BackupError, Backups};
 use crate::framework::Launcher;
 use crate::model::Model;
+use crate::model::sla::Ask;
+use crate::outside::webhook::Teller;
 use crate::store::{Lasting, Store, StoreError};
 
 /// Where the process is in its life (task-lifecycle.md, section 15).
@@ -65,6 +67,9 @@ pub struct Engine {
     lifecycle: watch::Sender<Lifecycle>,
     timers: Notify,
     recovery: Recovery,
+    asks: mpsc::UnboundedSender<Ask>,
+    unanswered: Mutex<Option<mpsc::UnboundedReceiver<Ask>>>,
+    teller: OnceLock<Teller>,
     fatal: watch::Sender<Option<String>>,
 }
 
@@ -92,8 +97,12 @@ impl Default for Engine {
 impl Engine {
     /// An engine that does not lead yet.
     pub fn new(backups: Backups) -> Self {
+        let (asks, unanswered) = mpsc::unbounded_channel();
         Self {
             leading: Mutex::new(None),
+            asks,
+            unanswered: Mutex::new(Some(unanswered)),
+            teller: OnceLock::new(),
             lifecycle: watch::Sender::new(Lifecycle::Idle),
             timers: Notify::new(),
             recovery: Recovery {
@@ -184,6 +193,16 @@ impl Engine {
                 }
             }
         }
+        // Nobody listens only in a process that is about to end.
+        for ask in effects.asks {
+            let _ = self.asks.send(ask);
+        }
+        if let Some(teller) = self.teller.get() {
+            effects
+                .changes
+                .into_iter()
+                .for_each(|change| teller.tell(change));
+        }
         drop(guard);
         self.timers.notify_one();
         Ok(result)
@@ -192,6 +211,22 @@ impl Engine {
     /// Backups.
     pub fn recovery(&self) -> &Recovery {
         &self.recovery
+    }
+
+    /// Questions to coordinators, to be answered by [`Model::coordinator_said`]. Given once.
+    pub fn asks(&self) -> Option<mpsc::UnboundedReceiver<Ask>> {
+        let unanswered = self.unanswered.lock();
+        unanswered.unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// From now on, the webhook is told of changes.
+    pub fn tell(&self, teller: Teller) {
+        let _ = self.teller.set(teller);
+    }
+
+    /// Who tells the webhook.
+    pub fn teller(&self) -> Option<&Teller> {
+        self.teller.get()
     }
 
     /// Brings the store into its shortest form, on the disk.

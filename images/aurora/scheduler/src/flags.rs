@@ -1,6 +1,7 @@
 //! The scheduler's flags, in the original's manner: `-name=value`, `-name value`, `--name=value`.
 
 mod executors;
+mod outside;
 mod settings;
 mod table;
 mod units;
@@ -370,8 +371,8 @@ mod tests {
                 "flag `-http_port` cannot be `x`: a whole number is expected",
             ),
             (
-                vec!["-http_authentication_mechanism=BASIC"],
-                "flag `-http_authentication_mechanism` cannot be `BASIC`: this scheduler does not support it",
+                vec!["-shiro_realm_modules=KERBEROS5_AUTHN"],
+                "flag `-shiro_realm_modules` cannot be `KERBEROS5_AUTHN`: this scheduler does not support it",
             ),
         ];
         for (arguments, want) in cases {

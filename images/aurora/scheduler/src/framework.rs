@@ -134,6 +134,12 @@ impl Launcher {
                 decline.offer_ids = offer_ids(&offers);
                 decline.filters = filters(refuse_secs.unwrap_or(self.refuse_secs));
             }
+            Request::AcceptInverse { offer } => {
+                call.set_type(call::Type::ACCEPT_INVERSE_OFFERS);
+                let accept = call.accept_inverse_offers.mut_or_insert_default();
+                accept.inverse_offer_ids = offer_ids(&[offer]);
+                accept.filters = MessageField::some(Filters::new());
+            }
             Request::Kill { task, agent_id } => {
                 call.set_type(call::Type::KILL);
                 let kill = call.kill.mut_or_insert_default();

@@ -1,6 +1,7 @@
 //! The scheduler's HTTP server: the thrift API, the pages, and what operators and monitoring read.
 
 mod admin;
+mod auth;
 mod documents;
 mod graph;
 mod pages;
@@ -24,6 +25,8 @@ use tokio::sync::{Notify, watch};
 
 use crate::discovery::{Endpoint, Group};
 use crate::engine::{Engine, now_ms};
+use crate::outside::webhook::Teller;
+use crate::security::Security;
 use series::Series;
 pub use stats::HttpStats;
 
@@ -39,6 +42,10 @@ pub struct App {
     pub group: watch::Receiver<Group>,
     /// `-enable_cors_for`
     pub cors: Option<String>,
+    /// Who may call what, if that is asked.
+    pub security: Option<Security>,
+    /// Tells the webhook, if there is one.
+    pub teller: Option<Teller>,
     /// Counters of requests.
     pub stats: HttpStats,
     /// Variables over time.
@@ -67,6 +74,8 @@ impl App {
             endpoint,
             group,
             cors,
+            security: None,
+            teller: None,
             stats: HttpStats::default(),
             series: Mutex::new(Series::new(retention)),
             started: Instant::now(),
@@ -184,6 +193,10 @@ pub fn router(app: Shared) -> Router {
         )
         .route("/updates", get(pages::updates))
         .fallback(|| async { not_found("Not found.") })
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app),
+            auth::authenticate,
+        ))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&app),
             redirect::to_leader,

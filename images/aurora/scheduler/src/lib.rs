@@ -8,6 +8,8 @@
 //! * [`framework`]: the model's requests and the master's events, in Mesos' terms
 //! * [`discovery`]: election and announcement in ZooKeeper
 //! * [`api`], [`http`]: the thrift calls, and how they and the pages are served
+//! * [`security`]: who may call what
+//! * [`outside`]: coordinators and the webhook, which are the users'
 //! * [`flags`], [`run`]: the program
 
 pub mod api;
@@ -18,7 +20,9 @@ pub mod flags;
 pub mod framework;
 pub mod http;
 pub mod model;
+pub mod outside;
 pub mod run;
+pub mod security;
 pub mod store;
 
 pub use run::main;

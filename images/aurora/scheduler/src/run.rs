@@ -17,6 +17,8 @@ use crate::flags::{Configuration, Request, Values, usage};
 use crate::framework;
 use crate::http::{App, router, sample};
 use crate::model::Model;
+use crate::outside::coordinator::ask_all;
+use crate::outside::webhook::Teller;
 use crate::store::Store;
 
 /// Threads that serve: requests are short, and commands go one after the other anyway.
@@ -107,7 +109,11 @@ async fn run(mut configuration: Configuration) -> Result<(), String> {
         stats_url_prefix: configuration.stats_url_prefix.clone(),
     };
     let cors = configuration.cors.clone();
-    let app = App::new(
+    if let Some(webhook) = &configuration.webhook {
+        let teller = Teller::start(webhook).map_err(|error| describe(&error))?;
+        engine.tell(teller);
+    }
+    let mut app = App::new(
         Arc::clone(&engine),
         server_info,
         endpoint,
@@ -115,7 +121,17 @@ async fn run(mut configuration: Configuration) -> Result<(), String> {
         cors,
         configuration.stat_retention_period,
     );
+    app.security.clone_from(&configuration.security);
+    app.teller = engine.teller().cloned();
     let app = Arc::new(app);
+    if let Some(asks) = engine.asks() {
+        tokio::spawn(ask_all(
+            Arc::clone(&engine),
+            asks,
+            configuration.coordinator_timeout,
+            configuration.parallel_coordinators,
+        ));
+    }
     tracing::info!("listening on {listen}, port {port}");
     let server = axum::serve(listener, router(Arc::clone(&app)));
     let leadership: watch::Sender<Option<Arc<Leadership>>> = watch::Sender::new(None);

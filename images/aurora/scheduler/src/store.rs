@@ -186,6 +186,8 @@ impl Store {
             records.extend(events.map(|event| Record::AddInstanceEvent(key.clone(), event)));
         }
         records.extend(stored.hosts.into_iter().map(Record::SaveHost));
+        let requests = stored.maintenance.into_iter();
+        records.extend(requests.map(Record::SaveMaintenance));
         let quotas = stored.quotas.into_iter();
         records.extend(quotas.map(|(role, quota)| Record::SaveQuota(role, quota)));
         let crons = stored.crons.into_iter().map(Box::new);
@@ -368,6 +370,10 @@ fn read_all(connection: &Connection, path: &Path) -> Result<Stored, StoreError> 
     stored.updates = updates.into_values().collect();
     for (_, data) in rows::<String, Vec<u8>>(connection, path, "SELECT host, data FROM hosts")? {
         stored.hosts.push(decode("hosts", &data)?);
+    }
+    let query = "SELECT host, data FROM maintenance";
+    for (_, data) in rows::<String, Vec<u8>>(connection, path, query)? {
+        stored.maintenance.push(decode("maintenance", &data)?);
     }
     for (role, data) in rows::<String, Vec<u8>>(connection, path, "SELECT role, data FROM quotas")?
     {

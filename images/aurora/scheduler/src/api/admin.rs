@@ -2,7 +2,7 @@
 
 use aurora_api::calls::{
     DrainHostsArgs, EndMaintenanceArgs, ForceTaskStateArgs, MaintenanceStatusArgs, PruneTasksArgs,
-    SetQuotaArgs, StartMaintenanceArgs, TriggerExplicitTaskReconciliationArgs,
+    SetQuotaArgs, SlaDrainHostsArgs, StartMaintenanceArgs, TriggerExplicitTaskReconciliationArgs,
 };
 use aurora_api::{
     CallResult, DrainHostsResult, EndMaintenanceResult, MaintenanceStatusResult,
@@ -54,6 +54,18 @@ impl Api<'_> {
         let statuses = self.engine.promise(|model| {
             model.note_workload("drainHosts", hosts.len());
             model.drain_hosts(&hosts)
+        })??;
+        let result = DrainHostsResult { statuses };
+        Ok(Answer::result(CallResult::DrainHosts(result)))
+    }
+
+    pub(super) fn sla_drain_hosts(&self, args: SlaDrainHostsArgs) -> Outcome {
+        let hosts = required(args.hosts)?.host_names;
+        let policy = required(args.default_sla_policy)?;
+        let timeout_secs = args.timeout_secs.unwrap_or(0);
+        let statuses = self.engine.promise(|model| {
+            model.note_workload("slaDrainHosts", hosts.len());
+            model.sla_drain_hosts(&hosts, &policy, timeout_secs)
         })??;
         let result = DrainHostsResult { statuses };
         Ok(Answer::result(CallResult::DrainHosts(result)))

@@ -9,11 +9,13 @@ use jiff::tz::TimeZone;
 use mesos_wire::zk::Url;
 use serde::Deserialize;
 
-use super::{FlagError, Values, bad, executors};
+use super::{FlagError, Values, bad, executors, outside};
 use crate::backup::Backups;
 use crate::framework::{Identity, Launcher};
 use crate::model::settings::{Settings, Tier};
 use crate::model::validate;
+use crate::outside::webhook::Webhook;
+use crate::security::Security;
 
 /// Everything the flags decide, checked.
 #[derive(Debug, Clone)]
@@ -52,6 +54,14 @@ pub struct Configuration {
     pub stat_retention_period: Duration,
     /// `-enable_cors_for`
     pub cors: Option<String>,
+    /// `-http_authentication_mechanism`, `-shiro_ini_path`
+    pub security: Option<Security>,
+    /// `-webhook_config`
+    pub webhook: Option<Webhook>,
+    /// `-sla_coordinator_timeout`
+    pub coordinator_timeout: Duration,
+    /// `-max_parallel_coordinated_maintenance`
+    pub parallel_coordinators: usize,
     /// `-viz_job_url_prefix`
     pub stats_url_prefix: String,
 }
@@ -91,8 +101,21 @@ impl Configuration {
         let store = values
             .text("native_log_file_path")
             .unwrap_or("/var/db/aurora");
+        let webhook = outside::webhook(values)?;
+        let mut model = model(values, &cluster_name, &hostname)?;
+        if let Some(webhook) = &webhook {
+            model.webhook_statuses.clone_from(&webhook.statuses);
+        }
         Ok(Self {
-            model: model(values, &cluster_name, &hostname)?,
+            model,
+            webhook,
+            security: outside::security(values)?,
+            coordinator_timeout: values.time("sla_coordinator_timeout"),
+            parallel_coordinators: usize::try_from(small(
+                values,
+                "max_parallel_coordinated_maintenance",
+            )?)
+            .unwrap_or(0),
             launcher: Launcher {
                 cluster_name,
                 executors: executors::all(values)?,
@@ -283,6 +306,9 @@ fn model(values: &Values, cluster: &str, hostname: &str) -> Result<Settings, Fla
     settings.reconciliation_spread = values.millis("reconciliation_schedule_spread");
     settings.executor_cpus = values.number("thermos_executor_cpu").max(0.0);
     settings.executor_ram_mb = values.bytes("thermos_executor_ram") as f64 / f64::from(1 << 20);
+    settings.sla_kill_min_delay = values.millis("sla_aware_kill_retry_min_delay").max(1);
+    settings.sla_kill_max_delay = values.millis("sla_aware_kill_retry_max_delay");
+    settings.unavailability_threshold = values.millis("unavailability_threshold");
     settings.custom_executors = executors::overheads(values)?;
     settings.default_docker_parameters = executors::docker_parameters(values)?;
     Ok(settings)
@@ -346,6 +372,9 @@ mod tests {
             "-global_container_mounts=x",
             "-custom_executor_config=/nonexistent",
             "-default_docker_parameters=x",
+            "-webhook_config=/nonexistent",
+            "-http_authentication_mechanism=BASIC",
+            "-http_authentication_mechanism=NEGOTIATE",
             "-tier_config=/nonexistent",
         ] {
             assert!(configuration(&[flag]).is_err(), "`{flag}`");

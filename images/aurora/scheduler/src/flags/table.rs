@@ -294,7 +294,7 @@ pub const FLAGS: &[Flag] = &[
         "http_authentication_mechanism",
         Text,
         Some("NONE"),
-        Refused,
+        Full,
         "How callers prove who they are",
     ),
     flag(
@@ -393,7 +393,7 @@ pub const FLAGS: &[Flag] = &[
         "max_parallel_coordinated_maintenance",
         Integer,
         Some("10"),
-        Idle,
+        Full,
         "SLA coordinators asked at once",
     ),
     flag(
@@ -725,12 +725,19 @@ pub const FLAGS: &[Flag] = &[
         Refused,
         "Filter after authentication",
     ),
-    flag("shiro_ini_path", Text, None, Idle, "Users and roles"),
+    flag(
+        "shiro_credentials_matcher",
+        Text,
+        Some("SimpleCredentialsMatcher"),
+        Full,
+        "How passwords stand in the file of users: SimpleCredentialsMatcher, Sha256CredentialsMatcher, Sha512CredentialsMatcher",
+    ),
+    flag("shiro_ini_path", Text, None, Full, "Users and roles"),
     flag(
         "shiro_realm_modules",
         Text,
         Some("INI_AUTHNZ"),
-        Idle,
+        Refused,
         "Realms of authentication",
     ),
     flag(
@@ -744,21 +751,21 @@ pub const FLAGS: &[Flag] = &[
         "sla_aware_kill_retry_max_delay",
         Time,
         Some("5mins"),
-        Idle,
+        Full,
         "Longest wait between SLA checks",
     ),
     flag(
         "sla_aware_kill_retry_min_delay",
         Time,
         Some("1mins"),
-        Idle,
+        Full,
         "First wait between SLA checks",
     ),
     flag(
         "sla_coordinator_timeout",
         Time,
         Some("1mins"),
-        Idle,
+        Full,
         "Time for an SLA coordinator's answer",
     ),
     flag(
@@ -870,7 +877,7 @@ pub const FLAGS: &[Flag] = &[
         "unavailability_threshold",
         Time,
         Some("6mins"),
-        Idle,
+        Full,
         "How early agents are left before maintenance",
     ),
     flag(
@@ -898,7 +905,7 @@ pub const FLAGS: &[Flag] = &[
         "webhook_config",
         Text,
         None,
-        Refused,
+        Full,
         "File that describes the webhook",
     ),
     flag(

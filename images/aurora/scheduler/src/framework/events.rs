@@ -104,6 +104,10 @@ fn model_event(
         event::Type::OFFERS => {
             model.offered(event.offers.into_option().unwrap_or_default().offers);
         }
+        event::Type::INVERSE_OFFERS => {
+            let offers = event.inverse_offers.into_option().unwrap_or_default();
+            model.inverse_offered(offers.inverse_offers);
+        }
         event::Type::RESCIND => model.rescinded(event.rescind.offer_id.value()),
         event::Type::UPDATE => {
             let status = &event.update.status;
@@ -126,7 +130,6 @@ fn model_event(
         }
         event::Type::UNKNOWN
         | event::Type::HEARTBEAT
-        | event::Type::INVERSE_OFFERS
         | event::Type::RESCIND_INVERSE_OFFER
         | event::Type::UPDATE_OPERATION_STATUS => {}
     }

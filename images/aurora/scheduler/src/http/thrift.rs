@@ -13,7 +13,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::Value as Json;
 
 use super::Shared;
-use crate::api::{Api, UNSECURE};
+use super::auth::{Caller, Refused};
+use crate::api::Api;
 
 /// The largest request taken. A job's configuration is a few kilobytes.
 const BODY_LIMIT_BYTES: usize = 32 << 20;
@@ -52,13 +53,17 @@ async fn thrift(app: &Shared, request: Request<Body>) -> Response {
     let mut accepts = request.headers().get_all(header::ACCEPT).iter();
     let accept = accepts.next().filter(|_| accepts.next().is_none());
     let answer_protocol = Protocol::of_answer(accept.and_then(|value| value.to_str().ok()));
+    let caller = request.extensions().get::<Caller>().cloned();
     let Ok(body) = to_bytes(request.into_body(), BODY_LIMIT_BYTES).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     let encoded = match envelope::decode_call(protocol, &body) {
         Ok(request) => {
             let name = request.call.name();
-            let answer = carry_out(app, request.call);
+            let answer = match carry_out(app, caller.as_ref(), request.call) {
+                Ok(answer) => answer,
+                Err(response) => return *response,
+            };
             envelope::encode_reply(answer_protocol, name, request.sequence, &answer)
         }
         Err(BadCall::Refused {
@@ -83,15 +88,22 @@ async fn thrift(app: &Shared, request: Request<Body>) -> Response {
     }
 }
 
-fn carry_out(app: &Shared, call: Call) -> Answer {
+/// The answer to a call; or, to a caller who must first say who they are, the response.
+fn carry_out(app: &Shared, caller: Option<&Caller>, call: Call) -> Result<Answer, Box<Response>> {
     let began = Instant::now();
     let name = call.name();
-    let api = Api {
-        engine: &app.engine,
-        server_info: &app.server_info,
-        user: UNSECURE,
+    let answer = match app.permit(caller, &call) {
+        Ok(user) => {
+            let api = Api {
+                engine: &app.engine,
+                server_info: &app.server_info,
+                user,
+            };
+            api.answer(call)
+        }
+        Err(Refused::Call(answer)) => *answer,
+        Err(Refused::Http(response)) => return Err(Box::new(response)),
     };
-    let answer = api.answer(call);
     app.stats
         .time(&format!("scheduler_thrift_{name}"), began.elapsed());
     app.stats.add(
@@ -102,7 +114,7 @@ fn carry_out(app: &Shared, call: Call) -> Answer {
         app.stats
             .add(&format!("scheduler_thrift_workload_{name}"), items);
     }
-    answer
+    Ok(answer)
 }
 
 /// How many items a read returned.
@@ -135,8 +147,10 @@ pub(super) async fn beta_unnamed() -> StatusCode {
 pub(super) async fn beta(
     State(app): State<Shared>,
     Path(method): Path<String>,
-    body: Body,
+    request: Request<Body>,
 ) -> Response {
+    let caller = request.extensions().get::<Caller>().cloned();
+    let body = request.into_body();
     let bad = |text: String| (StatusCode::BAD_REQUEST, text).into_response();
     let Ok(body) = to_bytes(body, BODY_LIMIT_BYTES).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
@@ -151,7 +165,10 @@ pub(super) async fn beta(
         }
     };
     match Call::from_simple(&method, &arguments) {
-        Some(Ok(call)) => json(StatusCode::OK, &carry_out(&app, call)),
+        Some(Ok(call)) => match carry_out(&app, caller.as_ref(), call) {
+            Ok(answer) => json(StatusCode::OK, &answer),
+            Err(response) => *response,
+        },
         Some(Err(error)) => bad(format!("Failed to parse parameter {error}")),
         None => {
             let message = Some(format!("Method {method} does not exist."));

@@ -62,6 +62,9 @@ pub(super) fn collect(app: &App, all: bool) -> BTreeMap<String, Json> {
             rate.nanos_per_event.into(),
         );
     }
+    for (name, count) in app.teller.iter().flat_map(|teller| teller.counts().all()) {
+        set(name, count.into());
+    }
     for (name, count) in app.stats.counters() {
         set(&name, count.into());
     }

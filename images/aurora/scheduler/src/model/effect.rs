@@ -1,11 +1,12 @@
 //! What the model wants done outside: records to store, and calls to Mesos.
 
 use aurora_api::{
-    HostAttributes, JobConfiguration, JobInstanceUpdateEvent, JobKey, JobUpdate, JobUpdateEvent,
-    JobUpdateKey, ResourceAggregate,
+    HostAttributes, HostMaintenanceRequest, JobConfiguration, JobInstanceUpdateEvent, JobKey,
+    JobUpdate, JobUpdateEvent, JobUpdateKey, ResourceAggregate, ScheduleStatus,
 };
 use mesos_proto::mesos::{Resource, TaskID};
 
+use super::sla::Ask;
 use super::task::Task;
 
 /// A change of a record. All changes of one command are stored in one transaction.
@@ -25,6 +26,10 @@ pub enum Record {
     RemoveUpdate(JobUpdateKey),
     /// What is known of a host.
     SaveHost(HostAttributes),
+    /// How a host is to be drained.
+    SaveMaintenance(HostMaintenanceRequest),
+    /// The host is not to be drained any more.
+    RemoveMaintenance(String),
     /// A role's quota.
     SaveQuota(String, ResourceAggregate),
     /// A cron job, new or changed.
@@ -59,6 +64,8 @@ pub enum Request {
         offers: Vec<String>,
         refuse_secs: Option<f64>,
     },
+    /// Let the master have an agent back.
+    AcceptInverse { offer: String },
     /// Kill a task.
     Kill {
         task: String,
@@ -70,6 +77,15 @@ pub enum Request {
     },
 }
 
+/// A task that has just changed its state.
+#[derive(Debug, Clone)]
+pub struct StateChange {
+    /// The task in its new state.
+    pub task: Box<Task>,
+    /// The state before; INIT for a new task.
+    pub from: ScheduleStatus,
+}
+
 /// Everything a command led to.
 #[derive(Debug, Default)]
 pub struct Effects {
@@ -77,4 +93,8 @@ pub struct Effects {
     pub records: Vec<Record>,
     /// To be sent then, in this order.
     pub requests: Vec<Request>,
+    /// Questions to coordinators.
+    pub asks: Vec<Ask>,
+    /// Changes that the webhook tells of; none if there is no webhook.
+    pub changes: Vec<StateChange>,
 }

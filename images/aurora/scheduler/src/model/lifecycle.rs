@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aurora_api::{JobKey, ScheduleStatus, TaskConfig, TaskEvent};
 
-use super::effect::{Record, Request};
+use super::effect::{Record, Request, StateChange};
 use super::settings::MAX_KILL_RETRY_MS;
 use super::state::{Action, Target, Verdict, judge};
 use super::task::{Task, flapped};
@@ -125,6 +125,10 @@ impl Model {
             return;
         };
         tracing::debug!("task {id}: {from} -> {status}");
+        if self.settings.tells_of(status) {
+            let task = Box::new(task.clone());
+            self.effects.changes.push(StateChange { task, from });
+        }
         if status == ScheduleStatus::Pending {
             self.groups.add(task);
         }

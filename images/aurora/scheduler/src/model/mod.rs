@@ -21,6 +21,7 @@ pub mod query;
 mod quota;
 pub mod resources;
 pub mod settings;
+pub mod sla;
 pub mod snapshot;
 pub mod state;
 pub mod stats;
@@ -31,12 +32,12 @@ pub mod timers;
 pub mod update;
 pub mod validate;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use aurora_api::{
-    HostAttributes, JobConfiguration, JobKey, JobUpdateDetails, JobUpdateKey, ResourceAggregate,
-    ResponseCode, ScheduleStatus, ScheduledTask,
+    HostAttributes, HostMaintenanceRequest, JobConfiguration, JobKey, JobUpdateDetails,
+    JobUpdateKey, ResourceAggregate, ResponseCode, ScheduleStatus, ScheduledTask,
 };
 
 use chance::Chance;
@@ -98,6 +99,8 @@ pub struct Stored {
     pub updates: Vec<JobUpdateDetails>,
     /// Hosts that were ever offered.
     pub hosts: Vec<HostAttributes>,
+    /// How hosts are to be drained.
+    pub maintenance: Vec<HostMaintenanceRequest>,
     /// Quotas by role.
     pub quotas: BTreeMap<String, ResourceAggregate>,
     /// Cron jobs.
@@ -115,6 +118,10 @@ pub struct Model {
     groups: Groups,
     offers: Offers,
     hosts: BTreeMap<String, HostAttributes>,
+    /// How hosts are to be drained, by their names.
+    maintenance: BTreeMap<String, HostMaintenanceRequest>,
+    /// Coordinators that have yet to answer.
+    asking: BTreeSet<String>,
     quotas: BTreeMap<String, ResourceAggregate>,
     crons: BTreeMap<JobKey, CronJob>,
     updates: BTreeMap<JobUpdateKey, Update>,
@@ -141,6 +148,12 @@ impl Model {
             groups: Groups::default(),
             offers: Offers::default(),
             hosts: BTreeMap::new(),
+            maintenance: stored
+                .maintenance
+                .into_iter()
+                .map(|request| (request.host.clone(), request))
+                .collect(),
+            asking: BTreeSet::new(),
             quotas: stored.quotas,
             crons: BTreeMap::new(),
             updates: BTreeMap::new(),
@@ -242,6 +255,14 @@ impl Model {
             Timer::PulseDue { update } => self.check_pulse(&update),
             Timer::Cron { job, at } => self.cron_due(&job, at),
             Timer::CronStart { job, delay } => self.continue_cron(&job, delay),
+            Timer::ReplaceAgain {
+                update,
+                instance,
+                status,
+                task,
+                since,
+                delay,
+            } => self.try_to_replace(&update, instance, status, &task, since, delay),
             Timer::Maintenance => self.look_at_maintenance(),
             Timer::OfferHeld { offer } => self.give_back(&offer),
             Timer::ReconcileExplicit => self.reconcile_explicitly(),

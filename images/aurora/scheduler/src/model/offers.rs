@@ -17,6 +17,8 @@ pub struct Held {
     pub host: String,
     /// The offers, oldest first.
     pub offers: Vec<Offer>,
+    /// When the agent goes away, in milliseconds since the epoch, if that is planned.
+    pub unavailable_from: Option<i64>,
     /// What is left of them.
     pub pool: Pool,
     /// What is to be launched on them.
@@ -47,6 +49,10 @@ impl Offers {
         held.host = offer.hostname().to_string();
         held.generation = self.generation;
         held.rank = rank;
+        held.unavailable_from = offer
+            .unavailability
+            .as_ref()
+            .map(|window| window.start.nanoseconds() / 1_000_000);
         held.offers.push(offer);
         held.pool = Pool::new(held.offers.iter().flat_map(|offer| &offer.resources));
     }

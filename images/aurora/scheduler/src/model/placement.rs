@@ -7,7 +7,7 @@ use std::sync::Arc;
 use aurora_api::{MaintenanceMode, ScheduleStatus, TaskConfig};
 
 use super::Model;
-use super::constraints;
+use super::constraints::{self, Veto};
 use super::effect::{Launch, Request};
 use super::groups::NearestFit;
 use super::state::Target;
@@ -54,16 +54,21 @@ impl Model {
 
     /// The agent for a task of this configuration, or what stands against the nearest.
     fn choose_agent(&mut self, config: &TaskConfig) -> Result<String, Option<NearestFit>> {
-        let mut best: Option<(MaintenanceMode, usize, u64, &str)> = None;
+        let mut best: Option<(MaintenanceMode, std::cmp::Reverse<i64>, usize, u64, &str)> = None;
         let mut nearest: Option<NearestFit> = None;
         let mut vetoes = Vec::new();
         let demand = super::resources::Demand::of(config);
         let nowhere = aurora_api::HostAttributes::default();
         for held in self.offers.iter() {
             let host = self.hosts.get(&held.host).unwrap_or(&nowhere);
+            let draining = held.unavailable_from.is_some_and(|start| {
+                self.now > start.saturating_sub(self.settings.unavailability_threshold)
+            });
             let against = match constraints::check(config, host, |name, value| {
                 self.tasks_with(config, name, value)
-            }) {
+            })
+            .or(draining.then_some(Veto::Maintenance(MaintenanceMode::Draining)))
+            {
                 Some(veto) => {
                     vetoes.push(veto.statistic());
                     Some((veto.score(), vec![veto.reason()]))
@@ -84,7 +89,9 @@ impl Model {
                 None => {
                     let mode = self.maintenance_rank(&held.host);
                     let agent = held.agent_id.as_str();
-                    let candidate = (mode, held.launches.len(), held.rank, agent);
+                    // Where no end is near comes first.
+                    let left = std::cmp::Reverse(held.unavailable_from.unwrap_or(i64::MAX));
+                    let candidate = (mode, left, held.launches.len(), held.rank, agent);
                     if best.is_none_or(|best| candidate < best) {
                         best = Some(candidate);
                     }

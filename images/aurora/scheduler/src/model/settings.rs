@@ -1,8 +1,8 @@
 //! The thresholds and defaults that govern the model. The flags of the same names set them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use aurora_api::DockerParameter;
+use aurora_api::{DockerParameter, ScheduleStatus};
 use jiff::tz::TimeZone;
 
 /// One tier of `-tier_config`.
@@ -86,6 +86,14 @@ pub struct Settings {
     pub cron_start_initial_backoff: i64,
     /// `-cron_start_max_backoff`
     pub cron_start_max_backoff: i64,
+    /// `-sla_aware_kill_retry_min_delay`
+    pub sla_kill_min_delay: i64,
+    /// `-sla_aware_kill_retry_max_delay`
+    pub sla_kill_max_delay: i64,
+    /// `-unavailability_threshold`
+    pub unavailability_threshold: i64,
+    /// States that the webhook is told of.
+    pub webhook_statuses: BTreeSet<ScheduleStatus>,
     /// `-host_maintenance_polling_interval`
     pub maintenance_interval: i64,
     /// `-min_offer_hold_time`
@@ -122,6 +130,11 @@ pub struct Overhead {
 }
 
 impl Settings {
+    /// Whether the webhook is told of tasks that come into this state.
+    pub fn tells_of(&self, status: ScheduleStatus) -> bool {
+        self.webhook_statuses.contains(&status)
+    }
+
     /// What this executor is given; a task without one needs nothing beside it.
     pub fn overhead(&self, executor: Option<&str>) -> Overhead {
         match executor {
@@ -186,6 +199,10 @@ impl Default for Settings {
             cron_timezone: TimeZone::UTC,
             cron_start_initial_backoff: 5 * SECOND,
             cron_start_max_backoff: MINUTE,
+            sla_kill_min_delay: MINUTE,
+            sla_kill_max_delay: 5 * MINUTE,
+            unavailability_threshold: 6 * MINUTE,
+            webhook_statuses: BTreeSet::new(),
             maintenance_interval: MINUTE,
             offer_hold: 5 * MINUTE,
             offer_hold_jitter: MINUTE,

@@ -38,6 +38,7 @@ impl Model {
             },
             quota_configurations: quotas.collect(),
             job_update_details: self.updates.values().map(details).collect(),
+            host_maintenance_requests: self.maintenance.values().cloned().collect(),
             ..Snapshot::default()
         }
     }
@@ -52,6 +53,7 @@ impl From<Snapshot> for Stored {
             tasks: snapshot.tasks.into_iter().collect(),
             updates: updates.map(|stored| stored.details).collect(),
             hosts: snapshot.host_attributes.into_iter().collect(),
+            maintenance: snapshot.host_maintenance_requests.into_iter().collect(),
             quotas: quotas.map(|stored| (stored.role, stored.quota)).collect(),
             crons: crons.map(|stored| stored.job_configuration).collect(),
             framework_id: snapshot.scheduler_metadata.framework_id,

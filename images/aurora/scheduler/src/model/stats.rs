@@ -30,10 +30,17 @@ const ALWAYS: &[&str] = &[
     "scheduler_framework_disconnects",
     "scheduler_framework_message",
     "scheduler_framework_reregisters",
+    "missing_maintenance_request",
     "scheduler_illegal_task_state_transitions",
+    "scheduler_inverse_offers",
     "scheduler_lost_executors",
     "scheduler_resource_offers",
     "scheduler_status_update",
+    "sla_coordinator_attempts",
+    "sla_coordinator_errors",
+    "sla_coordinator_lock_starvation",
+    "sla_coordinator_success",
+    "sla_coordinator_user_errors",
     "slaves_lost",
     "task_kill_retries",
     "tasks_pruned",
@@ -62,6 +69,11 @@ impl Stats {
                 self.counters.insert(name.to_string(), amount);
             }
         }
+    }
+
+    /// Sets a value that can fall.
+    pub fn set(&mut self, name: &str, value: i64) {
+        self.counters.insert(name.to_string(), value);
     }
 
     /// The counters by name.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use aurora_api::{JobKey, JobUpdateKey, ScheduleStatus};
+use aurora_api::{JobKey, JobUpdateKey, JobUpdateStatus, ScheduleStatus};
 
 /// Why the model is woken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,16 @@ pub enum Timer {
     InstanceStable { update: JobUpdateKey, instance: i32 },
     /// An update that waits for pulses may have waited too long.
     PulseDue { update: JobUpdateKey },
+    /// An update may try again to replace a task, which it has tried to since `since`; `delay` was
+    /// the wait before this.
+    ReplaceAgain {
+        update: JobUpdateKey,
+        instance: i32,
+        status: JobUpdateStatus,
+        task: String,
+        since: i64,
+        delay: i64,
+    },
     /// A cron job's run is due, if it still is the next one.
     Cron { job: JobKey, at: i64 },
     /// A cron job's run waits for an earlier one's tasks; `delay` is the next wait.

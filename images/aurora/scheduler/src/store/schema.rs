@@ -2,12 +2,12 @@
 //! configuration, which many share, is kept once.
 
 /// The version written into new databases.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 
 /// Empties all tables but the leader's.
 pub(super) const EMPTY: &str = "
 DELETE FROM tasks; DELETE FROM configs; DELETE FROM crons; DELETE FROM hosts; DELETE FROM quotas;
-DELETE FROM update_events; DELETE FROM instance_events; DELETE FROM updates; DELETE FROM meta;
+DELETE FROM update_events; DELETE FROM instance_events; DELETE FROM updates; DELETE FROM meta; DELETE FROM maintenance;
 ";
 
 /// Makes all tables that are missing: an older version's database lacks the newer ones.
@@ -23,5 +23,6 @@ CREATE TABLE IF NOT EXISTS instance_events (id INTEGER PRIMARY KEY AUTOINCREMENT
 CREATE INDEX IF NOT EXISTS instance_events_parent ON instance_events (parent);
 CREATE TABLE IF NOT EXISTS hosts (host TEXT PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS quotas (role TEXT PRIMARY KEY, data BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS maintenance (host TEXT PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS crons (job TEXT PRIMARY KEY, data BLOB NOT NULL);
 ";

@@ -99,6 +99,16 @@ pub(super) fn apply(
                 params![host.host, data],
             )
         }
+        Record::SaveMaintenance(request) => {
+            let data = encode("maintenance", request)?;
+            run(
+                "INSERT OR REPLACE INTO maintenance (host, data) VALUES (?1, ?2)",
+                params![request.host, data],
+            )
+        }
+        Record::RemoveMaintenance(host) => {
+            run("DELETE FROM maintenance WHERE host = ?1", params![host])
+        }
         Record::SaveQuota(role, quota) => {
             let data = encode("quotas", quota)?;
             run(

@@ -327,6 +327,7 @@ impl Model {
             max_failures: update.settings().max_per_instance_failures,
         };
         let back = update.is_back();
+        let protected = update.sla_policy(instance).is_some();
         let Some(rollout) = update.rollout.as_mut() else {
             return;
         };
@@ -383,6 +384,7 @@ impl Model {
                     },
                 );
             }
+            Step::Kill(id) if protected => self.kill_when_permitted(key, instance, &id),
             Step::Kill(id) => {
                 let message = format!("Killed for job update {}", key.id);
                 self.change(

@@ -4,6 +4,7 @@ mod control;
 pub mod diff;
 mod request;
 mod rollout;
+mod sla;
 pub mod state;
 
 use std::collections::BTreeSet;

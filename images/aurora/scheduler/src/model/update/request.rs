@@ -102,15 +102,11 @@ impl Model {
         let max_failures = self.settings.max_update_instance_failures;
         let strategy = check_settings(&request, &settings, max_failures)?;
         settings.update_strategy = Some(strategy);
-        if settings.sla_aware == Some(true) {
-            let policy = request
-                .task_config
-                .as_ref()
-                .and_then(|config| config.sla_policy.as_ref());
-            let message = match policy {
-                None => "slaAware is true, but no task slaPolicy is specified.",
-                Some(_) => "SLA-aware updates are not supported by this scheduler.",
-            };
+        let config = request.task_config.as_ref();
+        if settings.sla_aware == Some(true)
+            && config.is_none_or(|config| config.sla_policy.is_none())
+        {
+            let message = "slaAware is true, but no task slaPolicy is specified.";
             return Err(Refusal::invalid(message));
         }
         let job = sanitize(self, &request)?;

@@ -119,6 +119,8 @@ pub(super) struct Rollout {
     pub touched: BTreeSet<i32>,
     /// Instances that failed for good.
     pub failed: BTreeSet<i32>,
+    /// Tasks whose killing waits for permission, with the time since when.
+    pub sla_kills: BTreeMap<String, i64>,
     /// Whether the present batch changed anything: one that finds all done is no batch to pause after.
     pub batch_worked: bool,
 }
@@ -158,6 +160,7 @@ impl Rollout {
             working: BTreeMap::new(),
             touched: BTreeSet::new(),
             failed: BTreeSet::new(),
+            sla_kills: BTreeMap::new(),
             batch_worked: false,
         }
     }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use aurora_api::{
-    HostAttributes, JobConfiguration, JobKey, JobUpdateDetails, JobUpdateKey, ScheduledTask,
+    HostAttributes, HostMaintenanceRequest, JobConfiguration, JobKey, JobUpdateDetails,
+    JobUpdateKey, ScheduledTask,
 };
 use aurora_scheduler::model::effect::Record;
 
@@ -13,6 +14,7 @@ pub(crate) struct FakeStore {
     pub(crate) updates: BTreeMap<JobUpdateKey, JobUpdateDetails>,
     pub(crate) crons: BTreeMap<JobKey, JobConfiguration>,
     pub(crate) hosts: BTreeMap<String, HostAttributes>,
+    pub(crate) maintenance: BTreeMap<String, HostMaintenanceRequest>,
     pub(crate) framework_id: Option<String>,
 }
 
@@ -57,6 +59,12 @@ impl FakeStore {
             }
             Record::SaveHost(host) => {
                 self.hosts.insert(host.host.clone(), host);
+            }
+            Record::SaveMaintenance(request) => {
+                self.maintenance.insert(request.host.clone(), request);
+            }
+            Record::RemoveMaintenance(host) => {
+                self.maintenance.remove(&host);
             }
             Record::SaveQuota(..) => {}
         }

@@ -11,6 +11,8 @@ use aurora_scheduler::engine::{Engine, Lifecycle, now_ms};
 use aurora_scheduler::flags::{Configuration, Request, Values};
 use aurora_scheduler::http::{App, router};
 use aurora_scheduler::model::{Model, Stored};
+use aurora_scheduler::outside::coordinator::ask_all;
+use aurora_scheduler::outside::webhook::Teller;
 use aurora_scheduler::store::{Epoch, Store};
 use mesos_driver::scheduler::CallSender;
 use mesos_proto::v1_scheduler::Call as MesosCall;
@@ -28,7 +30,7 @@ pub(crate) struct Server {
     pub(crate) folder: tempfile::TempDir,
 }
 
-fn configuration() -> Configuration {
+fn configuration(more: &[String]) -> Configuration {
     let flags = [
         "-cluster_name=test",
         "-hostname=127.0.0.1",
@@ -36,7 +38,9 @@ fn configuration() -> Configuration {
         "-serverset_path=/aurora/scheduler",
         "-mesos_master_address=127.0.0.1:2",
     ];
-    match Values::parse(&flags.map(str::to_string)).unwrap() {
+    let mut flags: Vec<String> = flags.iter().map(|flag| flag.to_string()).collect();
+    flags.extend_from_slice(more);
+    match Values::parse(&flags).unwrap() {
         Request::Run(values) => Configuration::new(&values).unwrap(),
         Request::Help => panic!("no help was asked for"),
     }
@@ -44,8 +48,13 @@ fn configuration() -> Configuration {
 
 impl Server {
     pub(crate) async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// A server whose scheduler is given more flags.
+    pub(crate) async fn with(flags: &[String]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let configuration = configuration();
+        let configuration = configuration(flags);
         let mut store = Store::open(folder.path()).unwrap();
         let stored: Stored = store.take_over(Epoch { era: 1, zxid: 1 }, "test").unwrap();
         let model = Model::new(configuration.model.clone(), stored, 1, now_ms());
@@ -70,7 +79,16 @@ impl Server {
             stats_url_prefix: String::new(),
         };
         let cors = Some("*".to_string());
-        let app = App::new(
+        if let Some(webhook) = &configuration.webhook {
+            engine.tell(Teller::start(webhook).unwrap());
+        }
+        tokio::spawn(ask_all(
+            Arc::clone(&engine),
+            engine.asks().expect("nobody else asks"),
+            configuration.coordinator_timeout,
+            configuration.parallel_coordinators,
+        ));
+        let mut app = App::new(
             Arc::clone(&engine),
             server_info,
             endpoint.clone(),
@@ -78,6 +96,8 @@ impl Server {
             cors,
             Duration::from_secs(3600),
         );
+        app.security.clone_from(&configuration.security);
+        app.teller = engine.teller().cloned();
         let app = Arc::new(app);
         let served = router(Arc::clone(&app));
         tokio::spawn(async move { axum::serve(listener, served).await });

@@ -81,7 +81,9 @@ impl World {
         self.now += 1;
         self.model.at(self.now);
         let result = run(&mut self.model);
-        let Effects { records, requests } = self.model.finish();
+        let Effects {
+            records, requests, ..
+        } = self.model.finish();
         for record in records {
             self.store.apply(record);
         }
@@ -101,6 +103,7 @@ impl World {
         }
         match request {
             Request::Accept { offers, launches } => self.accept(&offers, launches),
+            Request::AcceptInverse { .. } => {}
             Request::Decline { offers, .. } => {
                 for offer in offers {
                     self.offers.remove(&offer);
@@ -402,6 +405,7 @@ impl World {
             tasks: self.store.tasks.values().cloned().collect(),
             updates: self.store.updates.values().cloned().collect(),
             hosts: self.store.hosts.values().cloned().collect(),
+            maintenance: self.store.maintenance.values().cloned().collect(),
             framework_id: self.store.framework_id.clone(),
             ..Stored::default()
         };
