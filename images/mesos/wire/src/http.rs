@@ -43,6 +43,8 @@ pub struct Request {
     pub target: String,
     /// What follows the headers, unread.
     pub body: Incoming,
+    /// The connection that it came on.
+    pub(crate) traffic: Option<std::sync::Arc<crate::libprocess::Traffic>>,
 }
 
 impl Request {
@@ -57,6 +59,26 @@ impl Request {
         match self.header("content-encoding") {
             Some("gzip") => gunzip(&body),
             _ => Ok(body),
+        }
+    }
+
+    /// The next piece of a body that comes bit by bit, as it was sent; `None` at its end. The error is
+    /// the answer to give.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Response> {
+        while let Some(frame) = self.body.frame().await {
+            let frame = frame.map_err(|_| Response::status(StatusCode::BAD_REQUEST))?;
+            if let Ok(data) = frame.into_data() {
+                return Ok(Some(data));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Gives the request up when its client goes away before it is answered: for calls that take long,
+    /// and change nothing. Others are carried out although nobody waits for the answer.
+    pub fn give_up_when_abandoned(&self) {
+        if let Some(traffic) = &self.traffic {
+            traffic.release();
         }
     }
 

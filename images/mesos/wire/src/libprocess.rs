@@ -20,6 +20,7 @@ use tokio::net::TcpListener;
 use crate::http::{Request, Response};
 use crate::pid::Upid;
 use peers::Peers;
+pub(crate) use socket::Traffic;
 
 /// A message as it arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -47,7 +47,8 @@ pub(super) async fn serve(
         connections.spawn(async move {
             let traffic = Arc::new(Traffic::default());
             let socket = Socket::new(stream, traffic.clone());
-            let service = service_fn(move |request: hyper::Request<Incoming>| {
+            let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+                request.extensions_mut().insert(traffic.clone());
                 let handler = handler.clone();
                 let is_message = frame::is_message(request.method(), request.headers());
                 // From now on, not from when the future is first asked.
@@ -122,7 +123,7 @@ async fn take_message(handler: &dyn Handler, request: hyper::Request<Incoming>) 
 }
 
 async fn take_request(handler: Arc<dyn Handler>, request: hyper::Request<Incoming>) -> Response {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let Some((process, path)) = route(&*handler, &parts.uri) else {
         return Response::status(StatusCode::NOT_FOUND);
     };
@@ -143,6 +144,7 @@ async fn take_request(handler: Arc<dyn Handler>, request: hyper::Request<Incomin
             headers: parts.headers,
             target,
             body,
+            traffic: parts.extensions.remove(),
         })
         .await
 }

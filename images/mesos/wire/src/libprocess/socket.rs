@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 
 /// What a connection's socket and the handling of its requests know of one another.
 #[derive(Debug, Default)]
-pub(super) struct Traffic {
+pub(crate) struct Traffic {
     /// A request is being handled.
     taking: AtomicBool,
     /// Messages came: nobody reads the answers.
@@ -33,12 +33,17 @@ impl Traffic {
         self.one_way.fetch_or(is_message, Ordering::Release);
         Taking(self)
     }
+
+    /// The connection's end is to be seen although the request is being handled.
+    pub(crate) fn release(&self) {
+        self.taking.store(false, Ordering::Release);
+        self.taken.wake();
+    }
 }
 
 impl Drop for Taking {
     fn drop(&mut self) {
-        self.0.taking.store(false, Ordering::Release);
-        self.0.taken.wake();
+        self.0.release();
     }
 }
 
