@@ -15,6 +15,8 @@ fn main() -> ExitCode {
         "node-init" => node_init::main(args),
         "mesos-master" => mesos_master::main(args),
         "mesos-agent" | "mesos-slave" => mesos_agent::main(args),
+        "mesos-containerizer" => mesos_agent::launcher_main(args),
+        "mesos-default-executor" => mesos_agent::default_executor_main(args),
         "mesos-executor" => mesos_agent::executor_main(args),
         "aurora-scheduler" => aurora_scheduler::main(args),
         "thermos" => aurora_thermos::cli_main(args),

@@ -1,11 +1,12 @@
 //! `mesos-executor`: runs one plain command task (protocol-flows.md, section 12.1). It speaks the v1
 //! API to whatever agent has started it, the original's too.
 
-mod child;
-mod health;
-mod probe;
+pub(crate) mod child;
+pub(crate) mod health;
+pub(crate) mod probe;
 mod run;
-mod task;
+pub(crate) mod task;
+pub(crate) mod within;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

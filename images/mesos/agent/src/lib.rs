@@ -1,14 +1,18 @@
-//! The Mesos agent, and the command executor that it runs plain command tasks with.
+//! The Mesos agent, the command executor that it runs plain command tasks with, the default executor
+//! for groups of tasks, and the launcher of the containers nested in it.
 //!
 //! `model` is a state machine without effects; `server` gives it sockets and time; `containerizer` and
-//! `checkpoint` carry out what it decides; `executor` is the other program.
+//! `checkpoint` carry out what it decides; `executor`, `default_executor` and `launcher` are the other programs.
 
 pub mod checkpoint;
 pub mod containerizer;
+mod default_executor;
 pub mod detect;
 pub mod executor;
 pub mod flags;
+mod launcher;
 pub mod model;
+pub mod nested;
 pub mod paths;
 pub mod proc;
 pub mod server;
@@ -19,5 +23,7 @@ pub mod system;
 pub mod tree;
 pub mod users;
 
+pub use default_executor::main as default_executor_main;
 pub use executor::main as executor_main;
+pub use launcher::main as launcher_main;
 pub use server::main;

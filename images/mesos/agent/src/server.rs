@@ -2,6 +2,9 @@
 //! out in their order.
 
 mod agent;
+mod attach;
+mod container_calls;
+mod container_checks;
 mod documents;
 mod effects;
 mod executor_api;

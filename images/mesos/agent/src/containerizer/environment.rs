@@ -11,7 +11,9 @@ use mesos_wire::pid::Upid;
 
 use crate::model::Launch;
 
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// Where commands are looked for if nothing else is said.
+pub(crate) const DEFAULT_PATH: &str =
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What the agent contributes to every executor's environment.
 #[derive(Debug, Clone)]

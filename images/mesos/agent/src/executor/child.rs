@@ -9,6 +9,7 @@ use mesos_proto::mesos::{CommandInfo, TaskInfo};
 use nix::sys::signal::Signal;
 use tokio::process::Command;
 
+use super::within::Within;
 use crate::containerizer::environment::given;
 use crate::proc;
 use crate::spawn::{Identity, Spawn, program};
@@ -16,15 +17,17 @@ use crate::tree::{self, Root};
 
 /// What the task's commands have in common.
 #[derive(Debug, Clone)]
-pub(super) struct Context {
-    pub(super) variables: Vec<(String, String)>,
-    pub(super) directory: PathBuf,
-    pub(super) identity: Option<Identity>,
+pub(crate) struct Context {
+    pub(crate) variables: Vec<(String, String)>,
+    pub(crate) directory: PathBuf,
+    pub(crate) identity: Option<Identity>,
+    /// The container that commands run in, if it is not this process's own.
+    pub(crate) within: Option<Within>,
 }
 
 impl Context {
     /// The executor's own environment, the task's variables, and the user if it is another.
-    pub(super) fn new(
+    pub(crate) fn new(
         task: &TaskInfo,
         environment: &Environment,
         user: Option<&str>,
@@ -43,12 +46,13 @@ impl Context {
                 .map(Identity::of)
                 .transpose()
                 .map_err(|error| error.to_string())?,
+            within: None,
         })
     }
 }
 
 /// Starts a command in a session of its own.
-pub(super) fn start(
+pub(crate) fn start(
     command: &CommandInfo,
     context: &Context,
 ) -> Result<(tokio::process::Child, Root), String> {
@@ -86,30 +90,30 @@ pub(super) fn start(
 
 /// A running task.
 #[derive(Debug)]
-pub(super) struct Child {
+pub(crate) struct Child {
     child: tokio::process::Child,
     root: Root,
 }
 
 impl Child {
     /// Starts a task's command.
-    pub(super) fn start(task: &TaskInfo, context: &Context) -> Result<Self, String> {
+    pub(crate) fn start(task: &TaskInfo, context: &Context) -> Result<Self, String> {
         let command = task.command.as_ref().ok_or("Command is not specified")?;
         let (child, root) = start(command, context)?;
         Ok(Self { child, root })
     }
 
-    pub(super) fn pid(&self) -> i32 {
+    pub(crate) fn pid(&self) -> i32 {
         self.root.pid
     }
 
     /// Waits for the process to end; its wait status.
-    pub(super) async fn wait(&mut self) -> io::Result<i32> {
+    pub(crate) async fn wait(&mut self) -> io::Result<i32> {
         Ok(self.child.wait().await?.into_raw())
     }
 
     /// Sends a signal to every process of the task.
-    pub(super) fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let count = tree::signal(&self.root, signal);
         tracing::info!("sent {signal} to {count} processes of the task");
     }

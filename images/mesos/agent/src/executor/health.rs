@@ -9,16 +9,16 @@ use super::probe::Seen;
 
 /// What follows from one look at a task's health.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Verdict {
+pub(crate) struct Verdict {
     /// What the framework is told, if anything.
-    pub(super) report: Option<bool>,
+    pub(crate) report: Option<bool>,
     /// Whether the task is to be killed.
-    pub(super) kill: bool,
+    pub(crate) kill: bool,
 }
 
 /// A task's health so far.
 #[derive(Debug)]
-pub(super) struct Health {
+pub(crate) struct Health {
     most_failures: u32,
     failures: u32,
     /// Until the first success failures before this moment do not count.
@@ -27,7 +27,7 @@ pub(super) struct Health {
 }
 
 impl Health {
-    pub(super) fn new(now: Instant, check: &HealthCheck) -> Self {
+    pub(crate) fn new(now: Instant, check: &HealthCheck) -> Self {
         let grace = Duration::try_from_secs_f64(check.grace_period_seconds()).unwrap_or_default();
         Self {
             most_failures: check.consecutive_failures(),
@@ -38,11 +38,11 @@ impl Health {
     }
 
     /// The last that the framework was told.
-    pub(super) fn healthy(&self) -> Option<bool> {
+    pub(crate) fn healthy(&self) -> Option<bool> {
         self.healthy
     }
 
-    pub(super) fn judge(&mut self, now: Instant, is_healthy: bool) -> Verdict {
+    pub(crate) fn judge(&mut self, now: Instant, is_healthy: bool) -> Verdict {
         if is_healthy {
             let report = (self.healthy != Some(true)).then_some(true);
             (self.failures, self.grace_ends, self.healthy) = (0, None, Some(true));
@@ -68,13 +68,13 @@ impl Health {
 
 /// What a task's check has shown so far.
 #[derive(Debug)]
-pub(super) struct Check {
+pub(crate) struct Check {
     kind: check_info::Type,
     status: CheckStatusInfo,
 }
 
 impl Check {
-    pub(super) fn new(check: &CheckInfo) -> Self {
+    pub(crate) fn new(check: &CheckInfo) -> Self {
         let mut new = Self {
             kind: check.type_(),
             status: CheckStatusInfo::new(),
@@ -97,12 +97,12 @@ impl Check {
     }
 
     /// What is shown now.
-    pub(super) fn status(&self) -> &CheckStatusInfo {
+    pub(crate) fn status(&self) -> &CheckStatusInfo {
         &self.status
     }
 
     /// Notes what was seen; whether it is something else than before.
-    pub(super) fn note(&mut self, seen: &Seen) -> bool {
+    pub(crate) fn note(&mut self, seen: &Seen) -> bool {
         let mut status = self.blank();
         match seen {
             Seen::Exit(code) => status.command.mut_or_insert_default().set_exit_code(*code),

@@ -17,7 +17,7 @@ const MAX_STATUS_LINE: usize = 4096;
 
 /// What is looked at.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Target {
+pub(crate) enum Target {
     /// The exit status of a command.
     Command(CommandInfo),
     /// The status that a page is answered with.
@@ -32,16 +32,16 @@ pub(super) enum Target {
 
 /// What is looked at, and when.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Probe {
-    pub(super) target: Target,
-    pub(super) delay: Duration,
-    pub(super) interval: Duration,
-    pub(super) timeout: Duration,
+pub(crate) struct Probe {
+    pub(crate) target: Target,
+    pub(crate) delay: Duration,
+    pub(crate) interval: Duration,
+    pub(crate) timeout: Duration,
 }
 
 /// What was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Seen {
+pub(crate) enum Seen {
     /// The command ended with this status.
     Exit(i32),
     /// The page was answered with this status.
@@ -54,7 +54,7 @@ pub(super) enum Seen {
 
 impl Seen {
     /// Whether it counts as healthy: exit status 0, 200 to 399, or a connection.
-    pub(super) fn is_healthy(&self) -> bool {
+    pub(crate) fn is_healthy(&self) -> bool {
         match self {
             Self::Exit(status) => *status == 0,
             Self::Status(status) => (200..400).contains(status),
@@ -66,7 +66,7 @@ impl Seen {
 
 impl Probe {
     /// A task's health check; `None` if it asks for nothing that can be done.
-    pub(super) fn of_health(check: &HealthCheck) -> Option<Self> {
+    pub(crate) fn of_health(check: &HealthCheck) -> Option<Self> {
         use health_check::Type;
         let http = check.http.as_ref();
         let target = match check.type_() {
@@ -94,7 +94,7 @@ impl Probe {
     }
 
     /// A task's check; `None` as above.
-    pub(super) fn of_check(check: &CheckInfo) -> Option<Self> {
+    pub(crate) fn of_check(check: &CheckInfo) -> Option<Self> {
         use check_info::Type;
         let target = match check.type_() {
             Type::COMMAND => Target::Command(check.command.command.as_ref()?.clone()),
@@ -115,7 +115,7 @@ impl Probe {
     }
 
     /// Looks again and again, and tells each time, for as long as somebody listens.
-    pub(super) async fn repeat(self, context: Context, tell: impl Fn(Seen) -> bool) {
+    pub(crate) async fn repeat(self, context: Context, tell: impl Fn(Seen) -> bool) {
         sleep(self.delay).await;
         loop {
             let seen = self.look(&context).await;
@@ -127,7 +127,7 @@ impl Probe {
     }
 
     /// Looks once. No time limit is a time limit of 0, as in the original.
-    pub(super) async fn look(&self, context: &Context) -> Seen {
+    pub(crate) async fn look(&self, context: &Context) -> Seen {
         let limit = if self.timeout.is_zero() {
             Duration::MAX
         } else {
@@ -163,6 +163,9 @@ fn seconds(number: f64) -> Duration {
 
 /// Runs a command with all of its processes ended in time, so that none outlives its check.
 async fn command_status(command: &CommandInfo, context: &Context, limit: Duration) -> Seen {
+    if let Some(within) = &context.within {
+        return within.status(command).await;
+    }
     let (mut child, root) = match start(command, context) {
         Ok(started) => started,
         Err(text) => return Seen::Nothing(text),
@@ -275,6 +278,7 @@ mod tests {
             variables: Vec::new(),
             directory: "/".into(),
             identity: None,
+            within: None,
         }
     }
 

@@ -21,6 +21,9 @@ const LAST_WORDS: Duration = Duration::from_secs(60);
 /// What an executor keeps of its grace period for itself.
 const OWN_GRACE: Duration = Duration::from_secs(2);
 
+/// The end of a command that could not be executed.
+const NOT_EXECUTED: &str = "Command exited with status 1";
+
 /// What a probe has seen.
 #[derive(Debug)]
 enum Sight {
@@ -149,9 +152,12 @@ impl Executor {
                 self.task = Some(Task::new(Instant::now(), &info, self.framework.as_ref()));
                 self.report(&id, TaskState::TASK_RUNNING, "");
             }
+            // To the framework this is a command that ran and failed: the original's launcher runs, and
+            // fails to become the command.
             Err(text) => {
-                tracing::error!("task {} cannot be started: {text}", id.value());
-                self.report(&id, TaskState::TASK_FAILED, &text);
+                tracing::error!("task {}: Failed to execute command: {text}", id.value());
+                self.report(&id, TaskState::TASK_RUNNING, "");
+                self.report(&id, TaskState::TASK_FAILED, NOT_EXECUTED);
                 self.last_words().await;
                 self.over = true;
             }

@@ -13,7 +13,7 @@ const DEFAULT_GRACE: Duration = Duration::from_secs(3);
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
+pub(crate) enum Order {
     /// Nothing.
     Nothing,
     /// Ask every process of the task to end; the framework wants to hear of it if `report`.
@@ -30,14 +30,14 @@ pub(super) enum Order {
 
 /// How a task's end is reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct End {
-    pub(super) state: TaskState,
-    pub(super) reason: Option<task_status::Reason>,
+pub(crate) struct End {
+    pub(crate) state: TaskState,
+    pub(crate) reason: Option<task_status::Reason>,
 }
 
 /// The task.
 #[derive(Debug)]
-pub(super) struct Task {
+pub(crate) struct Task {
     id: TaskID,
     policy: Option<Duration>,
     hears_killing: bool,
@@ -49,7 +49,7 @@ pub(super) struct Task {
 
 impl Task {
     /// The task, as it starts.
-    pub(super) fn new(now: Instant, info: &TaskInfo, framework: Option<&FrameworkInfo>) -> Self {
+    pub(crate) fn new(now: Instant, info: &TaskInfo, framework: Option<&FrameworkInfo>) -> Self {
         let mut task = Self {
             id: info.task_id.clone().unwrap_or_default(),
             policy: info.kill_policy.as_ref().and_then(grace),
@@ -69,23 +69,23 @@ impl Task {
         task
     }
 
-    pub(super) fn id(&self) -> &TaskID {
+    pub(crate) fn id(&self) -> &TaskID {
         &self.id
     }
 
     /// Notes what the framework understands.
-    pub(super) fn set_framework(&mut self, framework: &FrameworkInfo) {
+    pub(crate) fn set_framework(&mut self, framework: &FrameworkInfo) {
         let killing = framework_info::capability::Type::TASK_KILLING_STATE;
         self.hears_killing = framework.capabilities.iter().any(|c| c.type_() == killing);
     }
 
     /// When [`Task::tick`] has something to do.
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         self.kill_at.into_iter().chain(self.must_end_by).min()
     }
 
     /// The task is to be killed. A second kill may shorten the time that it has left.
-    pub(super) fn kill(&mut self, now: Instant, policy: Option<&KillPolicy>) -> Order {
+    pub(crate) fn kill(&mut self, now: Instant, policy: Option<&KillPolicy>) -> Order {
         let grace = policy
             .and_then(grace)
             .or(self.policy)
@@ -94,7 +94,7 @@ impl Task {
     }
 
     /// As [`Task::kill`], with this much time.
-    pub(super) fn kill_within(&mut self, now: Instant, grace: Duration) -> Order {
+    pub(crate) fn kill_within(&mut self, now: Instant, grace: Duration) -> Order {
         let first = !std::mem::replace(&mut self.killing, true);
         let report = first && self.hears_killing;
         if grace.is_zero() {
@@ -112,7 +112,7 @@ impl Task {
     }
 
     /// Does what is due.
-    pub(super) fn tick(&mut self, now: Instant) -> Order {
+    pub(crate) fn tick(&mut self, now: Instant) -> Order {
         if self.must_end_by.is_some_and(|at| at <= now) {
             self.must_end_by = None;
             self.overdue = !self.killing;
@@ -126,7 +126,7 @@ impl Task {
     }
 
     /// How the end of the task's process is reported.
-    pub(super) fn end(&self, succeeded: bool) -> End {
+    pub(crate) fn end(&self, succeeded: bool) -> End {
         let (state, reason) = match (self.overdue, self.killing, succeeded) {
             (true, _, _) => (
                 TaskState::TASK_FAILED,

@@ -13,6 +13,7 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::containerizer::Watcher;
 use crate::model::{Effect, Model, Now};
+use crate::nested::Nested;
 
 /// The agent's actor.
 pub(crate) const PROCESS_ID: &str = "slave(1)";
@@ -33,6 +34,7 @@ pub(crate) struct Agent {
     pub(crate) start_time: f64,
     pub(crate) flags: Flags,
     pub(crate) process: Process,
+    pub(crate) nested: Arc<Nested>,
     /// Rings when the model may have another deadline.
     pub(crate) wake: Notify,
     subscribers: Mutex<HashMap<u64, Subscriber>>,
@@ -44,6 +46,7 @@ impl Agent {
         model: Model,
         flags: Flags,
         process: Process,
+        nested: Arc<Nested>,
         effects: mpsc::UnboundedSender<Effect>,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -53,6 +56,7 @@ impl Agent {
             start_time: wall(),
             flags,
             process,
+            nested,
             wake: Notify::new(),
             subscribers: Mutex::default(),
             next_link: AtomicU64::new(1),
@@ -160,6 +164,8 @@ impl Watcher for ContainerEvents {
 
     fn exited(&self, container: &str, status: Option<i32>) {
         tracing::info!("container {container} has ended");
+        let (nested, id) = (self.0.nested.clone(), container.to_string());
+        tokio::spawn(async move { nested.executor_ended(&id, status).await });
         self.0
             .act(|model, now| model.container_exited(now, container, status));
     }

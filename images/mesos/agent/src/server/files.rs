@@ -55,6 +55,9 @@ pub(crate) fn attached(agent: &Agent) -> Attached {
     if let Some(file) = agent.flags.text("external_log_file") {
         all.insert("/slave/log".to_string(), PathBuf::from(file));
     }
+    for sandbox in agent.nested.standalone_sandboxes() {
+        all.insert(sandbox.to_string_lossy().into_owned(), sandbox);
+    }
     agent.look(|model| {
         for framework in model.completed_frameworks().chain(model.frameworks()) {
             let alive = framework.executors.values();

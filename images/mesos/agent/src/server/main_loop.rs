@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
@@ -25,7 +26,8 @@ use crate::checkpoint::{Store, recover};
 use crate::containerizer::environment::Contribution;
 use crate::containerizer::{Containers, Settings as ContainerSettings, fetcher};
 use crate::flags;
-use crate::model::{Config, Master, Model};
+use crate::model::{Config, ExecutorState, Master, Model};
+use crate::nested::{self, Nested};
 use crate::settings::{Recover, Settings};
 
 /// Why the agent does not run.
@@ -185,7 +187,9 @@ async fn run(mut settings: Settings) -> Result<u8, RunError> {
         model.restore_agent(id);
     }
     let (sender, effects) = mpsc::unbounded_channel();
-    let agent = Agent::new(model, settings.flags.clone(), process.clone(), sender);
+    let nested = Nested::new(nested_settings(&settings, &process));
+    let flags = settings.flags.clone();
+    let agent = Agent::new(model, flags, process.clone(), nested, sender);
     let containers = Arc::new(Containers::new(
         container_settings(&settings, &process),
         Arc::new(ContainerEvents(agent.clone())),
@@ -201,6 +205,8 @@ async fn run(mut settings: Settings) -> Result<u8, RunError> {
     if keeps_id {
         restore(&agent, &containers, recovered);
     }
+    let executors = agent.look(executors_that_run);
+    agent.nested.recover(&executors);
     agent.act(|model, now| {
         model.counters_mut().recovery_micros = began.elapsed().as_micros() as u64;
         model.recovered(now);
@@ -323,6 +329,29 @@ fn container_settings(settings: &Settings, process: &Process) -> ContainerSettin
         },
         containerizers: text("containerizers"),
     }
+}
+
+fn nested_settings(settings: &Settings, process: &Process) -> nested::Settings {
+    let path = |name: &str| PathBuf::from(settings.flags.text(name).unwrap_or_default());
+    let containers = container_settings(settings, process);
+    nested::Settings {
+        runtime_dir: path("runtime_dir"),
+        work_dir: settings.work_dir.clone(),
+        launcher: path("launcher_dir").join("mesos-containerizer"),
+        fetcher: containers.fetcher,
+        contribution: containers.contribution,
+        switch_user: settings.flags.is_on("switch_user"),
+    }
+}
+
+/// The containers of executors from a former life that run.
+fn executors_that_run(model: &Model) -> Vec<String> {
+    let running = model.executors().filter(|(_, executor)| {
+        executor.process.is_some() && executor.state != ExecutorState::Terminated
+    });
+    running
+        .map(|(_, executor)| executor.container_id.clone())
+        .collect()
 }
 
 /// Tells the model who leads.

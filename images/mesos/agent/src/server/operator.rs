@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hyper::StatusCode;
+use hyper::{Method, StatusCode};
 use mesos_proto::mesos::{ExecutorInfo, Flag, Metric, Resource, Task, TimeInfo, VersionInfo};
 use mesos_proto::v1_agent::response::{get_executors, get_frameworks};
 use mesos_proto::v1_agent::{Call, Response as Answer, call, response};
@@ -12,23 +12,40 @@ use mesos_wire::resources::{Format, Resources};
 use serde_json::{Value, json};
 
 use super::agent::Agent;
+use super::attach::{self, RECORDIO};
 use super::documents::VERSION;
-use super::{documents, executor_api, files, metrics, statistics};
+use super::{
+    container_calls, container_checks, documents, executor_api, files, metrics, statistics,
+};
 use crate::model::{Executor, Model, State};
 
 /// Answers an operator.
 pub(crate) async fn answer(agent: Arc<Agent>, mut request: Request) -> Response {
+    if is_streaming(&request) {
+        return attach::input(agent, request).await;
+    }
     let call: Call = match executor_api::read_call(&mut request).await {
         Ok(call) => call,
         Err(response) => return response,
     };
+    if let Err(response) = media_types(&request, &call) {
+        return response;
+    }
     if !call.has_type() {
         return invalid("Expecting 'type' to be present");
+    }
+    if let Err(reason) = container_checks::validate(&call) {
+        return invalid(&reason);
     }
     if agent.look(|model| model.state() == State::Recovering) {
         let text = "Agent has not finished recovery";
         return Response::text(StatusCode::SERVICE_UNAVAILABLE, text);
     }
+    let call = match container_calls::answer(&agent, &request, call).await {
+        Ok(response) => return response,
+        // A call that is not about one container.
+        Err(call) => call,
+    };
     match read(&agent, &call) {
         Ok(Some(answer)) => written(&request, &answer),
         Ok(None) => Response::status(StatusCode::NOT_IMPLEMENTED),
@@ -36,7 +53,46 @@ pub(crate) async fn answer(agent: Arc<Agent>, mut request: Request) -> Response 
     }
 }
 
-fn invalid(reason: &str) -> Response {
+/// Whether a request is a stream of records.
+fn is_streaming(request: &Request) -> bool {
+    request.method == Method::POST && request.header("content-type") == Some(RECORDIO)
+}
+
+/// Whether a call may be made, and answered, in the forms that its headers name.
+fn media_types(request: &Request, call: &Call) -> Result<(), Response> {
+    if request.header("message-content-type").is_some() {
+        return Err(Response::text(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "Expecting 'Message-Content-Type' to be not set for non-streaming requests",
+        ));
+    }
+    let streams = matches!(
+        call.type_(),
+        call::Type::ATTACH_CONTAINER_OUTPUT | call::Type::LAUNCH_NESTED_CONTAINER_SESSION
+    );
+    if call.type_() == call::Type::ATTACH_CONTAINER_INPUT {
+        return Err(Response::text(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "Expecting 'Content-Type' to be application/recordio for ATTACH_CONTAINER_INPUT call",
+        ));
+    }
+    match (Media::accepted(request), request.accepts(RECORDIO)) {
+        (None, true) if !streams => Err(Response::text(
+            StatusCode::NOT_ACCEPTABLE,
+            format!(
+                "Streaming response is not supported for {:?} call",
+                call.type_()
+            ),
+        )),
+        (Some(_), _) if request.header("message-accept").is_some() => Err(Response::text(
+            StatusCode::NOT_ACCEPTABLE,
+            "Expecting 'Message-Accept' to be not set for non-streaming responses",
+        )),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn invalid(reason: &str) -> Response {
     let text = format!("Failed to validate agent::Call: {reason}");
     Response::text(StatusCode::BAD_REQUEST, text)
 }
@@ -130,7 +186,12 @@ fn read(agent: &Agent, call: &Call) -> Result<Option<Answer>, Response> {
         }
         Asked::GET_CONTAINERS => {
             answer.set_type(Type::GET_CONTAINERS);
-            let containers = statistics::v1_containers(agent);
+            let asked = call.get_containers.get_or_default();
+            let show = statistics::Show {
+                nested: asked.show_nested(),
+                standalone: asked.show_standalone(),
+            };
+            let containers = statistics::v1_containers(agent, show);
             // Without containers not even the field that would hold them is set.
             if !containers.is_empty() {
                 answer.get_containers.mut_or_insert_default().containers = containers;

@@ -7,8 +7,9 @@ use mesos_wire::json::{Dialect, to_value};
 use serde_json::{Value, json};
 
 use super::agent::Agent;
-use crate::containerizer::usage::usage;
+use crate::containerizer::usage::{Usage, usage};
 use crate::model::{Executor, executor_id, framework_id};
+use crate::nested::Chain;
 
 /// An executor, and what is measured of it.
 pub(crate) struct Measured {
@@ -47,11 +48,7 @@ pub(crate) fn measure(agent: &Agent) -> Vec<Measured> {
             let used = usage(one.process)?;
             let statistics = &mut one.statistics;
             statistics.set_timestamp(wall);
-            statistics.set_cpus_user_time_secs(used.user_secs);
-            statistics.set_cpus_system_time_secs(used.system_secs);
-            statistics.set_mem_rss_bytes(used.resident_bytes);
-            statistics.set_processes(used.processes);
-            statistics.set_threads(used.threads);
+            note(statistics, &used);
             Some(one)
         })
         .collect()
@@ -149,6 +146,36 @@ pub(crate) fn containers(agent: &Agent, query: &Query) -> Result<Value, &'static
             && executor.is_none_or(|id| id == one.executor)
     };
     let measured = measure(agent);
+    let asks = |name: &str| query.get(name) == Some("true");
+    let show = Show {
+        nested: asks("show_nested"),
+        standalone: asks("show_standalone"),
+    };
+    let others = others(agent, show);
+    let others = others.iter().filter(|one| {
+        let (of_framework, of_executor) = match &one.executor {
+            Some((framework, executor, _)) => (framework.as_str(), executor.as_str()),
+            None => ("", ""),
+        };
+        container.is_none_or(|id| id == one.id.own())
+            && framework.is_none_or(|id| id == of_framework)
+            && executor.is_none_or(|id| id == of_executor)
+    });
+    let others = others.map(|one| {
+        let mut entry = json!({
+            "container_id": one.id.own(),
+            "statistics": to_value(&one.statistics, Dialect::V0),
+            "status": to_value(&one.status, Dialect::V0),
+        });
+        if let (Some(entry), Some((framework, executor, name))) =
+            (entry.as_object_mut(), &one.executor)
+        {
+            entry.insert("executor_id".to_string(), json!(executor));
+            entry.insert("executor_name".to_string(), json!(name));
+            entry.insert("framework_id".to_string(), json!(framework));
+        }
+        entry
+    });
     let shown = measured.iter().filter(wanted).map(|one| {
         json!({
             "container_id": one.container,
@@ -160,23 +187,102 @@ pub(crate) fn containers(agent: &Agent, query: &Query) -> Result<Value, &'static
             "status": to_value(&status(one), Dialect::V0),
         })
     });
-    Ok(shown.collect())
+    Ok(shown.chain(others).collect())
 }
 
 /// The containers of GET_CONTAINERS.
-pub(crate) fn v1_containers(agent: &Agent) -> Vec<Container> {
-    measure(agent)
-        .into_iter()
-        .map(|one| {
-            let mut container = Container::new();
-            let status = status(&one);
-            container.framework_id = framework_id(&one.framework);
-            container.executor_id = executor_id(&one.executor);
-            container.set_executor_name(one.name);
-            container.container_id = status.container_id.clone();
-            container.container_status = Some(status).into();
-            container.resource_statistics = Some(one.statistics).into();
-            container
+pub(crate) fn v1_containers(agent: &Agent, show: Show) -> Vec<Container> {
+    let executors = measure(agent).into_iter().map(|one| {
+        let mut container = Container::new();
+        let status = status(&one);
+        container.framework_id = framework_id(&one.framework);
+        container.executor_id = executor_id(&one.executor);
+        container.set_executor_name(one.name);
+        container.container_id = status.container_id.clone();
+        container.container_status = Some(status).into();
+        container.resource_statistics = Some(one.statistics).into();
+        container
+    });
+    let others = others(agent, show).into_iter().map(|one| {
+        let mut container = Container::new();
+        if let Some((framework, executor, name)) = &one.executor {
+            container.framework_id = framework_id(framework);
+            container.executor_id = executor_id(executor);
+            container.set_executor_name(name.clone());
+        }
+        container.container_id = one.status.container_id.clone();
+        container.container_status = Some(one.status).into();
+        container.resource_statistics = Some(one.statistics).into();
+        container
+    });
+    executors.chain(others).collect()
+}
+
+/// Which containers are shown beside those of executors.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Show {
+    /// Those nested in others.
+    pub(crate) nested: bool,
+    /// Those that stand alone.
+    pub(crate) standalone: bool,
+}
+
+/// A container that is not an executor's.
+struct Other {
+    id: Chain,
+    /// The framework, executor and executor's name that it is nested in.
+    executor: Option<(String, String, String)>,
+    status: ContainerStatus,
+    statistics: ResourceStatistics,
+}
+
+fn others(agent: &Agent, show: Show) -> Vec<Other> {
+    if show == Show::default() {
+        return Vec::new();
+    }
+    let wall = agent.now().wall;
+    let running = agent.nested.running().into_iter().filter(|record| {
+        if record.id.parent().is_some() {
+            show.nested
+        } else {
+            show.standalone
+        }
+    });
+    running
+        .map(|record| {
+            let mut statistics = ResourceStatistics::new();
+            statistics.set_timestamp(wall);
+            statistics.cpus_soft_limit = record.cpus;
+            statistics.mem_soft_limit_bytes = record.memory;
+            statistics.mem_limit_bytes = record.memory;
+            let process = record.launcher.and_then(|(pid, _)| u32::try_from(pid).ok());
+            if let Some(used) = process.and_then(usage) {
+                note(&mut statistics, &used);
+            }
+            let mut status = ContainerStatus::new();
+            status.container_id = record.id.proto();
+            status.executor_pid = process;
+            let executor = agent.look(|model| {
+                let mut executors = model.executors();
+                let (_, owner) =
+                    executors.find(|(_, e)| e.container_id == record.id.outermost())?;
+                let name = owner.info.name().to_string();
+                Some((owner.framework.clone(), owner.id().to_string(), name))
+            });
+            Other {
+                id: record.id,
+                executor,
+                status,
+                statistics,
+            }
         })
         .collect()
+}
+
+fn note(statistics: &mut ResourceStatistics, used: &Usage) {
+    statistics.set_cpus_user_time_secs(used.user_secs);
+    statistics.set_cpus_system_time_secs(used.system_secs);
+    statistics.set_mem_rss_bytes(used.resident_bytes);
+    statistics.set_processes(used.processes);
+    statistics.set_threads(used.threads);
 }

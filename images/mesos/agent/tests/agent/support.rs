@@ -206,6 +206,11 @@ pub(crate) fn run(task: TaskInfo, checkpoint: bool) -> RunTaskMessage {
 
 /// Starts the agent as a program. It dies with the test.
 pub(crate) fn agent(master: &str, work_dir: &Path) -> Child {
+    agent_at(master, work_dir, 0)
+}
+
+/// The same at a port: an agent that is started again has to be where it was.
+pub(crate) fn agent_at(master: &str, work_dir: &Path, port: u16) -> Child {
     let programs = Path::new(env!("CARGO_BIN_EXE_mesos-executor"))
         .parent()
         .expect("a folder");
@@ -213,12 +218,9 @@ pub(crate) fn agent(master: &str, work_dir: &Path) -> Child {
         .arg(format!("--master={master}"))
         .arg(format!("--work_dir={}", work_dir.display()))
         .arg(format!("--launcher_dir={}", programs.display()))
-        .args([
-            "--ip=127.0.0.1",
-            "--port=0",
-            "--no-switch_user",
-            "--hostname=localhost",
-        ])
+        .arg(format!("--port={port}"))
+        .arg(format!("--runtime_dir={}", work_dir.join("run").display()))
+        .args(["--ip=127.0.0.1", "--no-switch_user", "--hostname=localhost"])
         .args([
             "--registration_backoff_factor=10ms",
             "--attributes=rack:a;level:3",

@@ -1,0 +1,5 @@
+//! `mesos-default-executor` as a program of its own.
+
+fn main() -> std::process::ExitCode {
+    mesos_agent::default_executor_main(std::env::args_os().collect())
+}
