@@ -6,6 +6,7 @@
 mod abandoned;
 mod browse;
 mod catalog;
+mod collector;
 mod config;
 mod documents;
 mod files;

@@ -21,9 +21,14 @@ struct Observer {
 
 impl Observer {
     fn start(root: &Path) -> Self {
+        Self::start_with(root, &[])
+    }
+
+    fn start_with(root: &Path, flags: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_thermos_observer"))
             .args(["--ip=127.0.0.1", "--port=0", "--root=/nonexistent"])
             .arg(format!("--mesos-root={}", root.display()))
+            .args(flags)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -349,4 +354,47 @@ async fn the_observer_tells_of_itself() {
     for path in ["/threads", "/profile"] {
         assert_eq!(observer.get(path).await.0, StatusCode::OK, "{path}");
     }
+}
+
+#[tokio::test]
+async fn the_agent_is_asked_for_sizes_and_measured_where_it_does_not_know() {
+    let root = tempfile::tempdir().unwrap();
+    let active = |task_id: &str| Recorded {
+        task_id: task_id.into(),
+        json: json!({"name": task_id, "processes": []}),
+        states: vec![(aurora_thermos::checkpoint::TaskState::Active, 1795263230)],
+        runs: vec![],
+        active: true,
+        ports: vec![],
+    };
+    for id in ["known", "unknown"] {
+        let run = write(root.path(), &active(id));
+        std::fs::create_dir_all(run.join("sandbox")).unwrap();
+        std::fs::write(run.join("sandbox/file"), vec![1; 10_000]).unwrap();
+    }
+    let containers =
+        json!([{"executor_id": "thermos-known", "statistics": {"disk_used_bytes": 123}}]);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/containers", listener.local_addr().unwrap());
+    let router = axum::Router::new().route(
+        "/containers",
+        axum::routing::get(async move || containers.to_string()),
+    );
+    let agent = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let observer = Observer::start_with(
+        root.path(),
+        &[
+            "--enable_mesos_disk_collector",
+            &format!("--agent_api_url={url}"),
+        ],
+    );
+    let listed = observer.json("/j/task_ids/active").await;
+    let disk = |id: &str| {
+        let tasks = listed["tasks"].as_array().unwrap();
+        let task = tasks.iter().find(|task| task["task_id"] == id).unwrap();
+        task["disk"].as_u64().unwrap()
+    };
+    assert_eq!(disk("known"), 123);
+    assert!(disk("unknown") >= 10_000);
+    agent.abort();
 }

@@ -4,7 +4,10 @@ use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use super::collector::JsonPath;
 use crate::flags::{Flag, FlagError, Given, switch, value};
+
+const AGENT_API: &str = "http://localhost:5051/containers";
 
 const FLAGS: &[Flag] = &[
     value("ip"),
@@ -21,6 +24,17 @@ const FLAGS: &[Flag] = &[
     value("disk_usage_json_path"),
 ];
 
+/// An agent that is asked for the sizes of sandboxes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DiskCollector {
+    /// What is asked for.
+    pub(crate) url: String,
+    /// Where an executor's id is in each of the answers.
+    pub(crate) executor_id: JsonPath,
+    /// Where its size is.
+    pub(crate) disk_usage: JsonPath,
+}
+
 /// Where an observer looks, and where it is looked at.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
@@ -31,6 +45,8 @@ pub(crate) struct Config {
     pub(crate) root: Option<PathBuf>,
     /// Whether figures of tasks are shown.
     pub(crate) resources: bool,
+    /// Who measures sandboxes instead of the observer.
+    pub(crate) collector: Option<DiskCollector>,
     /// How old a sandbox's measured size may be, in seconds.
     pub(crate) disk_interval: u64,
 }
@@ -53,7 +69,22 @@ impl Config {
             "a number of seconds",
             |v| v.parse().ok(),
         )?;
+        let path = |name, usual| {
+            let allowed = "names with dots between";
+            let given = given.parsed(name, allowed, JsonPath::parse)?;
+            given
+                .or_else(|| JsonPath::parse(usual))
+                .ok_or(FlagError::Required(name))
+        };
+        let collector = DiskCollector {
+            url: given.text("agent_api_url").unwrap_or(AGENT_API).to_string(),
+            executor_id: path("executor_id_json_path", "executor_id")?,
+            disk_usage: path("disk_usage_json_path", "statistics.disk_used_bytes")?,
+        };
         Ok(Self {
+            collector: given
+                .is_on("enable_mesos_disk_collector")
+                .then_some(collector),
             address: SocketAddr::new(
                 ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
                 port.unwrap_or(1338),
@@ -86,12 +117,16 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(new.address.to_string(), "192.168.33.7:1338");
+        let collector = new.collector.unwrap();
+        assert_eq!(collector.url, "http://192.168.33.7:5051/containers");
+        assert_eq!(Some(collector.executor_id), JsonPath::parse("executor_id"));
         let old = parse(&[
             "--root=/var/run/thermos",
             "--port=1338",
             "--mesos-root=/var/lib/mesos",
         ])
         .unwrap();
+        assert_eq!(old.collector, None);
         assert_eq!(old.root, Some("/var/run/thermos".into()));
         assert_eq!(old.address.to_string(), "0.0.0.0:1338");
     }
@@ -102,6 +137,13 @@ mod tests {
         assert_eq!(
             error,
             "option --port: invalid value `http`: a port number is allowed"
+        );
+        let error = parse(&["--disk_usage_json_path=a[0]"])
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            error,
+            "option --disk_usage_json_path: invalid value `a[0]`: names with dots between is allowed"
         );
     }
 }

@@ -10,8 +10,10 @@ use std::io;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::get;
 use tokio::net::TcpListener;
 
@@ -25,6 +27,18 @@ pub(crate) async fn serve(listener: TcpListener, observer: Arc<Observer>) -> io:
     let pages = Pages::new().map_err(io::Error::other)?;
     let site = Arc::new(Site { observer, pages });
     axum::serve(listener, routes(site)).await
+}
+
+/// Has the agent asked for sizes before anything is answered that may show them.
+async fn measured(State(site): Shared, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let shows = ["/main", "/task/", "/j/task"];
+    if let Some(collector) = &site.observer.collector
+        && shows.iter().any(|start| path.starts_with(start))
+    {
+        collector.refresh().await;
+    }
+    next.run(request).await
 }
 
 fn routes(site: Arc<Site>) -> Router {
@@ -69,5 +83,6 @@ fn routes(site: Arc<Site>) -> Router {
         .fallback(async |State(site): Shared, uri: axum::http::Uri| {
             site.answer(Answer::NotFound(format!("Not found: '{}'", uri.path())))
         })
+        .layer(from_fn_with_state(Arc::clone(&site), measured))
         .with_state(site)
 }

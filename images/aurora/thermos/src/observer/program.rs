@@ -48,7 +48,7 @@ async fn serve(config: Config) -> std::io::Result<()> {
     );
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let observer = Arc::new(Observer::new(config));
+    let observer = Arc::new(Observer::new(config).map_err(std::io::Error::other)?);
     tokio::select! {
         result = http::serve(listener, observer) => result,
         _ = terminate.recv() => Ok(()),

@@ -1,11 +1,12 @@
 //! What pages and documents are made of: a task, its runs, what they use.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::checkpoint::{ProcessState, ProcessStatus};
 use crate::proc::{self, Stat};
 
 use super::catalog::{Catalog, Found, Summary, Task, Which};
+use super::collector::Collector;
 use super::config::Config;
 use super::files::Sandbox;
 use super::resources::{Meter, Usage};
@@ -18,6 +19,7 @@ pub(crate) const PAGE: usize = 20;
 pub(crate) struct Observer {
     pub(crate) catalog: Catalog,
     pub(crate) meter: Meter,
+    pub(crate) collector: Option<Collector>,
     pub(crate) started: Instant,
 }
 
@@ -41,12 +43,21 @@ pub(crate) struct Row {
 }
 
 impl Observer {
-    pub(crate) fn new(config: Config) -> Self {
-        Self {
+    pub(crate) fn new(config: Config) -> Result<Self, reqwest::Error> {
+        let collector = config
+            .collector
+            .filter(|_| config.resources)
+            .map(|asked| {
+                let interval = Duration::from_secs(config.disk_interval);
+                Collector::new(asked.url, asked.executor_id, asked.disk_usage, interval)
+            })
+            .transpose()?;
+        Ok(Self {
+            collector,
             meter: Meter::new(config.resources, config.disk_interval),
             catalog: Catalog::new(config.mesos_root, config.root),
             started: Instant::now(),
-        }
+        })
     }
 
     /// Tasks, newest first, from `offset` on.
@@ -98,8 +109,13 @@ impl Observer {
         for run in task.history.alive() {
             total.add(&self.used_by(task, run, processes));
         }
-        let disk = Sandbox::of(task).map_or(0, |sandbox| self.meter.disk(sandbox.root()));
-        (total, disk)
+        let told = self
+            .collector
+            .as_ref()
+            .zip(task.found.run.as_deref())
+            .and_then(|(collector, run)| collector.size(run));
+        let measured = || Sandbox::of(task).map_or(0, |sandbox| self.meter.disk(sandbox.root()));
+        (total, told.unwrap_or_else(measured))
     }
 
     /// What one run uses now.
