@@ -15,6 +15,7 @@ mod program;
 mod running;
 mod sandbox;
 mod status;
+mod taskfs;
 mod watch;
 
 pub use program::main;

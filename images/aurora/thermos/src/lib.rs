@@ -8,6 +8,7 @@ mod cli;
 mod clock;
 pub mod executor;
 mod flags;
+mod inside;
 pub mod model;
 pub mod observer;
 mod proc;

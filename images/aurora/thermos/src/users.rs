@@ -6,7 +6,7 @@
 use std::fs;
 use std::io;
 
-use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
+use nix::unistd::{Gid, Uid, setegid, seteuid, setgid, setgroups, setuid};
 use serde::{Deserialize, Serialize};
 
 const PASSWD: &str = "/etc/passwd";
@@ -33,11 +33,15 @@ impl User {
         users(&passwd).find(|user| user.uid == uid)
     }
 
-    /// The user that this process runs as. One without an entry is called by its number.
+    /// The user that this process runs as. One without an entry, as in an image
+    /// without users, is called by its number, but for root.
     pub(crate) fn current() -> Self {
         let uid = Uid::effective().as_raw();
         Self::numbered(uid).unwrap_or_else(|| Self {
-            name: uid.to_string(),
+            name: match uid {
+                0 => "root".to_string(),
+                uid => uid.to_string(),
+            },
             uid,
             gid: Gid::effective().as_raw(),
         })
@@ -46,6 +50,26 @@ impl User {
     /// All groups that the user is in.
     pub(crate) fn groups(&self) -> Vec<u32> {
         supplementary(&fs::read_to_string(GROUP).unwrap_or_default(), self)
+    }
+
+    /// Does something with the user's rights, and has one's own again after it.
+    pub(crate) fn on_behalf<T>(
+        &self,
+        groups: &[u32],
+        what: impl FnOnce() -> io::Result<T>,
+    ) -> io::Result<T> {
+        let (uid, gid) = (Uid::effective(), Gid::effective());
+        if uid.as_raw() == self.uid {
+            return what();
+        }
+        let groups: Vec<Gid> = groups.iter().copied().map(Gid::from_raw).collect();
+        setgroups(&groups)?;
+        setegid(Gid::from_raw(self.gid))?;
+        seteuid(Uid::from_raw(self.uid))?;
+        let done = what();
+        seteuid(uid)?;
+        setegid(gid)?;
+        done
     }
 
     /// Makes this process run as the user, in these groups. Nothing to do where it does already.

@@ -6,6 +6,10 @@
 mod agent;
 #[path = "executor/health.rs"]
 mod health;
+#[path = "executor/images.rs"]
+mod images;
+#[path = "executor/processes.rs"]
+mod processes;
 #[path = "support/task.rs"]
 mod task;
 

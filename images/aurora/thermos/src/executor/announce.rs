@@ -192,6 +192,7 @@ mod tests {
             hostname: "agent-1".into(),
             job: Job::from_executor_data(&data.to_string(), &assignment).unwrap(),
             in_docker: false,
+            image: None,
         }
     }
 

@@ -2,9 +2,11 @@
 //! binary protocol, and that has the job in JSON.
 
 use aurora_api::{AssignedTask, Container, Protocol};
-use mesos_proto::mesos::TaskInfo;
+use mesos_proto::mesos::{TaskInfo, volume};
 
 use crate::task::{Assignment, Job};
+
+use super::taskfs::Volume;
 
 /// Why a task cannot be run, as it is reported.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +28,8 @@ pub(crate) struct Assigned {
     pub(crate) job: Job,
     /// Runs inside a Docker container, as the container's user.
     pub(crate) in_docker: bool,
+    /// What it sees of the agent besides its sandbox, where an image is its file system.
+    pub(crate) image: Option<Vec<Volume>>,
 }
 
 impl Assigned {
@@ -40,14 +44,12 @@ impl Assigned {
             .as_ref()
             .and_then(|config| config.data.as_deref());
         let data = data.ok_or(AssignError::NotAnAssignedTask(None))?;
-        let in_docker = match &assigned.task.container {
-            Some(Container::Docker(_)) => true,
+        let (in_docker, image) = match &assigned.task.container {
+            Some(Container::Docker(_)) => (true, None),
             Some(Container::Mesos(container)) if container.image.is_some() => {
-                return Err(AssignError::Job(
-                    "tasks with a filesystem image are not supported".into(),
-                ));
+                (false, Some(volumes(task)))
             }
-            _ => false,
+            _ => (false, None),
         };
         let hostname = assigned
             .slave_host
@@ -71,6 +73,25 @@ impl Assigned {
             hostname,
             job,
             in_docker,
+            image,
         })
     }
+}
+
+/// The agent's folders that the task's container names: those of the job, and those that the scheduler
+/// adds to every container.
+fn volumes(task: &TaskInfo) -> Vec<Volume> {
+    let Some(container) = task.executor.as_ref().and_then(|e| e.container.as_ref()) else {
+        return Vec::new();
+    };
+    container
+        .volumes
+        .iter()
+        .filter(|volume| volume.has_host_path())
+        .map(|volume| Volume {
+            host_path: volume.host_path().into(),
+            container_path: volume.container_path().into(),
+            read_only: volume.mode() == volume::Mode::RO,
+        })
+        .collect()
 }

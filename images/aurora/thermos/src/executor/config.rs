@@ -1,6 +1,8 @@
-//! The executor's command line: all flags of the original.
+//! The executor's command line: all flags of the original. `--mesos-containerizer-path` is taken and
+//! has no use: the runner gives processes an image's root itself.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -29,6 +31,9 @@ const FLAGS: &[Flag] = &[
     switch("preserve_env"),
     value("stop_timeout_in_secs"),
 ];
+
+/// Where an image's task finds its sandbox, unless a flag says otherwise.
+const SANDBOX_MOUNT_POINT: &str = "/mnt/mesos/sandbox";
 
 /// How tasks announce themselves.
 #[derive(Debug, Clone)]
@@ -143,6 +148,10 @@ pub(crate) struct Config {
     pub(crate) logger: Logger,
     /// Give processes the executor's whole environment.
     pub(crate) preserve_env: bool,
+    /// Where an image's task finds its sandbox.
+    pub(crate) sandbox_mount_point: PathBuf,
+    /// Whether an image is not told about the role's user.
+    pub(crate) no_create_user: bool,
     /// How long a graceful end may take.
     pub(crate) stop_timeout: Duration,
 }
@@ -180,6 +189,12 @@ impl Config {
                 ],
             )?,
             preserve_env: given.is_on("preserve_env"),
+            sandbox_mount_point: given
+                .parsed("sandbox_mount_point", "an absolute path", |v| {
+                    Some(PathBuf::from(v)).filter(|path| path.is_absolute())
+                })?
+                .unwrap_or_else(|| SANDBOX_MOUNT_POINT.into()),
+            no_create_user: given.is_on("no_create_user"),
             stop_timeout: given
                 .parsed("stop_timeout_in_secs", "a number of seconds", |v| {
                     v.parse().ok()

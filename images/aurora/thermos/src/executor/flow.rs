@@ -1,6 +1,6 @@
 //! The executor's life: subscribe, take one task, see it through, tell the agent, exit.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use super::config::Config;
 use super::lifecycle;
 use super::probe::Probe;
 use super::running::{Running, Shown};
-use super::sandbox;
+use super::sandbox::{self, Kind, Place};
 use super::status::Report;
 use super::watch::Watchers;
 
@@ -46,6 +46,15 @@ impl Stop {
     }
 }
 
+/// The run's folder.
+#[derive(Debug, Clone)]
+struct Folder {
+    /// As this process finds it.
+    path: PathBuf,
+    /// As the agent calls it, which is something else in a container.
+    on_agent: Option<PathBuf>,
+}
+
 /// The task that an executor has, and the way to end it.
 struct Current {
     task_id: String,
@@ -55,7 +64,10 @@ struct Current {
 
 /// Runs the executor to its end.
 pub(crate) async fn run(config: Config, environment: Environment) -> ExitCode {
-    let run_folder = environment.sandbox.clone();
+    let folder = Folder {
+        path: environment.sandbox.clone(),
+        on_agent: std::env::var_os("MESOS_DIRECTORY").map(PathBuf::from),
+    };
     let patience = match environment.checkpoint {
         true => environment.recovery_timeout,
         false => LAST_UPDATE_LIMIT,
@@ -80,17 +92,12 @@ pub(crate) async fn run(config: Config, environment: Environment) -> ExitCode {
                 }
                 waiting_until.get_or_insert(Instant::now() + TASK_LIMIT);
             }
-            Some(Event::Launch(task)) => launch(
-                &mut current,
-                &task,
-                &config,
-                &driver,
-                &hostname,
-                &run_folder,
-            ),
+            Some(Event::Launch(task)) => {
+                launch(&mut current, &task, &config, &driver, &hostname, &folder)
+            }
             Some(Event::LaunchGroup(group)) => {
                 for task in &group.tasks {
-                    launch(&mut current, task, &config, &driver, &hostname, &run_folder);
+                    launch(&mut current, task, &config, &driver, &hostname, &folder);
                 }
             }
             Some(Event::Kill { task_id, .. }) => match &current {
@@ -147,7 +154,7 @@ fn launch(
     config: &Config,
     driver: &Driver,
     hostname: &str,
-    run_folder: &Path,
+    folder: &Folder,
 ) {
     let task_id = task.task_id.value().to_string();
     if let Some(current) = current {
@@ -159,7 +166,7 @@ fn launch(
     let seen = See {
         config: config.clone(),
         driver: driver.clone(),
-        run_folder: run_folder.to_path_buf(),
+        folder: folder.clone(),
         task_id: task_id.clone(),
         stopped,
     };
@@ -188,7 +195,7 @@ fn launch(
 struct See {
     config: Config,
     driver: Driver,
-    run_folder: PathBuf,
+    folder: Folder,
     task_id: String,
     stopped: watch::Receiver<Option<Stop>>,
 }
@@ -223,8 +230,14 @@ impl See {
             }
         };
         let user = self.user(&assigned);
-        let sandbox = match sandbox::create(&self.run_folder, &user, assigned.in_docker) {
-            Ok(sandbox) => sandbox,
+        let created = sandbox::create(
+            &self.folder.path,
+            self.folder.on_agent.as_deref(),
+            &user,
+            &self.kind(&assigned),
+        );
+        let place = match created {
+            Ok(place) => place,
             Err(error) => {
                 return Report::new(
                     TaskState::TASK_FAILED,
@@ -232,16 +245,15 @@ impl See {
                 );
             }
         };
-        let mut running =
-            match Running::start(&assigned, &self.config, &self.run_folder, &sandbox, &user) {
-                Ok(running) => running,
-                Err(error) => {
-                    return Report::new(
-                        TaskState::TASK_FAILED,
-                        format!("Task initialization failed: {error}"),
-                    );
-                }
-            };
+        let mut running = match Running::start(&assigned, &self.config, &place, &user) {
+            Ok(running) => running,
+            Err(error) => {
+                return Report::new(
+                    TaskState::TASK_FAILED,
+                    format!("Task initialization failed: {error}"),
+                );
+            }
+        };
         let shown = tokio::select! {
             shown = running.shown() => Some(shown),
             _ = self.stop() => None,
@@ -259,7 +271,7 @@ impl See {
             }
         }
         match self
-            .watch(&assigned, &sandbox, announcement, &mut running)
+            .watch(&assigned, &place, announcement, &mut running)
             .await
         {
             Ok(report) => report,
@@ -280,7 +292,7 @@ impl See {
     async fn watch(
         &self,
         assigned: &Assigned,
-        sandbox: &Path,
+        place: &Place,
         announcement: Option<Announcement>,
         running: &mut Running,
     ) -> Result<Report, Report> {
@@ -289,13 +301,12 @@ impl See {
             true => None,
             false => User::named(&self.user(assigned)).filter(|user| *user != User::current()),
         };
-        let probe =
-            Probe::of(&job.health_check, &job.ports, check_as, sandbox).map_err(|error| {
-                Report::new(
-                    TaskState::TASK_FAILED,
-                    format!("Internal health check error: {error}"),
-                )
-            })?;
+        let probe = Probe::of(&job.health_check, &job.ports, check_as, place).map_err(|error| {
+            Report::new(
+                TaskState::TASK_FAILED,
+                format!("Internal health check error: {error}"),
+            )
+        })?;
         let disk = job
             .task
             .resources
@@ -304,7 +315,7 @@ impl See {
         let mut watchers = Watchers::start(
             probe,
             &job.health_check,
-            sandbox.to_path_buf(),
+            place.sandbox.clone(),
             disk,
             announcement,
         );
@@ -326,6 +337,18 @@ impl See {
                 return Ok(Report { state, ..report });
             }
             self.tell(&report);
+        }
+    }
+
+    fn kind(&self, assigned: &Assigned) -> Kind {
+        match &assigned.image {
+            Some(volumes) => Kind::Image {
+                mount_point: self.config.sandbox_mount_point.clone(),
+                volumes: volumes.clone(),
+                create_user: !self.config.no_create_user,
+            },
+            None if assigned.in_docker => Kind::Docker,
+            None => Kind::Plain,
         }
     }
 

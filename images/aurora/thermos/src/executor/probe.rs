@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -12,8 +11,11 @@ use nix::unistd::Pid;
 use reqwest::Client;
 use tokio::io::AsyncReadExt;
 
+use crate::inside::Inside;
 use crate::task::{HealthCheckConfig, HealthChecker, HttpHealthChecker};
 use crate::users::User;
+
+use super::sandbox::Place;
 
 /// The name of the port that is asked for health.
 const HEALTH_PORT: &str = "health";
@@ -28,11 +30,7 @@ pub(crate) enum Probe {
         url: String,
         expected: HttpHealthChecker,
     },
-    Shell {
-        command: String,
-        user: Option<User>,
-        sandbox: PathBuf,
-    },
+    Shell(Inside),
 }
 
 impl Probe {
@@ -42,14 +40,15 @@ impl Probe {
         config: &HealthCheckConfig,
         ports: &BTreeMap<String, i64>,
         user: Option<User>,
-        sandbox: &Path,
+        place: &Place,
     ) -> Result<Option<Self>, reqwest::Error> {
         Ok(match &config.checker {
-            HealthChecker::Shell(command) => Some(Self::Shell {
-                command: command.clone(),
+            HealthChecker::Shell(command) => Some(Self::Shell(Inside {
+                cmdline: command.clone(),
                 user,
-                sandbox: sandbox.to_path_buf(),
-            }),
+                root: place.root.clone(),
+                folder: place.seen_at.clone(),
+            })),
             HealthChecker::Http(expected) => match ports.get(HEALTH_PORT) {
                 None => None,
                 Some(port) => Some(Self::Http {
@@ -69,11 +68,7 @@ impl Probe {
                 url,
                 expected,
             } => check_http(client, url, expected, timeout).await,
-            Self::Shell {
-                command,
-                user,
-                sandbox,
-            } => check_shell(command, user.as_ref(), sandbox, timeout).await,
+            Self::Shell(inside) => check_shell(inside, timeout).await,
         }
     }
 }
@@ -160,25 +155,15 @@ fn shortened(text: &str) -> String {
     text.chars().take(7).chain("...".chars()).collect()
 }
 
-async fn check_shell(
-    command: &str,
-    user: Option<&User>,
-    sandbox: &Path,
-    timeout: Duration,
-) -> Result<(), String> {
-    let mut bash = tokio::process::Command::new("/bin/bash");
-    bash.arg("-c")
-        .arg(command)
-        .current_dir(sandbox)
-        .stdin(Stdio::null())
+async fn check_shell(inside: &Inside, timeout: Duration) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("OSError: {error}");
+    let mut bash = tokio::process::Command::from(inside.command().map_err(failed)?);
+    bash.stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true);
-    if let Some(user) = user {
-        bash.uid(user.uid).gid(user.gid);
-    }
-    let mut child = bash.spawn().map_err(|error| format!("OSError: {error}"))?;
+    let mut child = bash.spawn().map_err(failed)?;
     let group = child.id().and_then(|pid| i32::try_from(pid).ok());
     let (mut stdout, mut stderr) = (child.stdout.take(), child.stderr.take());
     let read = async {
@@ -201,7 +186,7 @@ async fn check_shell(
     }
     match ended {
         Err(_) => Err("Health check timed out.".to_string()),
-        Ok((Err(error), _)) => Err(format!("OSError: {error}")),
+        Ok((Err(error), _)) => Err(failed(error)),
         Ok((Ok(status), _)) if status.success() => Ok(()),
         Ok((Ok(status), output)) => {
             let code = status
@@ -209,7 +194,8 @@ async fn check_shell(
                 .unwrap_or_else(|| -status.signal().unwrap_or_default());
             let output = String::from_utf8_lossy(&output);
             Err(format!(
-                "Command '{command}' returned non-zero exit status {code} with output '{output}'"
+                "Command '{}' returned non-zero exit status {code} with output '{output}'",
+                inside.cmdline
             ))
         }
     }
@@ -221,11 +207,12 @@ mod tests {
     use tokio::io::AsyncWriteExt;
 
     fn shell(command: &str) -> Probe {
-        Probe::Shell {
-            command: command.into(),
+        Probe::Shell(Inside {
+            cmdline: command.into(),
             user: None,
-            sandbox: "/".into(),
-        }
+            root: None,
+            folder: "/".into(),
+        })
     }
 
     #[tokio::test]
@@ -259,6 +246,15 @@ mod tests {
         i64::from(port)
     }
 
+    fn nowhere() -> Place {
+        Place {
+            run: "/".into(),
+            sandbox: "/".into(),
+            seen_at: "/".into(),
+            root: None,
+        }
+    }
+
     async fn http(answer: &'static str, expected: &str, code: i64) -> Result<(), String> {
         let port = serve(answer).await;
         let config = HealthCheckConfig {
@@ -274,7 +270,7 @@ mod tests {
             timeout_secs: 1.0,
         };
         let ports = BTreeMap::from([("health".to_string(), port)]);
-        let probe = Probe::of(&config, &ports, None, Path::new("/"))
+        let probe = Probe::of(&config, &ports, None, &nowhere())
             .unwrap()
             .unwrap();
         probe.check(Duration::from_secs(10)).await

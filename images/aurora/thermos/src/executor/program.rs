@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use mesos_driver::executor::Environment;
 
-use crate::runner;
+use crate::{inside, runner};
 
 use super::config::Config;
 use super::flow;
@@ -17,6 +17,10 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     match args.peek().and_then(|first| first.to_str()) {
         Some(runner::COORDINATOR) => return runner::coordinator_main(),
         Some(runner::RUNNER) => return runner::main(args.skip(1)),
+        Some(inside::INSIDE) => {
+            let order = args.nth(1);
+            return inside::main(order.as_deref().and_then(|order| order.to_str()));
+        }
         _ => {}
     }
     let config = match Config::parse(args) {

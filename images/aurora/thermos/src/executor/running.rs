@@ -19,6 +19,7 @@ use crate::users::User;
 
 use super::assigned::Assigned;
 use super::config::Config;
+use super::sandbox::Place;
 use super::status::{self, Report};
 
 /// How long the runner may take to show its task.
@@ -54,18 +55,17 @@ impl Running {
     pub(crate) fn start(
         assigned: &Assigned,
         config: &Config,
-        run: &Path,
-        sandbox: &Path,
+        place: &Place,
         user: &str,
     ) -> io::Result<Self> {
-        let task_json = run.join("task.json");
+        let task_json = place.run.join("task.json");
         fs::write(&task_json, to_python_json(&assigned.job.task.to_value()))?;
-        let root = run.join("checkpoints");
+        let root = place.run.join("checkpoints");
         let mut command = runner::this_program(runner::RUNNER);
         command
             .arg(flag("thermos_json", &task_json))
-            .arg(flag("sandbox", sandbox))
-            .arg(flag("container_sandbox", sandbox))
+            .arg(flag("sandbox", &place.sandbox))
+            .arg(flag("container_sandbox", &place.seen_at))
             .arg(flag("checkpoint_root", &root))
             .arg(format!("--task_id={}", assigned.task_id))
             .arg(format!("--hostname={}", assigned.hostname))
@@ -81,6 +81,9 @@ impl Running {
             .stdin(Stdio::null());
         if !assigned.in_docker && User::current().name != user {
             command.arg(format!("--setuid={user}"));
+        }
+        if let Some(root) = &place.root {
+            command.arg(flag("root", root));
         }
         if config.preserve_env {
             command.arg("--preserve_env");

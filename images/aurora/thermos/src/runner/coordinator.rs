@@ -1,12 +1,9 @@
 //! The process between the runner and a command line: it becomes the task's user in a session of
 //! its own, starts `/bin/bash`, waits, and writes down what happened.
 
-use std::fs;
-use std::io::{self, Read};
-use std::os::unix::fs::chown;
+use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
-use std::process::{ExitCode, ExitStatus, Stdio};
+use std::process::{ExitCode, ExitStatus};
 
 use nix::sys::signal::{SigHandler, Signal, signal};
 
@@ -16,7 +13,7 @@ use crate::shell;
 use crate::users::User;
 
 use super::launch::Order;
-use super::logs::{Output, Pumps, stdio};
+use super::logs::{Output, Pumps, nothing, stdio};
 
 /// The longest order that is read, in bytes.
 const MAX_ORDER: u64 = 64 * 1024 * 1024;
@@ -80,41 +77,31 @@ fn carry_out(order: &Order) -> Result<(), StreamError> {
 }
 
 fn start(order: &Order) -> std::io::Result<(std::process::Child, Pumps)> {
-    // Root and groups are asked of the file system that this process leaves.
+    // Asked of the file system that this process may leave.
     let groups = order.user.as_ref().map(User::groups);
-    if order.chroot {
-        fs::create_dir_all(&order.logs.folder)?;
-        if let Some(user) = &order.user {
-            for folder in order.logs.folder.ancestors().take(3) {
-                chown(folder, Some(user.uid), Some(user.gid))?;
-            }
-        }
-    }
-    let outputs =
-        |plan| io::Result::Ok((stdio(plan, Output::Stdout)?, stdio(plan, Output::Stderr)?));
-    let opened = match order.chroot {
-        true => Some(outputs(&order.logs)?),
-        false => None,
+    let outputs = || {
+        Ok((
+            stdio(&order.logs, Output::Stdout)?,
+            stdio(&order.logs, Output::Stderr)?,
+        ))
     };
-    if order.chroot {
-        nix::unistd::chroot(&order.sandbox)?;
-    }
-    if let (Some(user), Some(groups)) = (&order.user, groups) {
-        user.become_with(&groups)?;
-    }
-    let (stdout, stderr) = match opened {
-        Some(opened) => opened,
-        None => outputs(&order.logs)?,
+    let (stdout, stderr) = match (&order.user, &groups) {
+        // The logs are in the user's folders, where only the user's own rights lead.
+        (Some(user), Some(groups)) => user.on_behalf(groups, outputs)?,
+        _ => outputs()?,
     };
-    let home = match order.chroot {
-        true => Path::new("/"),
-        false => &order.sandbox,
-    };
+    let stdin = nothing()?;
+    if let Some(root) = &order.root {
+        nix::unistd::chroot(root)?;
+    }
+    if let (Some(user), Some(groups)) = (&order.user, &groups) {
+        user.become_with(groups)?;
+    }
     let mut child = shell::command(&order.cmdline)
-        .current_dir(home)
+        .current_dir(&order.home)
         .env_clear()
         .envs(order.environment.iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::null())
+        .stdin(stdin)
         .stdout(stdout)
         .stderr(stderr)
         .spawn()?;

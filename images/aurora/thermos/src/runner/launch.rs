@@ -38,9 +38,10 @@ pub(crate) struct Order {
     pub(crate) seq: i64,
     /// The coordinator's stream.
     pub(crate) checkpoint: PathBuf,
-    pub(crate) sandbox: PathBuf,
-    /// The sandbox is all that the process sees of the file system.
-    pub(crate) chroot: bool,
+    /// The working directory, as the process finds it.
+    pub(crate) home: PathBuf,
+    /// What the process has as its root, if that is not the coordinator's.
+    pub(crate) root: Option<PathBuf>,
     pub(crate) cmdline: String,
     /// Whom to become; `None`: nobody else.
     pub(crate) user: Option<User>,

@@ -29,6 +29,15 @@ impl Output {
     }
 }
 
+/// `/dev/null`, opened now: the process's own root may not have it.
+pub(super) fn nothing() -> io::Result<Stdio> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/null")?;
+    Ok(file.into())
+}
+
 /// What the process gets for one of its outputs; piped where the coordinator has to do something.
 pub(super) fn stdio(plan: &LogPlan, output: Output) -> io::Result<Stdio> {
     fs::create_dir_all(&plan.folder)?;
@@ -40,7 +49,7 @@ pub(super) fn stdio(plan: &LogPlan, output: Output) -> io::Result<Stdio> {
             .open(path)?
             .into(),
         (false, true, _) => Stdio::inherit(),
-        (false, false, _) => Stdio::null(),
+        (false, false, _) => nothing()?,
         _ => Stdio::piped(),
     })
 }

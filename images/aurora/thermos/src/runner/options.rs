@@ -25,6 +25,7 @@ const FLAGS: &[Flag] = &[
     value("rotate_log_backups"),
     switch("end_with_parent"),
     switch("standalone"),
+    value("root"),
     switch("daemon"),
 ];
 
@@ -46,8 +47,11 @@ pub(crate) struct Options {
     /// Not in the original: become a session of one's own, and take the task's file away once the
     /// task has begun.
     pub(crate) daemon: bool,
-    /// Processes have the sandbox as their root.
-    pub(crate) chroot: bool,
+    /// What processes have as their root, if that is not the runner's: the sandbox with
+    /// `--enable_chroot`, or what `--root` names, which the original has no flag for.
+    pub(crate) root: Option<PathBuf>,
+    /// Where processes find the sandbox.
+    pub(crate) home: PathBuf,
     /// What processes that say nothing about their logs get.
     pub(crate) logger: Logger,
 }
@@ -88,7 +92,18 @@ impl Options {
             end_with_parent: given.is_on("end_with_parent"),
             standalone: given.is_on("standalone"),
             daemon: given.is_on("daemon"),
-            chroot: given.is_on("enable_chroot"),
+            home: match (
+                given.is_on("enable_chroot"),
+                given.text("container_sandbox"),
+            ) {
+                (true, _) => "/".into(),
+                (false, Some(home)) => home.into(),
+                (false, None) => required("sandbox")?.into(),
+            },
+            root: match given.is_on("enable_chroot") {
+                true => Some(required("sandbox")?.into()),
+                false => given.text("root").map(PathBuf::from),
+            },
             logger: logger(
                 &given,
                 [

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -235,8 +234,8 @@ impl Supervisor {
             process: spec.name.clone(),
             seq,
             checkpoint: self.paths.coordinator(&spec.name),
-            sandbox: self.options.sandbox.clone(),
-            chroot: self.options.chroot,
+            home: self.options.home.clone(),
+            root: self.options.root.clone(),
             cmdline: spec.cmdline.clone(),
             user: self.switch_user.then(|| self.user.clone()),
             environment: self.environment(),
@@ -257,10 +256,7 @@ impl Supervisor {
                 Some((name.into_string().ok()?, value.into_string().ok()?))
             }));
         }
-        let home = match self.options.chroot {
-            true => PathBuf::from("/"),
-            false => self.options.sandbox.clone(),
-        };
+        let home = &self.options.home;
         let path = std::env::var("PATH").ok().filter(|path| !path.is_empty());
         environment.insert("HOME".into(), home.to_string_lossy().into_owned());
         environment.insert("LOGNAME".into(), self.user.name.clone());

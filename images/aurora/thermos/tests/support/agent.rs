@@ -157,6 +157,16 @@ impl Agent {
 
     /// Starts the executor as an agent does.
     pub(crate) fn executor(&self, run: &Path, flags: &[&str]) -> Child {
+        self.executor_in(run, flags, &[])
+    }
+
+    /// Starts the executor with more in its environment.
+    pub(crate) fn executor_in(
+        &self,
+        run: &Path,
+        flags: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Child {
         let log = std::fs::File::create(run.join("stderr")).unwrap();
         Command::new(env!("CARGO_BIN_EXE_thermos_executor"))
             .args(flags)
@@ -177,6 +187,7 @@ impl Agent {
             .env("MESOS_CHECKPOINT", "1")
             .env("MESOS_RECOVERY_TIMEOUT", "1mins")
             .env("MESOS_SUBSCRIPTION_BACKOFF_MAX", "50ms")
+            .envs(environment.iter().copied())
             .stderr(log)
             .spawn()
             .unwrap()

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
-use aurora_api::{AssignedTask, ExecutorConfig, JobKey, Protocol, TaskConfig};
+use aurora_api::{AssignedTask, Container, ExecutorConfig, JobKey, Protocol, TaskConfig};
 use aurora_thermos::checkpoint::{TaskHistory, TaskPaths, read_all};
 use mesos_proto::mesos::{TaskInfo, TaskState};
 use serde_json::{Value, json};
@@ -51,6 +51,14 @@ pub(crate) fn job(processes: &[(&str, &str)], more: Value) -> Value {
 }
 
 pub(crate) fn task_info(data: &Value, ports: &[(&str, u16)]) -> TaskInfo {
+    task_info_in(data, ports, None)
+}
+
+pub(crate) fn task_info_in(
+    data: &Value,
+    ports: &[(&str, u16)],
+    container: Option<Container>,
+) -> TaskInfo {
     let assigned = AssignedTask {
         task_id: TASK.into(),
         slave_id: Some("S".into()),
@@ -65,6 +73,7 @@ pub(crate) fn task_info(data: &Value, ports: &[(&str, u16)]) -> TaskInfo {
                 name: Some("AuroraExecutor".into()),
                 data: Some(data.to_string()),
             }),
+            container,
             ..TaskConfig::default()
         },
         assigned_ports: ports
