@@ -19,7 +19,7 @@ const LEAST_REREGISTER_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Flags that this master takes and shows, but that change nothing it does: whoever gives one should
 /// know.
-const WITHOUT_EFFECT: [&str; 13] = [
+const WITHOUT_EFFECT: [&str; 12] = [
     "acls",
     "agent_removal_rate_limit",
     "credentials",
@@ -27,7 +27,6 @@ const WITHOUT_EFFECT: [&str; 13] = [
     "hooks",
     "http_framework_authenticators",
     "ip_discovery_command",
-    "log_dir",
     "max_executors_per_agent",
     "modules",
     "modules_dir",

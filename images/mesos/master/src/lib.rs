@@ -41,7 +41,14 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    mesos_wire::log::init(settings.flags.text("logging_level").unwrap_or("INFO"));
+    let level = match settings.flags.is_on("quiet") {
+        true => "error",
+        false => settings.flags.text("logging_level").unwrap_or("INFO"),
+    };
+    if let Err(error) = begin_log(level, &settings) {
+        eprintln!("mesos-master: {error}");
+        return ExitCode::FAILURE;
+    }
     // One thread does it all: a step of the state machine is short, and threads cost memory.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -63,6 +70,19 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Starts the log, on standard error and in `--log_dir`.
+fn begin_log(level: &str, settings: &Settings) -> Result<(), String> {
+    let Some(file) = server::files::own_log(&settings.flags) else {
+        mesos_wire::log::init(level);
+        return Ok(());
+    };
+    let failed = |error: std::io::Error| format!("cannot write `{}`: {error}", file.display());
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    mesos_wire::log::init_with_file(level, &file).map_err(failed)
 }
 
 async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {

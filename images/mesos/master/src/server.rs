@@ -3,6 +3,7 @@
 mod authentication;
 mod election;
 mod endpoints;
+pub(crate) mod files;
 mod globals;
 mod identity;
 mod messages;

@@ -13,4 +13,5 @@ pub mod log;
 pub mod pid;
 pub mod recordio;
 pub mod resources;
+pub mod toggle;
 pub mod zk;

@@ -139,7 +139,7 @@ fn read(agent: &Agent, call: &Call) -> Result<Option<Answer>, Response> {
             answer
                 .get_logging_level
                 .mut_or_insert_default()
-                .set_level(0);
+                .set_level(mesos_wire::log::verbosity());
         }
         Asked::LIST_FILES => {
             let path = call.list_files.as_ref();

@@ -76,18 +76,9 @@ async fn route(agent: Arc<Agent>, request: Request) -> Response {
         ("system", "stats.json") => Response::json(query, &stats::system()),
         ("version", "") => Response::json(query, &documents::version()),
         ("help", _) => help(&request),
-        ("logging", "toggle") => match (query.get("level"), query.get("duration")) {
-            (None, None) => Response::text(StatusCode::OK, "0\n"),
-            (Some(_), None) => bad("Expecting 'duration=value' in query.\n"),
-            (None, Some(_)) => bad("Expecting 'level=value' in query.\n"),
-            (Some(_), Some(_)) => Response::status(StatusCode::NOT_IMPLEMENTED),
-        },
+        ("logging", "toggle") => mesos_wire::toggle::answer(&request),
         _ => Response::status(StatusCode::NOT_FOUND),
     }
-}
-
-fn bad(text: &str) -> Response {
-    Response::text(StatusCode::BAD_REQUEST, text)
 }
 
 fn help(request: &Request) -> Response {
@@ -153,7 +144,7 @@ async fn own(agent: Arc<Agent>, request: Request) -> Response {
     if under("containers") {
         return match statistics::containers(&agent, query) {
             Ok(containers) => Response::json(query, &containers),
-            Err(text) => bad(text),
+            Err(text) => Response::text(StatusCode::BAD_REQUEST, text),
         };
     }
     Response::status(StatusCode::NOT_FOUND)

@@ -8,6 +8,7 @@ mod launches;
 mod maintenance;
 mod operation_texts;
 mod operations;
+mod policy_sequences;
 mod quotas;
 mod registry;
 mod sequences;

@@ -4,9 +4,11 @@ use hyper::StatusCode;
 use mesos_wire::duration;
 use mesos_wire::http::{Request, Response};
 use mesos_wire::json::{Dialect, to_value};
+use mesos_wire::toggle;
 use serde_json::{Value, json};
 
 use super::endpoints::metrics;
+use super::files;
 use super::node::Node;
 use super::system;
 use crate::view;
@@ -33,8 +35,8 @@ pub(super) fn answer(node: &Node, request: &Request) -> Response {
             Response::json(query, &Value::Object(all.collect()))
         }
         ("system", "stats.json") => Response::json(query, &view::system_stats(&system::read())),
-        ("files", kind) => files(kind.trim_end_matches(".json"), request),
-        ("logging", "toggle") => toggle(request),
+        ("files", kind) => files::answer(node.flags(), kind.trim_end_matches(".json"), request),
+        ("logging", "toggle") => toggle::answer(request),
         ("registrar(1)", "registry") => {
             let registry = node.read_master(view::registry);
             Response::json(query, &to_value(&registry, Dialect::V0))
@@ -59,35 +61,6 @@ pub(super) fn answer(node: &Node, request: &Request) -> Response {
 const HELP: &str = "\
 /health /version /flags /metrics/snapshot /system/stats.json /logging/toggle /files/*
 /master/state /master/state-summary /master/slaves /master/frameworks /master/tasks /master/roles
-/master/redirect /master/teardown /master/weights /master/quota /master/maintenance/*
+/master/redirect /master/teardown /master/weights /master/quota /master/maintenance/* /master/machine/*
 /master/api/v1 /master/api/v1/scheduler
 ";
-
-/// This master keeps no files that others read: its log goes to standard error.
-fn files(kind: &str, request: &Request) -> Response {
-    match kind {
-        "debug" => Response::json(&request.query, &json!({})),
-        "browse" | "read" | "download" if request.query.get("path").is_none() => Response::text(
-            StatusCode::BAD_REQUEST,
-            "Expecting 'path=value' in query.\n",
-        ),
-        "browse" | "read" | "download" => Response::text(StatusCode::NOT_FOUND, ""),
-        _ => Response::status(StatusCode::NOT_FOUND),
-    }
-}
-
-/// Shows the log level, which cannot be changed while the master runs.
-fn toggle(request: &Request) -> Response {
-    match (request.query.get("level"), request.query.get("duration")) {
-        (None, None) => Response::text(StatusCode::OK, "0\n"),
-        (Some(_), None) => Response::text(
-            StatusCode::BAD_REQUEST,
-            "Expecting 'duration=value' in query.\n",
-        ),
-        (None, Some(_)) => Response::text(
-            StatusCode::BAD_REQUEST,
-            "Expecting 'level=value' in query.\n",
-        ),
-        (Some(_), Some(_)) => Response::status(StatusCode::NOT_IMPLEMENTED),
-    }
-}

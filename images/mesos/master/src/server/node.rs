@@ -138,6 +138,11 @@ impl Node {
         self.process.address()
     }
 
+    /// All flags with their values.
+    pub(super) fn flags(&self) -> &Flags {
+        &self.flags
+    }
+
     /// What it says of itself.
     pub fn info(&self) -> MasterInfo {
         self.state().master.info.clone()

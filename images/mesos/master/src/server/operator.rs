@@ -1,13 +1,15 @@
 //! `/api/v1`: the calls of operators (v1-api §8, §9).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::StatusCode;
 use mesos_proto::mesos::{DurationInfo, SlaveID};
-use mesos_proto::v1_master::{Call, ProtoDuration, call};
+use mesos_proto::v1_master::{self, Call, ProtoDuration, call};
 use mesos_wire::http::{Media, Request, Response, not_acceptable};
 
 use super::endpoints::{end_framework, metrics};
+use super::files;
 use super::node::Node;
 use super::operations;
 use super::scheduler::{bad, read};
@@ -95,9 +97,34 @@ pub(super) async fn answer(node: Arc<Node>, mut request: Request) -> Response {
             let machines = &call.stop_maintenance.machines;
             return done(node.step(|master| master.stop_maintenance(machines)));
         }
-        // No files are kept for others to read.
-        call::Type::LIST_FILES | call::Type::READ_FILE => {
-            return Response::text(StatusCode::NOT_FOUND, "");
+        call::Type::SET_LOGGING_LEVEL => {
+            let call = call.set_logging_level.get_or_default();
+            let nanos = u64::try_from(call.duration.nanoseconds()).unwrap_or_default();
+            mesos_wire::log::set_verbosity(call.level(), Duration::from_nanos(nanos));
+            return Response::status(StatusCode::OK);
+        }
+        call::Type::LIST_FILES => {
+            if let Err(refusal) = files::list(node.flags(), call.list_files.path()) {
+                return refusal;
+            }
+            let mut answer = v1_master::Response::new();
+            answer.set_type(v1_master::response::Type::LIST_FILES);
+            answer.list_files.mut_or_insert_default();
+            return written(&request, &answer);
+        }
+        call::Type::READ_FILE => {
+            let asked = call.read_file.get_or_default();
+            let part = files::read(node.flags(), asked.path(), asked.offset(), asked.length);
+            let part = match part {
+                Ok(part) => part,
+                Err(refusal) => return refusal,
+            };
+            let mut answer = v1_master::Response::new();
+            answer.set_type(v1_master::response::Type::READ_FILE);
+            let read = answer.read_file.mut_or_insert_default();
+            read.set_size(part.size);
+            read.set_data(part.data);
+            return written(&request, &answer);
         }
         _ => {}
     }
@@ -109,15 +136,20 @@ pub(super) async fn answer(node: Arc<Node>, mut request: Request) -> Response {
     let Some(answer) = answer else {
         return Response::status(StatusCode::NOT_IMPLEMENTED);
     };
-    match Media::accepted(&request) {
+    written(&request, &answer)
+}
+
+/// The answer in the form that is asked for.
+fn written(request: &Request, answer: &v1_master::Response) -> Response {
+    match Media::accepted(request) {
         Some(Media::Json) => {
-            let value = view::to_json(&answer);
+            let value = view::to_json(answer);
             Response::bytes(StatusCode::OK, Media::Json.name(), value.to_string())
         }
         Some(Media::Protobuf) => Response::bytes(
             StatusCode::OK,
             Media::Protobuf.name(),
-            Media::Protobuf.encode(&answer),
+            Media::Protobuf.encode(answer),
         ),
         None => not_acceptable(),
     }

@@ -116,7 +116,7 @@ pub fn answer(
             answer
                 .get_logging_level
                 .mut_or_insert_default()
-                .set_level(0);
+                .set_level(mesos_wire::log::verbosity());
         }
         _ => return None,
     }

@@ -5,6 +5,7 @@ mod client;
 mod conversations;
 mod documents;
 mod drivers;
+mod logs;
 mod operations;
 mod operators;
 mod policies;

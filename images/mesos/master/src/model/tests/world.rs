@@ -28,6 +28,7 @@ pub(crate) struct World {
     pub(crate) now: Moment,
     streams: u128,
     uuids: u128,
+    last_update: Option<StatusUpdateMessage>,
     /// What the agents have checkpointed: all that the master told them.
     kept: BTreeMap<AgentId, Vec<Resource>>,
 }
@@ -67,6 +68,7 @@ impl World {
             now,
             streams: 0,
             uuids: 0,
+            last_update: None,
             kept: BTreeMap::new(),
         }
     }
@@ -243,8 +245,16 @@ impl World {
             latest_state: Some(state.into()),
             ..Default::default()
         });
+        self.last_update = Some(message.clone());
         self.master.status_update(&agent_pid(1), message);
         uuid
+    }
+
+    /// The last update once more, as an agent says it that heard of no acknowledgement.
+    pub(crate) fn repeat_update(&mut self) {
+        if let Some(message) = self.last_update.clone() {
+            self.master.status_update(&agent_pid(1), message);
+        }
     }
 
     pub(crate) fn acknowledge(
