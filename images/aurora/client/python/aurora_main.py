@@ -9,6 +9,8 @@ import traceback
 
 from pystachio import Ref
 
+import aurora_docker
+import aurora_hooks
 import aurora_loader
 import aurora_validation as validation
 from aurora_schema import MesosJob
@@ -22,11 +24,12 @@ def standard_bindings(job):
     })
 
 
-def describe(job):
+def describe(job, registries):
     """A job as the client needs it: interpolated, checked, with the ports to allocate."""
     validation.check_required(job)
     job = standard_bindings(job)
     validation.check_types(job)
+    job = aurora_docker.bind(job, registries)
     interpolated, unbound = job.interpolate()
     allocated = validation.ports(job, interpolated)
     validation.check_update(interpolated)
@@ -34,20 +37,27 @@ def describe(job):
     validation.check_deprecated(interpolated)
     validation.check_thrift(interpolated)
     validation.check_bound(interpolated, unbound)
-    return {
+    description = {
         'job': interpolated.get(),
         'ports': allocated,
         'field_order': list(MesosJob.TYPEMAP),
     }
+    return interpolated, description
 
 
 def answer(request):
+    """What is told of a file; and, if its job wants hooks, that job with them."""
     bindings = [{Ref.from_address(name): value} for name, value in request['bindings']]
     names = aurora_loader.load(request['file'], request['json'])
     jobs = aurora_loader.bound(names, bindings)
     if request['key'] is None:
-        return {'keys': [aurora_loader.path_of(job) for job in jobs]}
-    return describe(aurora_loader.pick(jobs, tuple(request['key'])))
+        return {'keys': [aurora_loader.path_of(job) for job in jobs]}, None
+    job, description = describe(
+        aurora_loader.pick(jobs, tuple(request['key'])), request['registries'])
+    hooks = names.get('hooks') or []
+    hooked = bool(hooks) and job.enable_hooks().get() and request['channel'] is not None
+    description['hooked'] = hooked
+    return description, (job, hooks) if hooked else None
 
 
 def users_traceback(error):
@@ -59,8 +69,9 @@ def users_traceback(error):
 
 
 def main(mark, request):
+    request, hooked = json.loads(request), None
     try:
-        result = answer(json.loads(request))
+        result, hooked = answer(request)
     except validation.Fatal as error:
         result = {'fatal': str(error)}
     except Exception as error:
@@ -68,3 +79,6 @@ def main(mark, request):
     sys.stdout.flush()
     sys.stdout.write(mark + json.dumps(result) + '\n')
     sys.stdout.flush()
+    if hooked:
+        job, hooks = hooked
+        aurora_hooks.serve(job, hooks, request['channel'], request['stdout'])

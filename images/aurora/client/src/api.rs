@@ -12,7 +12,7 @@ use crate::clusters::Cluster;
 use crate::console::Console;
 use crate::discovery::{DiscoveryError, scheduler_url};
 use crate::exit::{self, Failure, Result};
-use crate::transport::{Transport, TransportError};
+use crate::transport::{Manner, Transport, TransportError};
 
 /// Pause between attempts.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
@@ -24,6 +24,7 @@ const RETRY_LIMIT: Duration = Duration::from_secs(600);
 pub struct Scheduler {
     cluster: Cluster,
     console: Console,
+    manner: Manner,
     /// Whom the cluster named last. Forgotten when it does not answer: another one may lead by now.
     found: Mutex<Option<Found>>,
 }
@@ -43,10 +44,11 @@ enum Attempt {
 
 impl Scheduler {
     /// The scheduler of a cluster.
-    pub fn new(cluster: Cluster, console: Console) -> Self {
+    pub fn new(cluster: Cluster, console: Console, manner: Manner) -> Self {
         Self {
             cluster,
             console,
+            manner,
             found: Mutex::default(),
         }
     }
@@ -119,12 +121,23 @@ impl Scheduler {
                 }
                 DiscoveryError::NotNow(why) => Attempt::NotServed(why),
             })?;
-        let transport = Transport::new(&url).map_err(|error| {
+        let transport = Transport::new(&url, self.manner).map_err(|error| {
             Attempt::Final(Failure::new(exit::INVALID_CONFIGURATION, error.to_string()))
         })?;
         let found = Arc::new((url, transport));
         *known = Some(Arc::clone(&found));
         Ok(found)
+    }
+
+    /// The scheduler's own address.
+    pub async fn raw_url(&self) -> Result<String> {
+        match self.find().await {
+            Ok(found) => Ok(found.0.clone()),
+            Err(Attempt::Final(failure)) => Err(failure),
+            Err(Attempt::NotServed(why) | Attempt::Lost(why)) => {
+                Err(Failure::new(exit::NETWORK_ERROR, why))
+            }
+        }
     }
 
     /// The address that users are shown. Known once a call has been answered, or fixed.
@@ -141,6 +154,11 @@ impl Scheduler {
     /// Its console.
     pub fn console(&self) -> Console {
         self.console
+    }
+
+    /// Its cluster.
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
     }
 
     /// Its cluster's name.

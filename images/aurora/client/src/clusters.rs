@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 use thiserror::Error;
 
 /// One cluster. Fields that this client has no use for are ignored.
@@ -28,6 +28,18 @@ pub struct Cluster {
     pub proxy_url: Option<String>,
     #[serde(default)]
     pub auth_mechanism: Option<String>,
+    /// The agents' work directory, which sandboxes are found by.
+    #[serde(default)]
+    pub slave_root: Option<String>,
+    /// Which of an executor's runs a sandbox is of, normally `latest`.
+    #[serde(default)]
+    pub slave_run_directory: Option<String>,
+    /// The registry that `{{docker.image[name][tag]}}` is looked up in.
+    #[serde(default)]
+    pub docker_registry: Option<String>,
+    /// Everything the file says of it.
+    #[serde(skip)]
+    pub fields: Map<String, Json>,
 }
 
 /// Why clusters are not known.
@@ -86,7 +98,11 @@ fn parse(path: &Path, text: &str) -> Result<Vec<Cluster>, ClustersError> {
     found
         .into_iter()
         .filter(|cluster| cluster.get("name").is_some())
-        .map(|cluster| serde_json::from_value(cluster).map_err(error))
+        .map(|document| {
+            let fields = document.as_object().cloned().unwrap_or_default();
+            let cluster: Cluster = serde_json::from_value(document).map_err(error)?;
+            Ok(Cluster { fields, ..cluster })
+        })
         .collect()
 }
 

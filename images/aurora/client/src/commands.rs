@@ -4,6 +4,8 @@ mod config;
 mod cron;
 mod job;
 mod quota;
+mod sla;
+mod task;
 mod update;
 mod v1;
 
@@ -51,6 +53,11 @@ async fn dispatch(context: &Context) -> Result {
         ["job", "restart"] => job::restart(context).await,
         ["job", "status"] => job::status(context).await,
         ["quota", "get"] => quota::get(context).await,
+        ["sla", "get-task-up-count"] => sla::task_up_count(context).await,
+        ["sla", "get-job-uptime"] => sla::job_uptime(context).await,
+        ["task", "run"] => task::run(context).await,
+        ["task", "ssh"] => task::ssh(context).await,
+        ["task", "scp"] => task::scp(context).await,
         ["update", "start"] => update::start(context).await,
         ["update", "pause"] => update::control::pause(context).await,
         ["update", "resume"] => update::control::resume(context).await,

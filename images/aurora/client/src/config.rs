@@ -30,6 +30,7 @@ impl JobConfig {
             job: mut fields,
             ports,
             field_order,
+            ..
         } = description;
         settle_tier(&mut fields, tiers);
         let fields: Map<String, Json> = field_order

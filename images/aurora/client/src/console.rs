@@ -6,6 +6,7 @@ use std::io::Write as _;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Console {
     verbose: bool,
+    quiet: bool,
 }
 
 impl Console {
@@ -16,7 +17,12 @@ impl Console {
 
     /// The same, showing DEBUG too if asked to.
     pub fn verbose(self, verbose: bool) -> Self {
-        Self { verbose }
+        Self { verbose, ..self }
+    }
+
+    /// The same, showing errors only if asked to.
+    pub fn quiet(self, quiet: bool) -> Self {
+        Self { quiet, ..self }
     }
 
     /// Whether DEBUG is shown.
@@ -48,11 +54,15 @@ impl Console {
     }
 
     pub fn info(&self, text: &str) {
-        self.err(&format!(" INFO] {text}"));
+        if !self.quiet {
+            self.err(&format!(" INFO] {text}"));
+        }
     }
 
     pub fn warn(&self, text: &str) {
-        self.err(&format!(" WARN] {text}"));
+        if !self.quiet {
+            self.err(&format!(" WARN] {text}"));
+        }
     }
 
     pub fn error(&self, text: &str) {

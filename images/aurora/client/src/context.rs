@@ -17,8 +17,10 @@ use crate::config::JobConfig;
 use crate::console::Console;
 use crate::exit::{self, Failure, Result};
 use crate::grammar;
+use crate::hooks::{Event, Hooks, Method};
 use crate::keys::{self, AuroraKey};
 use crate::python::{self, PythonError, Request};
+use crate::transport::Manner;
 
 const LOCKED: &str = "Error: job is locked by an active update.\n      Run 'aurora update abort' or wait for the active update to finish.";
 
@@ -29,6 +31,8 @@ pub struct Context {
     pub console: Console,
     clusters: RefCell<Option<Rc<Clusters>>>,
     schedulers: RefCell<BTreeMap<String, Rc<Scheduler>>>,
+    /// The hooks of the job that was read last.
+    hooks: RefCell<Option<Rc<Hooks>>>,
 }
 
 impl Context {
@@ -40,6 +44,7 @@ impl Context {
             console,
             clusters: RefCell::default(),
             schedulers: RefCell::default(),
+            hooks: RefCell::default(),
         }
     }
 
@@ -66,7 +71,7 @@ impl Context {
                 format!("Unknown cluster: {cluster}"),
             )
         })?;
-        let scheduler = Rc::new(Scheduler::new(found, self.console));
+        let scheduler = Rc::new(Scheduler::new(found, self.console, Manner::USER));
         self.schedulers
             .borrow_mut()
             .insert(cluster.to_owned(), Rc::clone(&scheduler));
@@ -117,11 +122,54 @@ impl Context {
         Err(Failure::logged(code))
     }
 
+    /// Has the job's hooks run before a call. One that does not agree ends the command.
+    pub async fn before(&self, method: &Method<'_>) -> Result<()> {
+        let hooks = self.hooks.borrow().clone();
+        let Some(hooks) = hooks else {
+            return Ok(());
+        };
+        if hooks.run(Event::Before, method).await? {
+            return Ok(());
+        }
+        Err(Failure::new(
+            exit::DIED,
+            format!("Pre hooks stopped call to {}", method.name()),
+        ))
+    }
+
+    /// Has the job's hooks run after a call. What they say changes nothing.
+    pub async fn after(&self, method: &Method<'_>, response: &Response) -> Result<()> {
+        let hooks = self.hooks.borrow().clone();
+        if let Some(hooks) = hooks {
+            hooks.run(Event::After(response), method).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes a call with the job's hooks around it.
+    pub async fn hooked(&self, cluster: &str, method: &Method<'_>, call: Call) -> Result<Response> {
+        self.before(method).await?;
+        let response = self.scheduler(cluster)?.call(call).await?;
+        self.after(method, &response).await?;
+        Ok(response)
+    }
+
+    /// Each cluster's registry, where it names one.
+    fn registries(&self) -> Result<BTreeMap<String, String>> {
+        let clusters = self.clusters()?;
+        let named = clusters
+            .values()
+            .filter_map(|cluster| Some((cluster.name.clone(), cluster.docker_registry.clone()?)));
+        Ok(named.collect())
+    }
+
     /// A job from a file, as this cluster's scheduler will understand it.
     pub async fn job_config(&self, key: &AuroraKey, file: &str) -> Result<JobConfig> {
         let request = Request {
             file,
             json: self.flag(&grammar::READ_JSON),
+            registries: self.registries()?,
+            hooks: !self.args.flag("--disable_all_hooks_reason"),
             bindings: python::bindings(self.args.values(grammar::name(&grammar::BIND))),
             key: Some([
                 &key.cluster,
@@ -130,9 +178,10 @@ impl Context {
                 &key.job.name,
             ]),
         };
-        let description = python::job(&request, self.console)
+        let (description, hooks) = python::job(&request, self.console)
             .await
             .map_err(|error| self.broken_file(error))?;
+        *self.hooks.borrow_mut() = hooks.map(Rc::new);
         let scheduler = self.scheduler(&key.cluster)?;
         let response = scheduler
             .call(Call::GetTierConfigs(GetTierConfigsArgs::default()))

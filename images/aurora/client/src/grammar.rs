@@ -22,9 +22,6 @@ const SHOW_VERSION: Opt = Opt {
     help: "show program's version number and exit",
 };
 
-/// Nouns of the original that this client knows, but has no verbs for.
-const WITHOUT_VERBS: [&str; 2] = ["sla", "task"];
-
 /// A verb: its name, its help, its options, its words.
 pub(crate) struct Verb {
     name: &'static str,
@@ -40,17 +37,7 @@ pub fn name(option: &Opt) -> &'static str {
 
 /// Understands a command line (without the program's name).
 pub fn parse(words: &[String], width: usize) -> Outcome {
-    let program = program();
-    if let Some(noun) = words
-        .first()
-        .filter(|noun| WITHOUT_VERBS.contains(&noun.as_str()))
-    {
-        let usage = crate::argparse::usage(&program, width);
-        return Outcome::Usage(format!(
-            "{usage}\naurora: error: the commands of `{noun}` are not supported by this client"
-        ));
-    }
-    crate::argparse::parse(&program, words, width)
+    crate::argparse::parse(&program(), words, width)
 }
 
 /// The whole program's parser.
@@ -71,12 +58,12 @@ pub fn program() -> Parser {
         (
             "sla",
             "Work with SLA data for an Apache Aurora job",
-            Vec::new(),
+            verbs::sla(),
         ),
         (
             "task",
             "Work with a task running in an Apache Aurora cluster",
-            Vec::new(),
+            verbs::task(),
         ),
         (
             "update",

@@ -7,7 +7,9 @@
 //! * [`commands`]: one file per verb or family of verbs, each a function of its parsed arguments
 //! * [`console`]: what is printed where
 //! * [`v1`]: the flat commands of 2014
+//! * [`admin`]: `aurora_admin`, the operators' program
 
+pub mod admin;
 pub mod api;
 pub mod argparse;
 pub mod clusters;
@@ -18,12 +20,15 @@ pub mod context;
 pub mod discovery;
 pub mod exit;
 pub mod grammar;
+pub mod hooks;
 pub mod keys;
 pub mod netrc;
 pub mod pretty;
 pub mod python;
+pub mod quantity;
 pub mod times;
 pub mod transport;
+pub mod uptime;
 pub mod v1;
 
 use std::ffi::OsString;

@@ -125,6 +125,27 @@ pub fn thrift_repr<T: Value>(value: &T) -> String {
     typed_repr(&T::schema(), &value.to_simple(Style::Numbers))
 }
 
+/// Everything that a struct holds, and what the structs in it hold, by field name, as `str` shows it.
+/// Lists, sets and maps are not looked into. What comes first in the definition stays.
+pub fn flatten<T: Value>(value: &T) -> Vec<(&'static str, String)> {
+    let mut fields = Vec::new();
+    if let Type::Struct(schema) = T::schema() {
+        flatten_struct(schema, &value.to_simple(Style::Numbers), &mut fields);
+    }
+    fields
+}
+
+fn flatten_struct(schema: &StructSchema, value: &Json, fields: &mut Vec<(&'static str, String)>) {
+    for field in schema.fields {
+        let value = value.get(field.name).unwrap_or(&Json::Null);
+        match ((field.ty)(), value) {
+            (Type::Struct(inner), Json::Object(_)) => flatten_struct(inner, value, fields),
+            (_, Json::String(text)) => fields.push((field.name, text.clone())),
+            (ty, value) => fields.push((field.name, typed_repr(&ty, value))),
+        }
+    }
+}
+
 fn typed_repr(ty: &Type, value: &Json) -> String {
     match (ty, value) {
         (_, Json::Null) => "None".to_owned(),

@@ -3,15 +3,19 @@
 //! Our loader (`python/`) travels inside this program and is handed to the interpreter as an
 //! argument; nothing is written to disk.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::os::fd::{AsRawFd as _, RawFd};
 use std::process::Stdio;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use thiserror::Error;
+use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 
 use crate::console::Console;
+use crate::hooks::{self, Hooks};
 
 const BOOTSTRAP: &str = include_str!("../python/bootstrap.py");
 
@@ -25,8 +29,10 @@ pub const LANGUAGE: [(&str, &str); 2] = [
 ];
 
 /// The loader's modules, in the same way, after those of the language.
-const LOADER: [(&str, &str); 3] = [
+const LOADER: [(&str, &str); 5] = [
     ("aurora_loader", include_str!("../python/aurora_loader.py")),
+    ("aurora_docker", include_str!("../python/aurora_docker.py")),
+    ("aurora_hooks", include_str!("../python/aurora_hooks.py")),
     (
         "aurora_validation",
         include_str!("../python/aurora_validation.py"),
@@ -44,6 +50,21 @@ pub struct Request<'a> {
     pub bindings: Vec<(String, String)>,
     /// Cluster, role, environment and name; `None` asks for all jobs' keys.
     pub key: Option<[&'a str; 4]>,
+    /// The registry of each cluster, for `{{docker.image[name][tag]}}`.
+    pub registries: BTreeMap<String, String>,
+    /// Whether the file's hooks may run.
+    #[serde(skip)]
+    pub hooks: bool,
+}
+
+/// The request as the loader gets it.
+#[derive(Serialize)]
+struct Sent<'a> {
+    #[serde(flatten)]
+    request: &'a Request<'a>,
+    /// The descriptors of the socket that hooks are asked for over, and of our own standard output.
+    channel: Option<RawFd>,
+    stdout: Option<RawFd>,
 }
 
 /// One job of a file, interpolated as far as the client can.
@@ -54,6 +75,8 @@ pub struct Description {
     pub ports: Vec<String>,
     /// All fields that a job can have, in the order they are written.
     pub field_order: Vec<String>,
+    /// Whether the job has hooks, which the interpreter waits to run.
+    hooked: bool,
 }
 
 /// Why a file gives no job.
@@ -84,18 +107,24 @@ enum Answer {
 }
 
 /// The job that the request's key names.
-pub async fn job(request: &Request<'_>, console: Console) -> Result<Description, PythonError> {
+pub async fn job(
+    request: &Request<'_>,
+    console: Console,
+) -> Result<(Description, Option<Hooks>), PythonError> {
     match ask(request, console).await? {
-        Answer::Job(job) => Ok(job),
-        other => Err(refusal(other)),
+        (Answer::Job(job), hooks) => {
+            let hooks = hooks.filter(|_| job.hooked);
+            Ok((job, hooks))
+        }
+        (other, _) => Err(refusal(other)),
     }
 }
 
 /// The keys of all jobs in a file.
 pub async fn keys(request: &Request<'_>, console: Console) -> Result<Vec<String>, PythonError> {
     match ask(request, console).await? {
-        Answer::Keys { keys } => Ok(keys),
-        other => Err(refusal(other)),
+        (Answer::Keys { keys }, _) => Ok(keys),
+        (other, _) => Err(refusal(other)),
     }
 }
 
@@ -122,16 +151,29 @@ pub fn interpreter() -> OsString {
         .unwrap_or_else(|| OsString::from("python3"))
 }
 
-async fn ask(request: &Request<'_>, console: Console) -> Result<Answer, PythonError> {
+async fn ask(
+    request: &Request<'_>,
+    console: Console,
+) -> Result<(Answer, Option<Hooks>), PythonError> {
     let broken = |text: String| PythonError::Interpreter(text);
     let python = interpreter();
     let name = python.to_string_lossy().into_owned();
     let modules = serde_json::to_string(&[&LANGUAGE[..], &LOADER[..]].concat())
         .map_err(|error| broken(error.to_string()))?;
-    let request = serde_json::to_string(request).map_err(|error| broken(error.to_string()))?;
+    let channel = if request.hooks {
+        Some(hooks::Channel::new().map_err(|error| broken(error.to_string()))?)
+    } else {
+        None
+    };
+    let sent = Sent {
+        request,
+        channel: channel.as_ref().map(|channel| channel.theirs.as_raw_fd()),
+        stdout: channel.as_ref().map(|channel| channel.stdout.as_raw_fd()),
+    };
+    let request = serde_json::to_string(&sent).map_err(|error| broken(error.to_string()))?;
     // What the file prints goes to stdout too, so our answer stands behind a mark it cannot guess.
     let mark = uuid::Uuid::new_v4().to_string();
-    let output = Command::new(&python)
+    let mut child = Command::new(&python)
         .arg("-c")
         .arg(BOOTSTRAP)
         .args([&mark, &modules, &request])
@@ -139,24 +181,33 @@ async fn ask(request: &Request<'_>, console: Console) -> Result<Answer, PythonEr
         .stderr(Stdio::inherit())
         .stdout(Stdio::piped())
         .kill_on_drop(true)
-        .output()
-        .await
+        .spawn()
         .map_err(|error| {
             broken(format!(
                 "cannot run `{name}`: {error}; AURORA_PYTHON names the interpreter"
             ))
         })?;
-    let text = String::from_utf8_lossy(&output.stdout);
+    // An interpreter that stays for the hooks closes this, and prints to our own output from then on.
+    let mut output = Vec::new();
+    if let Some(mut stdout) = child.stdout.take() {
+        let reading = stdout.read_to_end(&mut output).await;
+        reading.map_err(|error| broken(format!("cannot read from `{name}`: {error}")))?;
+    }
+    let text = String::from_utf8_lossy(&output);
     let Some((printed, answer)) = text.rsplit_once(&mark) else {
         console.raw(&text);
-        return Err(match output.status.code().map(u8::try_from) {
+        let status = child.wait().await;
+        let status =
+            status.map_err(|error| broken(format!("cannot wait for `{name}`: {error}")))?;
+        return Err(match status.code().map(u8::try_from) {
             Some(Ok(code)) => PythonError::Exited(code),
-            _ => broken(format!("`{name}` was killed: {}", output.status)),
+            _ => broken(format!("`{name}` was killed: {status}")),
         });
     };
     console.raw(printed);
-    serde_json::from_str(answer)
-        .map_err(|error| broken(format!("`{name}` gave no usable answer: {error}")))
+    let answer = serde_json::from_str(answer)
+        .map_err(|error| broken(format!("`{name}` gave no usable answer: {error}")))?;
+    Ok((answer, channel.map(|channel| channel.open(child))))
 }
 
 /// `name=value`, where the name is a reference such as `profile.version` or `ports[http]`.

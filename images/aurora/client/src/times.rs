@@ -8,6 +8,11 @@ fn format(milliseconds: i64, zone: TimeZone, pattern: &str) -> String {
     moment.to_zoned(zone).strftime(pattern).to_string()
 }
 
+/// This moment, in milliseconds since the epoch.
+pub fn now() -> i64 {
+    Timestamp::now().as_millisecond()
+}
+
 /// `YYYY-MM-DD HH:MM:SS` in the local time zone.
 pub fn local(milliseconds: i64) -> String {
     format(milliseconds, TimeZone::system(), "%Y-%m-%d %H:%M:%S")

@@ -10,8 +10,8 @@ use thiserror::Error;
 
 use crate::netrc;
 
-/// How the original client calls itself.
-const USER_AGENT_NAME: &str = "Aurora V2";
+/// Has a scheduler answer itself, whether it leads or not.
+const BYPASS_HEADER: &str = "bypass-leader-redirect";
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// Largest answer that is read, in bytes: ten thousands of tasks with their configurations.
@@ -31,6 +31,31 @@ pub enum TransportError {
     Protocol(String),
 }
 
+/// What a client says of itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    /// How it calls itself.
+    pub agent: &'static str,
+    /// Whether it wants this scheduler's answer, even if another one leads.
+    pub bypass_leader: bool,
+}
+
+impl Manner {
+    /// How `aurora` speaks.
+    pub const USER: Self = Self {
+        agent: "Aurora V2",
+        bypass_leader: false,
+    };
+
+    /// How `aurora_admin` speaks.
+    pub const fn admin(bypass_leader: bool) -> Self {
+        Self {
+            agent: "Aurora Admin",
+            bypass_leader,
+        }
+    }
+}
+
 /// A scheduler's HTTP address, and the connection to it.
 #[derive(Debug)]
 pub struct Transport {
@@ -40,14 +65,17 @@ pub struct Transport {
 
 impl Transport {
     /// To the scheduler at a URL.
-    pub fn new(scheduler_url: &str) -> Result<Self, TransportError> {
+    pub fn new(scheduler_url: &str, manner: Manner) -> Result<Self, TransportError> {
         let broken = |text: String| TransportError::Broken(text);
         let endpoint = reqwest::Url::parse(&format!("{scheduler_url}/api"))
             .map_err(|error| broken(format!("`{scheduler_url}` is no URL: {error}")))?;
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static(BINARY_MEDIA_TYPE));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(BINARY_MEDIA_TYPE));
-        headers.insert(USER_AGENT, HeaderValue::from_static(USER_AGENT_NAME));
+        headers.insert(USER_AGENT, HeaderValue::from_static(manner.agent));
+        if manner.bypass_leader {
+            headers.insert(BYPASS_HEADER, HeaderValue::from_static("true"));
+        }
         // The original names the host without its port.
         if let Some(host) = endpoint
             .host_str()

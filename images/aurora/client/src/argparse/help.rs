@@ -22,6 +22,7 @@ impl Positional {
         match self.arity {
             Arity::One => self.metavar.to_owned(),
             Arity::Optional => format!("[{}]", self.metavar),
+            Arity::Some => format!("{0} [{0} ...]", self.metavar),
         }
     }
 }
@@ -173,7 +174,14 @@ pub fn help(parser: &Parser, width: usize) -> String {
     text
 }
 
-fn row(indent: usize, invocation: &str, help: &str, position: usize, width: usize) -> String {
+/// One option or positional, with its help beside or below it.
+pub(crate) fn row(
+    indent: usize,
+    invocation: &str,
+    help: &str,
+    position: usize,
+    width: usize,
+) -> String {
     let mut text = format!("{}{invocation}", " ".repeat(indent));
     let lines = wrap(help, width.saturating_sub(position).max(MIN_TEXT_WIDTH));
     let mut lines = lines.iter();

@@ -9,6 +9,7 @@ mod parse;
 
 use std::collections::BTreeMap;
 
+pub(crate) use help::row;
 pub use help::{help, usage};
 pub use parse::{parse, repr};
 
@@ -78,6 +79,8 @@ pub struct Positional {
 pub enum Arity {
     One,
     Optional,
+    /// At least one; the positionals after it get theirs first.
+    Some,
 }
 
 /// A parser: a verb's, a noun's or the program's.

@@ -67,6 +67,8 @@ impl Reading {
         let mut positionals = parser.positionals.iter();
         let mut rest = words;
         let mut only_words = false;
+        // The positional that takes every word, once there is one.
+        let mut many = None;
         let mut missing_child = parser.children.is_some();
         while let Some((word, tail)) = rest.split_first() {
             rest = tail;
@@ -74,7 +76,7 @@ impl Reading {
                 only_words = true;
                 continue;
             }
-            if !only_words && looks_like_option(word) {
+            if !only_words && self.is_option(parser, word) {
                 rest = self.option(parser, word, rest)?;
                 continue;
             }
@@ -98,17 +100,31 @@ impl Reading {
                 self.parser(&child.parser, rest)?;
                 break;
             }
-            match positionals.next() {
+            match many.or_else(|| positionals.next()) {
                 Some(positional) => {
                     (positional.check)(word)
                         .map_err(|why| self.reject(parser, positional.metavar, word, &why))?;
                     self.keep(positional.metavar, word);
+                    many = (positional.arity == Arity::Some).then_some(positional);
                 }
                 None => self.unknown.push(word.clone()),
             }
         }
-        let mut missing: Vec<&str> = positionals
-            .filter(|positional| positional.arity == Arity::One)
+        let mut later = positionals.as_slice();
+        while let (Some(many), [rest @ .., last]) = (many, later) {
+            let taken = self.parsed.values.get_mut(many.metavar);
+            let Some(word) = taken
+                .filter(|words| words.len() > later.len())
+                .and_then(Vec::pop)
+            else {
+                break;
+            };
+            self.keep(last.metavar, &word);
+            later = rest;
+        }
+        let mut missing: Vec<&str> = later
+            .iter()
+            .filter(|positional| positional.arity != Arity::Optional)
             .map(|positional| positional.metavar)
             .collect();
         if missing_child && let Some(children) = &parser.children {
@@ -181,7 +197,7 @@ impl Reading {
         let (value, rest) = match given {
             Some(given) => (given, rest),
             None => match rest.split_first() {
-                Some((value, tail)) if !looks_like_option(value) => (value.clone(), tail),
+                Some((value, tail)) if !self.is_option(parser, value) => (value.clone(), tail),
                 _ => {
                     let error = format!("argument {shown}: expected one argument");
                     return Err(self.error(parser, &error));
@@ -205,6 +221,18 @@ impl Reading {
         }
         self.keep(name, &value);
         Ok(rest)
+    }
+
+    /// Words that begin with a dash are options, but for a dash alone, numbers, and words with blanks that
+    /// name no option.
+    fn is_option(&self, parser: &Parser, word: &str) -> bool {
+        let Some(rest) = word.strip_prefix('-') else {
+            return false;
+        };
+        if rest.is_empty() || rest.parse::<f64>().is_ok() {
+            return false;
+        }
+        !word.contains(' ') || !matches!(self.find(parser, word), Ok(None))
     }
 
     fn flag(&mut self, parser: &Parser, option: Opt, name: &'static str) -> Result<(), Stop> {
@@ -269,12 +297,4 @@ impl Reading {
             }
         }
     }
-}
-
-/// Words that begin with a dash are options, but for a dash alone, numbers, and words with blanks.
-fn looks_like_option(word: &str) -> bool {
-    let Some(rest) = word.strip_prefix('-') else {
-        return false;
-    };
-    !rest.is_empty() && rest.parse::<f64>().is_err() && !word.contains(' ')
 }

@@ -1,5 +1,7 @@
 //! `config list`.
 
+use std::collections::BTreeMap;
+
 use crate::context::Context;
 use crate::exit::{self, Failure, Result};
 use crate::grammar;
@@ -12,6 +14,8 @@ pub(super) async fn list(context: &Context) -> Result {
         json: context.flag(&grammar::READ_JSON),
         bindings: python::bindings(context.args.values(grammar::name(&grammar::BIND))),
         key: None,
+        registries: BTreeMap::new(),
+        hooks: false,
     };
     let keys = python::keys(&request, context.console)
         .await

@@ -8,6 +8,7 @@ use aurora_api::{Call, CallResult};
 use crate::context::Context;
 use crate::exit::{self, Failure, Result};
 use crate::grammar;
+use crate::hooks::Method;
 
 pub(super) async fn schedule(context: &Context) -> Result {
     let key = context.job()?;
@@ -57,13 +58,16 @@ pub(super) async fn deschedule(context: &Context) -> Result {
 
 pub(super) async fn start(context: &Context) -> Result {
     let key = context.job()?;
-    let scheduler = context.scheduler(&key.cluster)?;
+    context.scheduler(&key.cluster)?;
     context.optional_config(&key).await?;
     context.console.info(&format!("Starting cron job: {key}"));
     let args = StartCronJobArgs {
         job: Some(key.job.clone()),
     };
-    let response = scheduler.call(Call::StartCronJob(args)).await?;
+    let method = Method::StartCronJob { key: &key };
+    let response = context
+        .hooked(&key.cluster, &method, Call::StartCronJob(args))
+        .await?;
     context.check(
         &response,
         exit::API_ERROR,

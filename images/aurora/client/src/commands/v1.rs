@@ -11,6 +11,7 @@ use super::job::wait_as_asked;
 use crate::context::{Context, combined};
 use crate::exit::{self, Failure, Result};
 use crate::grammar::{self, PATHNAME};
+use crate::hooks::Method;
 use crate::keys::{AuroraKey, parse_instances};
 use crate::v1::SHARDS;
 
@@ -39,8 +40,7 @@ pub(super) async fn create(context: &Context) -> Result {
         description: Some(config.job_configuration()),
     };
     let response = context
-        .scheduler(&key.cluster)?
-        .call(Call::CreateJob(args))
+        .hooked(&key.cluster, &Method::CreateJob, Call::CreateJob(args))
         .await?;
     conclude(context, &key, &response).await?;
     wait_as_asked(context, &key, None).await?;

@@ -3,6 +3,7 @@
 use crate::argparse::{Arity, Check, Kind, Opt, Positional, Rejected, any, integer};
 use crate::keys::{AuroraKey, InstanceSpec, Pattern};
 use crate::python;
+use crate::quantity::{Span, parse_percentiles};
 
 const fn flag(flags: &'static [&'static str], help: &'static str) -> Opt {
     Opt {
@@ -77,6 +78,18 @@ fn task_instance(text: &str) -> Result<(), Rejected> {
     } else {
         Err(Rejected::Type("parse_task_instance_key"))
     }
+}
+
+fn durations(text: &str) -> Result<(), Rejected> {
+    Span::parse_list(text)
+        .map(|_| ())
+        .map_err(Rejected::Because)
+}
+
+fn percentiles(text: &str) -> Result<(), Rejected> {
+    parse_percentiles(text)
+        .map(|_| ())
+        .map_err(Rejected::Because)
 }
 
 fn role(text: &str) -> Result<(), Rejected> {
@@ -214,6 +227,64 @@ pub const USER: Opt = value(
     any,
     "The name of the user who initiated the update",
 );
+pub const SSH_USER: Opt = value(
+    &["--ssh-user", "-l"],
+    "ssh_username",
+    any,
+    "ssh as this username instead of the job's role",
+);
+pub const SSH_OPTIONS: Opt = value(
+    &["--ssh-options"],
+    "ssh_options",
+    any,
+    "A string of space separated system ssh options.",
+);
+pub const SCP_OPTIONS: Opt = value(
+    &["--scp-options"],
+    "scp_options",
+    any,
+    "A string of space separated system scp options.",
+);
+pub const EXECUTOR_SANDBOX: Opt = flag(
+    &["--executor-sandbox"],
+    "Run the command in the executor sandbox instead of the task sandbox",
+);
+pub const THREADS: Opt = value(
+    &["--threads", "-t"],
+    "NUM_THREADS",
+    integer,
+    "Number of threads to use",
+);
+pub const TUNNELS: Opt = value(
+    &["--tunnels", "-L"],
+    "PORT:NAME",
+    any,
+    "Add tunnel from local port PORT to remote named port NAME",
+);
+pub const REMOTE_COMMAND: Opt = value(
+    &["--command", "-c"],
+    "unix_command_line",
+    any,
+    "Command to execute through the ssh connection.",
+);
+pub const PID_FILE: Opt = value(
+    &["--pid-file", "-p"],
+    "PID_FILE",
+    any,
+    "File in which to store the PID of the resulting ssh call",
+);
+pub const DURATIONS: Opt = value(
+    &["--durations"],
+    "DURATIONS",
+    durations,
+    "Durations to report uptime for. Format: XdYhZmWs (each field optional but must be in that order.) Examples: --durations=1d --durations=3m,10s,1h3m10s",
+);
+pub const PERCENTILES: Opt = value(
+    &["--percentiles"],
+    "PERCENTILES",
+    percentiles,
+    "Percentiles to report uptime for. Format: values within (0.0, 100.0). Example: --percentiles=50,75,95.5",
+);
 pub const VERBOSE: Opt = flag(&["--verbose", "-v"], "Show verbose output");
 pub const SKIP_HOOKS: Opt = value(
     &["--skip-hooks"],
@@ -231,6 +302,23 @@ pub const INSTANCES: Positional = word(
     "CLUSTER/ROLE/ENV/NAME[/INSTANCES]",
     instance_spec,
     "Fully specified job instance key, in CLUSTER/ROLE/ENV/NAME[/INSTANCES] format. If INSTANCES is omitted, then all instances will be operated on.",
+);
+pub const SSH_INSTANCE: Positional = word(
+    "CLUSTER/ROLE/ENV/NAME[/INSTANCE]",
+    instance_spec,
+    "Fully specified job instance key, in CLUSTER/ROLE/ENV/NAME[/INSTANCE] format. If INSTANCE is omitted, a random instance will be picked up for the SSH session",
+);
+pub const COMMAND_LINE: Positional = word("unix_command_line", any, "");
+pub const SOURCE: Positional = Positional {
+    metavar: "[CLUSTER/ROLE/ENV/NAME/INSTANCE:]source",
+    check: any,
+    help: "Files to copy; those behind a task's key are on its agent, relative to its sandbox",
+    arity: Arity::Some,
+};
+pub const DESTINATION: Positional = word(
+    "[CLUSTER/ROLE/ENV/NAME/INSTANCE:]dest",
+    any,
+    "Where to copy them to, in the same form",
 );
 pub const TASK_INSTANCE: Positional = word(
     "task_instance",

@@ -206,3 +206,50 @@ pub(super) fn quota() -> Vec<Verb> {
         &[ROLE],
     )]
 }
+
+pub(super) fn sla() -> Vec<Verb> {
+    vec![
+        verb(
+            "get-task-up-count",
+            "Print the percentage of tasks that stayed up within the last \"duration\" s|m|h|d. If duration is not specified prints a histogram-like log-scale distribution of task uptime percentages.",
+            &[DURATIONS],
+            &[JOB],
+        ),
+        verb(
+            "get-job-uptime",
+            "Prints the job uptime at the specified percentile. If the percentile is not specified prints a histogram-like distribution of uptime percentiles.",
+            &[PERCENTILES],
+            &[JOB],
+        ),
+    ]
+}
+
+pub(super) fn task() -> Vec<Verb> {
+    vec![
+        verb(
+            "run",
+            "runs a shell command on machines currently hosting instances of a single job. This feature supports the same command line wildcards that are used to populate a job's commands. This means anything in the {{mesos.*}} and {{thermos.*}} namespaces.",
+            &[THREADS, SSH_USER, SSH_OPTIONS, EXECUTOR_SANDBOX],
+            &[INSTANCES, COMMAND_LINE],
+        ),
+        verb(
+            "ssh",
+            "initiates an SSH session on the machine that a task instance is running on.",
+            &[
+                SSH_USER,
+                SSH_OPTIONS,
+                EXECUTOR_SANDBOX,
+                TUNNELS,
+                REMOTE_COMMAND,
+                PID_FILE,
+            ],
+            &[SSH_INSTANCE],
+        ),
+        verb(
+            "scp",
+            "executes an scp to/from/between task instance(s). The task sandbox acts as the relative root.",
+            &[SCP_OPTIONS, EXECUTOR_SANDBOX],
+            &[SOURCE, DESTINATION],
+        ),
+    ]
+}

@@ -182,8 +182,8 @@ fn bad_usage_exits_with_two_and_says_what_is_wrong() {
             "aurora quota get: error: argument CLUSTER/NAME: Role argument must be a CLUSTER/NAME pair",
         ),
         (
-            &["task", "run", "a/b/c/d", "ls"],
-            "aurora: error: the commands of `task` are not supported by this client",
+            &["task", "run", "a/b/c/d"],
+            "aurora task run: error: the following arguments are required: unix_command_line",
         ),
         (
             &["kill"],

@@ -2,9 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod admin;
 mod calls;
 mod config;
+mod docker;
 mod flat;
+mod hooks;
 mod replay;
+mod sla;
 mod support;
+mod task;
 mod updates;
+mod zookeeper;

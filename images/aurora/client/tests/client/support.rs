@@ -122,8 +122,12 @@ fn write_answer(stream: &mut TcpStream, answer: &Canned) {
 
 /// A place to run the client in: a home, a `clusters.json`, and an interpreter that has pystachio.
 pub(crate) struct Client {
-    home: TempDir,
+    pub(crate) home: TempDir,
     pub(crate) folder: PathBuf,
+    /// The program to run: `aurora`, or `aurora_admin`.
+    pub(crate) program: &'static str,
+    /// More environment.
+    pub(crate) env: Vec<(&'static str, String)>,
 }
 
 impl Client {
@@ -132,7 +136,12 @@ impl Client {
         let home = tempfile::tempdir().unwrap();
         std::fs::write(home.path().join("clusters.json"), clusters).unwrap();
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/jobs");
-        Self { home, folder }
+        Self {
+            home,
+            folder,
+            program: env!("CARGO_BIN_EXE_aurora"),
+            env: Vec::new(),
+        }
     }
 
     /// With one cluster, `direct`, at a URL.
@@ -142,12 +151,28 @@ impl Client {
         ))
     }
 
+    /// Puts programs in front of all others: names and shell scripts.
+    pub(crate) fn with_programs(mut self, programs: &[(&str, &str)]) -> Self {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = self.home().join("bin");
+        std::fs::create_dir(&folder).unwrap();
+        for (name, script) in programs {
+            let file = folder.join(name);
+            std::fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let path = std::env::var("PATH").unwrap();
+        self.env
+            .push(("PATH", format!("{}:{path}", folder.display())));
+        self
+    }
+
     pub(crate) fn home(&self) -> &Path {
         self.home.path()
     }
 
     pub(crate) fn run(&self, args: &[impl AsRef<str>]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_aurora"))
+        Command::new(self.program)
             .args(args.iter().map(AsRef::as_ref))
             .current_dir(&self.folder)
             .env("AURORA_CONFIG_ROOT", self.home.path())
@@ -156,6 +181,7 @@ impl Client {
             .env("LOGNAME", "www-data")
             .env("TZ", "UTC")
             .env_remove("COLUMNS")
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
             .output()
             .unwrap()
     }
@@ -251,6 +277,15 @@ pub(crate) struct Told {
 
 /// Runs a command against a scheduler of cluster `direct` that gives these answers.
 pub(crate) fn converse(args: &[&str], answers: Vec<(&str, Response)>) -> Told {
+    converse_as(args, answers, |url| Client::direct(url))
+}
+
+/// The same, with a client made for the scheduler's address.
+pub(crate) fn converse_as(
+    args: &[&str],
+    answers: Vec<(&str, Response)>,
+    client: impl FnOnce(&str) -> Client,
+) -> Told {
     let answers = answers
         .into_iter()
         .map(|(method, response)| {
@@ -259,7 +294,7 @@ pub(crate) fn converse(args: &[&str], answers: Vec<(&str, Response)>) -> Told {
         .collect();
     let scheduler = CannedScheduler::start(answers);
     let url = scheduler.url.clone();
-    let output = Client::direct(&url).run(args);
+    let output = client(&url).run(args);
     let calls = scheduler
         .requests()
         .iter()

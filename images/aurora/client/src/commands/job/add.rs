@@ -9,6 +9,7 @@ use super::monitor;
 use crate::context::{Context, instances_of};
 use crate::exit::{self, Failure, Result};
 use crate::grammar;
+use crate::hooks::Method;
 use crate::keys::{self, InstanceSpec};
 
 pub(crate) async fn add(context: &Context) -> Result {
@@ -21,6 +22,8 @@ pub(crate) async fn add(context: &Context) -> Result {
             "no instance, or too many to add",
         ));
     };
+    context.scheduler(&key.cluster)?;
+    context.optional_config(&key).await?;
     let tasks = context.active_tasks(&key).await?;
     let active = instances_of(&tasks);
     if !active.contains(&instance) {
@@ -44,9 +47,13 @@ pub(crate) async fn add(context: &Context) -> Result {
         }),
         count: Some(count),
     };
+    let method = Method::AddInstances {
+        key: &key,
+        instance,
+        count,
+    };
     let response = context
-        .scheduler(&key.cluster)?
-        .call(Call::AddInstances(args))
+        .hooked(&key.cluster, &method, Call::AddInstances(args))
         .await?;
     context.check(&response, exit::API_ERROR, "Command failure:")?;
     let first = active.last().copied().unwrap_or_default().saturating_add(1);

@@ -7,6 +7,7 @@ use super::monitor;
 use crate::context::{Context, query_for};
 use crate::exit::{self, Failure, Result};
 use crate::grammar;
+use crate::hooks::Method;
 
 pub(crate) async fn create(context: &Context) -> Result {
     let key = context.job()?;
@@ -26,7 +27,9 @@ pub(crate) async fn create(context: &Context) -> Result {
     let args = CreateJobArgs {
         description: Some(config.job_configuration()),
     };
-    let response = scheduler.call(Call::CreateJob(args)).await?;
+    let response = context
+        .hooked(&key.cluster, &Method::CreateJob, Call::CreateJob(args))
+        .await?;
     context.check(
         &response,
         exit::COMMAND_FAILURE,

@@ -10,6 +10,7 @@ use super::monitor::{self, Patience};
 use crate::context::{Context, instances_of};
 use crate::exit::{self, Failure, Result};
 use crate::grammar;
+use crate::hooks::Method;
 use crate::keys::{self, AuroraKey};
 
 pub(crate) async fn kill(context: &Context) -> Result {
@@ -130,11 +131,15 @@ pub(crate) async fn kill_tasks(
     let args = KillTasksArgs {
         job: Some(key.job.clone()),
         instances: instances.cloned(),
-        message,
+        message: message.clone(),
+    };
+    let method = Method::KillJob {
+        key,
+        instances,
+        message: message.as_deref(),
     };
     context
-        .scheduler(&key.cluster)?
-        .call(Call::KillTasks(args))
+        .hooked(&key.cluster, &method, Call::KillTasks(args))
         .await
 }
 

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aurora_api::calls::RestartShardsArgs;
-use aurora_api::{Call, ScheduleStatus, TaskQuery};
+use aurora_api::{Call, Response, ResponseCode, ScheduleStatus, TaskQuery};
 use tokio::time::Instant;
 
-use crate::context::{Context, instances_of, query_for};
+use crate::context::{Context, combined, instances_of, query_for};
 use crate::exit::{self, Result};
 use crate::grammar;
+use crate::hooks::Method;
 use crate::keys::{self, AuroraKey};
 
 struct Settings {
@@ -49,7 +50,16 @@ pub(crate) async fn restart(context: &Context) -> Result {
     }
     context.scheduler(&spec.key.cluster)?;
     context.optional_config(&spec.key).await?;
-    roll(context, &spec.key, spec.instances, &settings).await?;
+    let wanted = spec.instances.clone();
+    let method = Method::Restart {
+        key: &spec.key,
+        instances: wanted.as_ref(),
+    };
+    context.before(&method).await?;
+    let response = roll(context, &spec.key, spec.instances, &settings).await?;
+    context.after(&method, &response).await?;
+    let complaint = format!("Error restarting job {}:", spec.key);
+    context.check(&response, exit::API_ERROR, &complaint)?;
     context
         .console
         .out(&format!("Job {} restarted successfully", spec.key));
@@ -62,7 +72,7 @@ async fn roll(
     key: &AuroraKey,
     wanted: Option<BTreeSet<i32>>,
     settings: &Settings,
-) -> Result<()> {
+) -> Result<Response> {
     let active = instances_of(&context.active_tasks(key).await?);
     let wanted = wanted.filter(|wanted| !wanted.is_empty()).unwrap_or(active);
     let console = context.console;
@@ -71,7 +81,10 @@ async fn roll(
             "No instances specified, and no active instances found in job {key}"
         ));
         console.info("Nothing to do.");
-        return Ok(());
+        return Ok(Response {
+            response_code: ResponseCode::Ok,
+            ..Response::default()
+        });
     }
     let mut left: Vec<i32> = wanted.into_iter().collect();
     console.info(&format!(
@@ -92,8 +105,13 @@ async fn roll(
             .scheduler(&key.cluster)?
             .call(Call::RestartShards(args))
             .await?;
-        let complaint = format!("Error restarting job {key}:");
-        context.check(&response, exit::API_ERROR, &complaint)?;
+        if response.response_code != ResponseCode::Ok {
+            return Ok(response);
+        }
+        let said = combined(&response);
+        if !said.is_empty() {
+            console.info(&said);
+        }
         console.info(&format!("Watching instances: {shown}"));
         for instance in watch(context, key, &batch, settings).await? {
             *failures.entry(instance).or_default() += 1;
@@ -105,7 +123,10 @@ async fn roll(
     } else {
         "All instances were restarted successfully"
     });
-    Ok(())
+    Ok(Response {
+        response_code: ResponseCode::Ok,
+        ..Response::default()
+    })
 }
 
 /// Whether more instances have failed more often than is tolerated.

@@ -12,6 +12,7 @@ use crate::commands::job::show_changes;
 use crate::context::{Context, combined, open_browser};
 use crate::exit::{self, Failure, Result};
 use crate::grammar;
+use crate::hooks::Method;
 
 /// A label that tells this start from any other: it makes starting again harmless.
 const UPDATE_ID: &str = "org.apache.aurora.client.update_id";
@@ -47,13 +48,17 @@ pub(crate) async fn start(context: &Context) -> Result {
     context
         .console
         .info(&format!("Starting update for: {}", config.name()));
+    let message = context.text(&grammar::UPDATE_MESSAGE);
     let args = StartJobUpdateArgs {
         request: Some(request),
-        message: context.text(&grammar::UPDATE_MESSAGE),
+        message: message.clone(),
+    };
+    let method = Method::StartJobUpdate {
+        message: message.as_deref(),
+        instances: spec.instances.as_ref(),
     };
     let response = context
-        .scheduler(cluster)?
-        .call(Call::StartJobUpdate(args))
+        .hooked(cluster, &method, Call::StartJobUpdate(args))
         .await?;
     if !is_ours(&response, &label) {
         context.check(
