@@ -13,6 +13,7 @@ fn main() -> ExitCode {
         .unwrap_or_default();
     match program {
         "node-init" => node_init::main(args),
+        "node-listen" => node_init::listen::main(args),
         "mesos-master" => mesos_master::main(args),
         "mesos-agent" | "mesos-slave" => mesos_agent::main(args),
         "mesos-containerizer" => mesos_agent::launcher_main(args),
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         "thermos_executor" => aurora_thermos::executor_main(args),
         "thermos_observer" => aurora_thermos::observer_main(args),
         "aurora" => aurora_client::main(args),
+        "aurora_admin" => aurora_client::admin::main(args),
         _ => devcluster::cli::main(args),
     }
 }

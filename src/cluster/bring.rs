@@ -12,7 +12,7 @@ use super::labels::{self, Reach};
 use super::{ClusterError, Event, Events, Launcher, NodeStep};
 use crate::engine::{ContainerId, ContainerSpec, EngineError, FoundContainer, Kind, Labels};
 use crate::image::References;
-use crate::plan::{NodePlan, Plan, TierPlan};
+use crate::plan::{NodePlan, Plan, TierPlan, VolumeOf};
 use crate::profile::{StartOrder, Tier};
 
 /// How far the tiers are.
@@ -141,7 +141,11 @@ impl Bringing<'_> {
                         node.name
                     )))?;
                 if *storage == Storage::Dropped {
-                    for volume in &node.volumes {
+                    for volume in node
+                        .volumes
+                        .iter()
+                        .filter(|volume| volume.of == VolumeOf::Node)
+                    {
                         let what = format!("remove volume `{}`", volume.name);
                         engine
                             .remove_volume(&volume.name)

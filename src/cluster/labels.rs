@@ -8,7 +8,7 @@ use crate::profile::ClusterName;
 
 /// The cluster: on every container, network and volume.
 pub const CLUSTER: &str = "devcluster.cluster";
-/// The tier: on containers, and on volumes.
+/// The tier: on containers, and on volumes of a tier or a node.
 pub const TIER: &str = "devcluster.tier";
 /// The node: on containers, and on a node's own volume.
 pub const NODE: &str = "devcluster.node";
@@ -47,7 +47,9 @@ pub fn common(cluster: &ClusterName, owner: Option<&str>) -> Labels {
 
 /// What a volume of a node carries: the node's name only if it is that node's own, and goes when the node goes.
 pub fn of_volume(mut labels: Labels, node: &NodePlan, volume: &Volume) -> Labels {
-    labels.insert(TIER.to_owned(), node.tier.name().to_owned());
+    if volume.of != VolumeOf::Cluster {
+        labels.insert(TIER.to_owned(), node.tier.name().to_owned());
+    }
     if volume.of == VolumeOf::Node {
         labels.insert(NODE.to_owned(), node.name.to_string());
     }

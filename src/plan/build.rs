@@ -165,16 +165,17 @@ fn node(
         Vec::new()
     };
     let volumes = recipe
-        .volume
+        .volumes
+        .iter()
         .map(|(of, target)| Volume {
             name: match of {
                 VolumeOf::Node => format!("{}-{}", profile.name, seat.name),
                 VolumeOf::Tier => format!("{}-{}", profile.name, seat.tier.name()),
+                VolumeOf::Cluster => format!("{}-keys", profile.name),
             },
-            of,
-            target: target.to_owned(),
+            of: *of,
+            target: (*target).to_owned(),
         })
-        .into_iter()
         .collect();
     let mut node = NodePlan {
         name: seat.name.clone(),

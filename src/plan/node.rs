@@ -225,6 +225,8 @@ pub enum VolumeOf {
     Node,
     /// Shared by all nodes of a tier, as masters share their registry and schedulers their store.
     Tier,
+    /// Shared by nodes of several tiers: the keys that let devtools into the agents.
+    Cluster,
 }
 
 /// Storage that outlives the node's container.

@@ -120,6 +120,7 @@ fn commands_have_the_tiers_flags_and_the_profiles_win() {
         "--registration_backoff_factor=1secs",
         "--no-switch_user",
         " --- thermos_observer ",
+        " --- /usr/share/devcluster/ssh/serve",
     ] {
         assert!(agent.contains(part), "{part}: {agent}");
     }
@@ -326,4 +327,26 @@ fn masters_and_schedulers_share_their_tiers_storage() {
     for (name, volume) in cases {
         assert_eq!(node(&plan, name).volumes[0].name, volume, "case `{name}`");
     }
+}
+
+#[test]
+fn agents_and_devtools_share_the_clusters_keys() {
+    let plan = plan_of("[mesos-agent]\ncount = 2");
+    let keys = |name: &str| {
+        let volumes = &node(&plan, name).volumes;
+        volumes
+            .iter()
+            .find(|volume| volume.of == super::VolumeOf::Cluster)
+            .map(|volume| (volume.name.clone(), volume.target.clone()))
+    };
+    let shared = Some((
+        "devcluster-keys".to_owned(),
+        "/etc/devcluster/keys".to_owned(),
+    ));
+    for name in ["mesos-agent-1", "mesos-agent-2", "devtools"] {
+        assert_eq!(keys(name), shared, "case `{name}`");
+    }
+    assert_eq!(keys("mesos-master-1"), None);
+    let foreign = plan_of("[mesos-agent]\nimage = \"x\"");
+    assert_eq!(node(&foreign, "mesos-agent-1").volumes.len(), 1);
 }

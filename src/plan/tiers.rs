@@ -20,6 +20,9 @@ use crate::profile::{NodeSettings, ProbeSetting, Profile, Tier, TierSettings};
 /// PID 1 of every node made of the launcher's own images.
 const INIT: &str = "/sbin/node-init";
 
+/// Where nodes see the keys that they share.
+const KEYS: (VolumeOf, &str) = (VolumeOf::Cluster, "/etc/devcluster/keys");
+
 /// What a tier's node is made of and runs, before names, addresses and settings are put to it.
 #[derive(Debug, Default)]
 pub(super) struct Recipe {
@@ -29,8 +32,8 @@ pub(super) struct Recipe {
     pub(super) env: BTreeMap<String, String>,
     /// The ports that the tier publishes.
     pub(super) ports: Vec<u16>,
-    /// Whose volume the node has, and where it is seen.
-    pub(super) volume: Option<(VolumeOf, &'static str)>,
+    /// Whose volumes the node has, and where they are seen.
+    pub(super) volumes: Vec<(VolumeOf, &'static str)>,
     pub(super) files: Vec<File>,
     pub(super) links: Vec<Link>,
 }

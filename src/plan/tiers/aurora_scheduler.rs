@@ -35,7 +35,7 @@ pub(super) fn recipe(
         entrypoint,
         command,
         ports: vec![PORT],
-        volume: Some((VolumeOf::Tier, "/var/db/aurora")),
+        volumes: vec![(VolumeOf::Tier, "/var/db/aurora")],
         files: vec![super::devtools::clusters(context)],
         links: vec![page(PORT, "/scheduler")],
         ..Recipe::default()

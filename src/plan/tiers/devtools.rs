@@ -1,6 +1,6 @@
 //! The container with the clients.
 
-use super::{Context, INIT, Recipe, aurora_scheduler};
+use super::{Context, INIT, KEYS, Recipe, aurora_scheduler};
 use crate::plan::build::zookeeper_names;
 use crate::plan::check::{Ask, Check, Want, Where};
 use crate::plan::clusters_json;
@@ -20,6 +20,7 @@ pub(super) fn recipe(
         Some(image) => recipe.image = Some(Image::Named(image.clone())),
         None => {
             recipe.image = Some(Image::Own(OwnImage::Devtools));
+            recipe.volumes.push(KEYS);
             recipe.entrypoint = Some(vec![INIT.to_owned()]);
             recipe.command = vec!["sleep".to_owned(), "infinity".to_owned()];
         }

@@ -1,6 +1,6 @@
-//! Mesos agents, each with a Thermos observer beside it.
+//! Mesos agents, each with a Thermos observer beside it, and a way in by ssh.
 
-use super::{Context, Origin, Recipe, arguments, mesos_master, page, program};
+use super::{Context, KEYS, Origin, Recipe, arguments, mesos_master, page, program};
 use crate::plan::check::{Check, Want};
 use crate::plan::flags::{Flags, Style};
 use crate::plan::node::{OwnImage, VolumeOf};
@@ -9,6 +9,8 @@ use crate::profile::{Tier, TierSettings};
 
 const PORT: u16 = 5051;
 const OBSERVER: u16 = 1338;
+/// Lets devtools in.
+const SSH: &str = "/usr/share/devcluster/ssh/serve";
 
 pub(super) fn recipe(
     settings: &TierSettings,
@@ -33,7 +35,7 @@ pub(super) fn recipe(
         program(&settings.node, OwnImage::Mesos, "mesos-agent", args);
     let mut recipe = Recipe {
         ports: vec![PORT],
-        volume: Some((VolumeOf::Node, "/var/lib/mesos")),
+        volumes: vec![(VolumeOf::Node, "/var/lib/mesos")],
         links: vec![page(PORT, "/state")],
         ..Recipe::default()
     };
@@ -46,6 +48,8 @@ pub(super) fn recipe(
         ];
         command.extend(observer.map(str::to_owned));
         command.push(format!("--port={OBSERVER}"));
+        command.extend(["---", SSH].map(str::to_owned));
+        recipe.volumes.push(KEYS);
         recipe.ports.push(OBSERVER);
         recipe.links.push(page(OBSERVER, "/"));
     }

@@ -32,7 +32,7 @@ pub(super) fn recipe(
         entrypoint,
         command,
         ports: vec![PORT],
-        volume: Some((VolumeOf::Tier, "/var/lib/mesos")),
+        volumes: vec![(VolumeOf::Tier, "/var/lib/mesos")],
         links: vec![page(PORT, "/")],
         ..Recipe::default()
     })

@@ -14,7 +14,7 @@ pub(super) fn recipe(
 ) -> Result<Recipe, TemplateError> {
     let mut recipe = Recipe {
         ports: vec![PORT],
-        volume: Some((VolumeOf::Node, "/data")),
+        volumes: vec![(VolumeOf::Node, "/data")],
         links: vec![Link {
             scheme: String::new(),
             port: PORT,

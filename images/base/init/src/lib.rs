@@ -1,13 +1,15 @@
 //! PID 1 of every node: starts what the node runs, starts again what ends, reaps orphans, forwards signals, and stops
 //! everything in order when the node is asked to stop.
 //!
-//! It knows nothing of the programs it runs, opens no file and no port, and keeps nothing between two runs.
+//! It knows nothing of the programs it runs, opens no file and no port, and keeps nothing between two runs. What opens a port
+//! is [`listen`], a program of its own.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 mod children;
 mod command_line;
+pub mod listen;
 mod restart;
 mod supervisor;
 

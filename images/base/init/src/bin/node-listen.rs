@@ -1,0 +1,5 @@
+//! node-listen alone.
+
+fn main() -> std::process::ExitCode {
+    node_init::listen::main(std::env::args_os().collect())
+}
