@@ -6,6 +6,7 @@
 pub mod environment;
 pub mod fetcher;
 pub mod sandbox;
+pub mod terminal;
 pub mod usage;
 
 use std::collections::HashMap;
@@ -46,6 +47,8 @@ pub struct Settings {
     pub contribution: Contribution,
     /// How URIs are fetched.
     pub fetcher: fetcher::Settings,
+    /// What executors on terminals take.
+    pub terminals: terminal::Settings,
     /// `--containerizers`, for messages.
     pub containerizers: String,
 }
@@ -179,7 +182,10 @@ impl Containers {
             identity,
             output: Some(output),
         };
-        let command = command.into_command().map_err(|error| error.to_string())?;
+        let command = self.settings.terminals.put(launch, command);
+        let command = command
+            .and_then(Spawn::into_command)
+            .map_err(|error| error.to_string())?;
         Command::from(command)
             .spawn()
             .map_err(|error| format!("Failed to execute '{shown}': {error}"))

@@ -5,7 +5,7 @@
 mod info;
 mod stage;
 pub(crate) mod switchboard;
-mod terminal;
+pub(crate) mod terminal;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -56,6 +56,12 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// A place for the socket of a container's streams: short, as the names of sockets have to be.
+pub(crate) fn new_socket() -> PathBuf {
+    let name = format!("mesos-io-switchboard-{}", uuid::Uuid::new_v4());
+    std::env::temp_dir().join(name)
 }
 
 fn shown_usage() -> String {

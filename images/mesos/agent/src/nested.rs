@@ -20,7 +20,7 @@ use tokio::process::Child;
 use tokio::sync::{Notify, watch};
 
 use crate::containerizer::environment::Contribution;
-use crate::containerizer::fetcher;
+use crate::containerizer::{fetcher, terminal};
 use crate::proc;
 use crate::tree::{self, Root};
 
@@ -268,11 +268,13 @@ impl Nested {
 
     /// Where to attach to a container.
     pub fn socket(&self, id: &Chain) -> Result<PathBuf, AttachError> {
-        let entry = self.entry(id).ok_or(AttachError::Unknown)?;
-        let socket = entry
-            .record
-            .as_ref()
-            .and_then(|record| record.socket.clone());
+        let Some(entry) = self.entry(id) else {
+            let socket = terminal::socket(&self.settings.runtime_dir, id.outermost());
+            let socket = socket.filter(|_| id.parent().is_none());
+            return socket.ok_or(AttachError::Unknown);
+        };
+        let record = entry.record.as_ref();
+        let socket = record.and_then(|record| record.socket.clone());
         socket
             .filter(|_| entry.is_running())
             .ok_or(AttachError::Disabled)
@@ -285,12 +287,12 @@ impl Nested {
         }
         let root = Chain::root(container);
         self.destroy_inside(&root).await;
-        let mut table = self.table();
-        let before = table.len();
-        table.retain(|other, _| !other.is_inside(&root));
-        if table.len() < before
-            && let Err(error) = remove(&self.runtime(&root))
-        {
+        self.table().retain(|other, _| !other.is_inside(&root));
+        if let Some(socket) = terminal::socket(&self.settings.runtime_dir, container) {
+            // Its launcher has removed it, if it could.
+            let _ = fs::remove_file(socket);
+        }
+        if let Err(error) = remove(&self.runtime(&root)) {
             tracing::warn!("container {container} leaves its runtime folder behind: {error}");
         }
     }

@@ -1,7 +1,8 @@
 //! The task's process, and how commands are started beside it.
 
 use std::io;
-use std::os::unix::process::ExitStatusExt as _;
+use std::io::IsTerminal as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::PathBuf;
 
 use mesos_driver::executor::Environment;
@@ -11,6 +12,7 @@ use tokio::process::Command;
 
 use super::within::Within;
 use crate::containerizer::environment::given;
+use crate::launcher::terminal;
 use crate::proc;
 use crate::spawn::{Identity, Spawn, program};
 use crate::tree::{self, Root};
@@ -51,10 +53,15 @@ impl Context {
     }
 }
 
-/// Starts a command in a session of its own.
+/// Starts a command in a session of its own; one that takes this process's terminal controls it.
+#[expect(
+    unsafe_code,
+    reason = "what is done between fork and exec has no safe form in std"
+)]
 pub(crate) fn start(
     command: &CommandInfo,
     context: &Context,
+    takes_terminal: bool,
 ) -> Result<(tokio::process::Child, Root), String> {
     let (program, name, arguments) = program(command)?;
     let shown = program.display().to_string();
@@ -70,9 +77,15 @@ pub(crate) fn start(
         output: None,
     };
     let failed = |error: io::Error| format!("Failed to execute '{shown}': {error}");
-    let child = Command::from(command.into_command().map_err(failed)?)
-        .spawn()
-        .map_err(failed)?;
+    let mut command = command.into_command().map_err(failed)?;
+    if takes_terminal {
+        command.stdin(std::process::Stdio::inherit());
+        // SAFETY: one system call is made between fork and exec; the session was made before.
+        unsafe {
+            command.pre_exec(terminal::take_control);
+        }
+    }
+    let child = Command::from(command).spawn().map_err(failed)?;
     let pid = child
         .id()
         .and_then(|pid| i32::try_from(pid).ok())
@@ -99,7 +112,9 @@ impl Child {
     /// Starts a task's command.
     pub(crate) fn start(task: &TaskInfo, context: &Context) -> Result<Self, String> {
         let command = task.command.as_ref().ok_or("Command is not specified")?;
-        let (child, root) = start(command, context)?;
+        let is_asked = task.container.tty_info.is_some();
+        let takes = is_asked && std::io::stdin().is_terminal();
+        let (child, root) = start(command, context, takes)?;
         Ok(Self { child, root })
     }
 

@@ -166,7 +166,7 @@ async fn command_status(command: &CommandInfo, context: &Context, limit: Duratio
     if let Some(within) = &context.within {
         return within.status(command).await;
     }
-    let (mut child, root) = match start(command, context) {
+    let (mut child, root) = match start(command, context, false) {
         Ok(started) => started,
         Err(text) => return Seen::Nothing(text),
     };

@@ -26,6 +26,8 @@ pub(crate) struct LaunchInfo {
     pub(crate) runtime: PathBuf,
     /// Where its input comes from, and its output goes.
     pub(crate) io: Io,
+    /// Whether its terminal, if it has one, controls its session.
+    pub(crate) is_controlled: bool,
 }
 
 /// Where a container's input comes from, and its output goes.

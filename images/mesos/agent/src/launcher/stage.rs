@@ -34,7 +34,7 @@ pub(super) fn run(info: &LaunchInfo) -> io::Result<u8> {
     let signals = SigSet::all();
     signals.thread_block()?;
     let (ends, streams) = open(&info.io)?;
-    let has_terminal = matches!(info.io, Io::Terminal { .. });
+    let has_terminal = info.is_controlled && matches!(info.io, Io::Terminal { .. });
     let child = start(info, streams, has_terminal);
     let board = ends.map(|ends| switchboard::serve(&info.io, ends));
     let status = match child {

@@ -39,7 +39,7 @@ pub(super) fn resize(terminal: impl AsFd, rows: u16, columns: u16) -> io::Result
 /// Makes the terminal at standard input the one that controls this process's session. Only system
 /// calls are made, so that it may run between fork and exec.
 #[expect(unsafe_code, reason = "this ioctl has no safe form")]
-pub(super) fn take_control() -> io::Result<()> {
+pub(crate) fn take_control() -> io::Result<()> {
     // SAFETY: the request takes a plain number.
     let result = unsafe { libc::ioctl(0, libc::TIOCSCTTY, 0) };
     nix::errno::Errno::result(result)?;

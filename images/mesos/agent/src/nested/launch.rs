@@ -17,7 +17,7 @@ use super::record::{self, Record, Termination};
 use super::{Entry, Nested, Phase, volumes};
 use crate::containerizer::environment::{DEFAULT_PATH, given};
 use crate::containerizer::{fetcher, sandbox};
-use crate::launcher::{Io, LaunchInfo};
+use crate::launcher::{Io, LaunchInfo, new_socket};
 use crate::proc;
 use crate::spawn::{Identity, Spawn, program};
 
@@ -201,6 +201,7 @@ impl Nested {
             user: user.clone(),
             runtime: runtime.clone(),
             io: io_of(order),
+            is_controlled: true,
         };
         let file = runtime.join(LAUNCH_FILE);
         DirBuilder::new()
@@ -310,22 +311,18 @@ fn streams(order: &Order, directory: &Path, owner: Option<&Identity>) -> io::Res
 }
 
 fn io_of(order: &Order) -> Io {
-    let socket = || {
-        let name = format!("mesos-io-switchboard-{}", uuid::Uuid::new_v4());
-        std::env::temp_dir().join(name)
-    };
     let terminal = order.container.as_ref().and_then(|c| c.tty_info.as_ref());
     match terminal {
         Some(terminal) => {
             let side = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
             let size = terminal.window_size.as_ref();
             Io::Terminal {
-                socket: socket(),
+                socket: new_socket(),
                 size: size.map(|size| (side(size.rows()), side(size.columns()))),
                 waits: order.is_session,
             }
         }
-        None if order.is_session => Io::Pipes(socket()),
+        None if order.is_session => Io::Pipes(new_socket()),
         None => Io::Inherit,
     }
 }

@@ -24,7 +24,7 @@ use super::recovery::{Incompatible, judge, restore};
 use super::routes::Routes;
 use crate::checkpoint::{Store, recover};
 use crate::containerizer::environment::Contribution;
-use crate::containerizer::{Containers, Settings as ContainerSettings, fetcher};
+use crate::containerizer::{Containers, Settings as ContainerSettings, fetcher, terminal};
 use crate::flags;
 use crate::model::{Config, ExecutorState, Master, Model};
 use crate::nested::{self, Nested};
@@ -326,6 +326,10 @@ fn container_settings(settings: &Settings, process: &Process) -> ContainerSettin
         fetcher: fetcher::Settings {
             frameworks_home: text("frameworks_home"),
             stall_secs: settings.duration("fetcher_stall_timeout").as_secs(),
+        },
+        terminals: terminal::Settings {
+            runtime_dir: PathBuf::from(text("runtime_dir")),
+            launcher: PathBuf::from(text("launcher_dir")).join("mesos-containerizer"),
         },
         containerizers: text("containerizers"),
     }

@@ -391,3 +391,78 @@ async fn what_cannot_be_attached_to_says_why() {
         .await
         .expect("the place is free again");
 }
+
+#[tokio::test]
+async fn a_task_on_a_terminal_can_be_attached_to() {
+    let work = tempfile::tempdir().expect("a folder");
+    let mut master = Master::start().await;
+    let _agent = support::agent(&master.address(), work.path());
+    let agent = master.register("M-S0").await;
+    let mut task = task(
+        "M-S0",
+        "t1",
+        "read a; stty size; echo got $a; read b; exit 4",
+    );
+    let container = task.container.mut_or_insert_default();
+    container.set_type(mesos_proto::mesos::container_info::Type::MESOS);
+    let size = &mut container.tty_info.mut_or_insert_default().window_size;
+    size.mut_or_insert_default().set_rows(33);
+    size.mut_or_insert_default().set_columns(88);
+    master.send(&agent, &run(task, false));
+    let container = loop {
+        let update = master.update(&agent).await;
+        if update.status.state() == TaskState::TASK_RUNNING {
+            break update
+                .status
+                .container_status
+                .container_id
+                .value()
+                .to_string();
+        }
+    };
+    let id = format!(r#"{{"value":"{container}"}}"#);
+    let attach = format!(
+        r#"{{"type":"ATTACH_CONTAINER_OUTPUT","attach_container_output":{{"container_id":{id}}}}}"#
+    );
+    let mut output = Output::open(&agent, &attach).await;
+    output.until("Message-Content-Type: application/json").await;
+    let enter = |word: &str| {
+        let record = |body: &str| {
+            let text = format!(
+                r#"{{"type":"ATTACH_CONTAINER_INPUT","attach_container_input":{{{body}}}}}"#
+            );
+            format!("{}\n{text}", text.len())
+        };
+        let first = record(&format!(r#""type":"CONTAINER_ID","container_id":{id}"#));
+        let second = record(&format!(
+            r#""type":"PROCESS_IO","process_io":{STDIN}"{word}"}}}}"#
+        ));
+        let body = first + &second;
+        format!(
+            "POST /api/v1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/recordio\r\n\
+             Message-Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
+            body.len()
+        )
+    };
+    // `hi` and the key that ends a line.
+    assert_eq!(http(&agent, &enter("aGkN")).await.0, 200);
+    let sandbox = work
+        .path()
+        .join("slaves/M-S0/frameworks/M-0000/executors/t1/runs/latest");
+    let heard = async {
+        let file = sandbox.join("stdout");
+        while !std::fs::read_to_string(&file).is_ok_and(|text| text.contains("got hi\r\n")) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, heard).await.expect("it answers");
+    assert_eq!(http(&agent, &enter("DQ==")).await.0, 200);
+    let failed = (
+        TaskState::TASK_FAILED,
+        "Command exited with status 4".to_string(),
+    );
+    assert_eq!(master.state(&agent).await, failed);
+    output.until("0\r\n\r\n").await;
+    let seen = std::fs::read_to_string(sandbox.join("stdout")).expect("there");
+    assert!(seen.contains("33 88\r\n"), "{seen}");
+}
