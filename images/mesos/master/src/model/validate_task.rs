@@ -58,25 +58,7 @@ pub(crate) fn check_group(
         return Err("Task group cannot be empty".to_string());
     }
     let mut seen = BTreeSet::new();
-    let mut needs = check_executor(place, executor)?;
-    let own = Resources::from_protos(&executor.resources).map_err(|e| e.to_string())?;
-    for (what, has, least) in [
-        ("cpus", own.scalar("cpus"), LEAST_EXECUTOR_CPUS),
-        ("mem", own.scalar("mem"), LEAST_EXECUTOR_MEM),
-    ] {
-        if has < least {
-            return Err(format!(
-                "Executor '{}' uses less {what} ({has}) than the minimum required ({least})",
-                executor.executor_id.value()
-            ));
-        }
-    }
-    if own.scalar("disk") <= 0.0 {
-        return Err(format!(
-            "Executor '{}' uses no disk",
-            executor.executor_id.value()
-        ));
-    }
+    let mut needs = Resources::new();
     for task in tasks {
         let id = task.task_id.value();
         let prefix = |text: String| format!("Task '{id}' is invalid: {text}");
@@ -84,26 +66,99 @@ pub(crate) fn check_group(
             return Err(format!("Task group has duplicate ID: {id}"));
         }
         needs.add(&check_task(place, task).map_err(prefix)?);
-        if let Some(command) = task.command.as_ref() {
-            check_command(command).map_err(prefix)?;
-        }
+        check_member(task).map_err(prefix)?;
+    }
+    for task in tasks {
         if task.executor.as_ref().is_some_and(|own| own != executor) {
-            return Err(prefix(
-                "The `ExecutorInfo` of task does not match that of its group".into(),
-            ));
-        }
-        if task
-            .container
-            .as_ref()
-            .is_some_and(|c| c.type_() == container_info::Type::DOCKER)
-        {
-            return Err(prefix(
-                "Docker ContainerInfo is not supported on the task".into(),
+            return Err(format!(
+                "The `ExecutorInfo` of task '{}' is different from executor '{}'",
+                task.task_id.value(),
+                executor.executor_id.value()
             ));
         }
     }
-    enough(place, &needs, "task group and its executor")?;
+    needs.add(&check_executor(place, executor)?);
+    check_group_executor(executor)?;
+    check_whole_group(executor, tasks)?;
+    if !place.offered.contains(&needs) {
+        return Err(format!(
+            "Total resources {needs} required by task group and its executor are more than available {}",
+            place.offered
+        ));
+    }
     Ok(needs)
+}
+
+/// What only tasks of groups may not have.
+fn check_member(task: &TaskInfo) -> Result<(), String> {
+    if let Some(command) = task.command.as_ref() {
+        check_command(command)?;
+    }
+    let Some(container) = task.container.as_ref() else {
+        return Ok(());
+    };
+    if !container.network_infos.is_empty() {
+        return Err("NetworkInfos must not be set on the task".to_string());
+    }
+    if container.type_() == container_info::Type::DOCKER {
+        return Err("Docker ContainerInfo is not supported on the task".to_string());
+    }
+    Ok(())
+}
+
+/// What the executor of a group has to have.
+fn check_group_executor(executor: &ExecutorInfo) -> Result<(), String> {
+    let id = executor.executor_id.value();
+    let own = Resources::from_protos(&executor.resources).map_err(|e| e.to_string())?;
+    let shown = |has: f64| {
+        if has > 0.0 {
+            has.to_string()
+        } else {
+            "None".to_string()
+        }
+    };
+    let (cpus, mem) = (own.scalar("cpus"), own.scalar("mem"));
+    if cpus < LEAST_EXECUTOR_CPUS {
+        return Err(format!(
+            "Executor '{id}' uses less CPUs ({}) than the minimum required ({LEAST_EXECUTOR_CPUS})",
+            shown(cpus)
+        ));
+    }
+    if mem < LEAST_EXECUTOR_MEM {
+        return Err(format!(
+            "Executor '{id}' uses less memory ({}) than the minimum required ({LEAST_EXECUTOR_MEM}MB)",
+            shown(mem)
+        ));
+    }
+    if own.scalar("disk") <= 0.0 {
+        return Err(format!("Executor '{id}' uses no disk"));
+    }
+    Ok(())
+}
+
+/// What the tasks and the executor may not use together.
+fn check_whole_group(executor: &ExecutorInfo, tasks: &[TaskInfo]) -> Result<(), String> {
+    let mut volumes = BTreeSet::new();
+    let mut names = BTreeSet::new();
+    let of_tasks = tasks.iter().flat_map(|task| &task.resources);
+    for resource in executor.resources.iter().chain(of_tasks) {
+        let volume = resource.disk.persistence.id();
+        if !volume.is_empty() && resource.shared.is_none() && !volumes.insert(volume) {
+            return Err(format!(
+                "Task group and executor use duplicate persistence ID: Persistence ID '{volume}' is not unique"
+            ));
+        }
+        names.insert((resource.name(), resource.revocable.is_some()));
+    }
+    let mixed = names
+        .iter()
+        .find(|(name, revocable)| *revocable && names.contains(&(*name, false)));
+    mixed.map_or(Ok(()), |(name, _)| {
+        Err(format!(
+            "Task group and executor mix revocable and non-revocable resources: Cannot use both \
+             revocable and non-revocable '{name}' at the same time"
+        ))
+    })
 }
 
 fn enough(place: &Place<'_>, needs: &Resources, whose: &str) -> Result<(), String> {

@@ -50,14 +50,75 @@ fn an_executor_is_paid_for_once_and_until_it_exits() {
 #[test]
 fn a_group_is_launched_as_a_whole_or_not_at_all() {
     use mesos_proto::mesos::offer::{Operation, operation};
-    use mesos_proto::mesos::{ExecutorInfo, executor_info};
+    use mesos_proto::mesos::{ExecutorInfo, NetworkInfo, TaskInfo, container_info, executor_info};
     use mesos_proto::messages::RunTaskGroupMessage;
     use mesos_wire::resources::{Format, parse};
 
-    for (second, want) in [
-        ("cpus:1;mem:32", None),
-        ("cpus:9;mem:32", Some("Total resources")),
-    ] {
+    type Change = fn(&mut ExecutorInfo, &mut TaskInfo);
+    let docker: Change = |_, task| {
+        task.container
+            .mut_or_insert_default()
+            .set_type(container_info::Type::DOCKER);
+        task.container
+            .mut_or_insert_default()
+            .docker
+            .mut_or_insert_default();
+    };
+    let networked: Change = |_, task| {
+        let container = task.container.mut_or_insert_default();
+        container.set_type(container_info::Type::MESOS);
+        container.network_infos.push(NetworkInfo::new());
+    };
+    let other: Change = |executor, task| {
+        let mut other = executor.clone();
+        other.set_name("another".into());
+        task.executor = protobuf::MessageField::some(other);
+    };
+    let with = |text: &str| parse(text, "*").expect("resources").to_protos(Format::Pre);
+    let small: Change = |executor, _| executor.resources.retain(|r| r.name() != "cpus");
+    let forgetful: Change = |executor, _| {
+        let mem = executor.resources.iter_mut().find(|r| r.name() == "mem");
+        mem.expect("some")
+            .scalar
+            .mut_or_insert_default()
+            .set_value(16.0);
+    };
+    let diskless: Change = |executor, _| executor.resources.retain(|r| r.name() != "disk");
+    let cases: [(&str, Change, Option<&str>); 8] = [
+        ("cpus:1;mem:32", |_, _| {}, None),
+        ("cpus:9;mem:32", |_, _| {}, Some("Total resources")),
+        (
+            "cpus:1;mem:32",
+            docker,
+            Some("Task 'b' is invalid: Docker ContainerInfo is not supported on the task"),
+        ),
+        (
+            "cpus:1;mem:32",
+            networked,
+            Some("Task 'b' is invalid: NetworkInfos must not be set on the task"),
+        ),
+        (
+            "cpus:1;mem:32",
+            other,
+            Some("The `ExecutorInfo` of task 'b' is different from executor 'default'"),
+        ),
+        (
+            "cpus:1;mem:32",
+            small,
+            Some("Executor 'default' uses less CPUs (None) than the minimum required (0.01)"),
+        ),
+        (
+            "cpus:1;mem:32",
+            forgetful,
+            Some("Executor 'default' uses less memory (16) than the minimum required (32MB)"),
+        ),
+        (
+            "cpus:1;mem:32",
+            diskless,
+            Some("Executor 'default' uses no disk"),
+        ),
+    ];
+    for (second, change, want) in cases {
         let mut it = set(&[]);
         let mut executor = ExecutorInfo::new();
         executor.set_type(executor_info::Type::DEFAULT);
@@ -65,13 +126,13 @@ fn a_group_is_launched_as_a_whole_or_not_at_all() {
             .executor_id
             .mut_or_insert_default()
             .set_value("default".into());
-        executor.resources = parse("cpus:0.1;mem:32;disk:32", "*")
-            .expect("resources")
-            .to_protos(Format::Pre);
-        let tasks = vec![
+        executor.framework_id = it.framework.field();
+        executor.resources = with("cpus:0.1;mem:32;disk:32");
+        let mut tasks = vec![
             task("a", &it.agent, "cpus:1;mem:32"),
             task("b", &it.agent, second),
         ];
+        change(&mut executor, &mut tasks[1]);
         let offers = std::mem::take(&mut it.offers);
         it.world
             .call(&it.framework, it.stream, call::Type::ACCEPT, |call| {
@@ -96,8 +157,10 @@ fn a_group_is_launched_as_a_whole_or_not_at_all() {
             Some(text) => {
                 assert!(run.is_empty());
                 assert_eq!(refused.len(), 2);
-                assert!(refused.iter().all(|s| s.message().starts_with(text)
-                    && s.reason() == Reason::REASON_TASK_GROUP_INVALID));
+                for status in &refused {
+                    assert!(status.message().starts_with(text), "{}", status.message());
+                    assert_eq!(status.reason(), Reason::REASON_TASK_GROUP_INVALID);
+                }
             }
         }
     }
