@@ -3,13 +3,16 @@
 
 mod file;
 mod recover;
+mod resources;
 
 use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use mesos_proto::mesos::{DrainConfig, ExecutorInfo, FrameworkInfo, Resource, SlaveInfo, Task};
+use mesos_proto::mesos::{
+    DrainConfig, ExecutorInfo, FrameworkInfo, Operation, Resource, SlaveInfo, Task,
+};
 use mesos_proto::messages::StatusUpdate;
 use mesos_wire::pid::Upid;
 
@@ -26,8 +29,11 @@ const DRAIN_FILE: &str = "drain.config";
 /// Writes checkpoints.
 #[derive(Debug)]
 pub struct Store {
+    work_dir: PathBuf,
     meta: PathBuf,
     agent: Option<String>,
+    /// The reservations and volumes that were written last.
+    kept: Vec<Resource>,
 }
 
 /// What an earlier life left.
@@ -37,6 +43,8 @@ pub struct Recovered {
     pub agent: Option<SlaveInfo>,
     /// What operators and frameworks made of its resources.
     pub resources: Vec<Resource>,
+    /// Operations whose end was not acknowledged.
+    pub operations: Vec<Operation>,
     /// Whether processes of that life may still run: neither the machine nor the container has been
     /// started again.
     pub is_same_boot: bool,
@@ -89,7 +97,13 @@ impl Store {
             fs::write(meta.join("boot_id"), boot.id)?;
             fs::write(meta.join("init_start"), boot.init_start.to_string())?;
         }
-        Ok(Self { meta, agent })
+        let kept = resources::settle(work_dir, &meta)?;
+        Ok(Self {
+            work_dir: work_dir.to_path_buf(),
+            meta,
+            agent,
+            kept,
+        })
     }
 
     /// Writes one checkpoint.
@@ -106,10 +120,12 @@ impl Store {
                 self.agent = Some(id);
                 point(&self.meta.join("slaves").join("latest"), &folder)
             }
-            Checkpoint::Resources(resources) => {
-                let folder = self.meta.join("resources");
-                fs::create_dir_all(&folder)?;
-                file::write_messages(&folder.join("resources.info"), resources)
+            Checkpoint::Resources {
+                resources,
+                operations,
+            } => {
+                let state = resources::state(resources.clone(), operations.clone());
+                resources::write(&self.work_dir, &self.meta, &mut self.kept, &state)
             }
             Checkpoint::Framework(info, pid) => {
                 let folder = paths::framework(&self.meta, self.agent()?, info.id.value());

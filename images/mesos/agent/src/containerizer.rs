@@ -8,16 +8,18 @@ pub mod fetcher;
 pub mod sandbox;
 pub mod terminal;
 pub mod usage;
+pub mod volumes;
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use mesos_proto::mesos::{ContainerInfo, ExecutorInfo, container_info};
+use mesos_proto::mesos::{ContainerInfo, ExecutorInfo, Resource, container_info};
 use tokio::process::{Child, Command};
 use tokio::sync::Notify;
 
-use crate::model::{Launch, Place};
+use crate::model::{Launch, Mount, Place};
 use crate::proc;
 use crate::spawn::{Identity, Spawn, program};
 use crate::tree::{self, Root};
@@ -51,6 +53,8 @@ pub struct Settings {
     pub terminals: terminal::Settings,
     /// `--containerizers`, for messages.
     pub containerizers: String,
+    /// `--work_dir`, where persistent volumes are.
+    pub work_dir: PathBuf,
 }
 
 /// All containers.
@@ -127,6 +131,29 @@ impl Containers {
         }
     }
 
+    /// Puts persistent volumes into a sandbox. Says why not, if not.
+    pub fn attach(
+        &self,
+        directory: &Path,
+        user: Option<&str>,
+        volumes: &[Mount],
+    ) -> Result<(), String> {
+        let identity = user.map(Identity::of).transpose();
+        let identity = identity.map_err(|error| error.to_string())?;
+        for Mount { volume, is_used } in volumes {
+            let work_dir = &self.settings.work_dir;
+            volumes::attach(work_dir, directory, volume, identity.as_ref(), *is_used)?;
+        }
+        Ok(())
+    }
+
+    /// Takes persistent volumes out of a sandbox.
+    pub fn detach(&self, directory: &Path, volumes: &[Resource]) {
+        for volume in volumes {
+            volumes::detach(&self.settings.work_dir, directory, volume);
+        }
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Notify>>> {
         self.destroys.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -158,6 +185,7 @@ impl Containers {
                 launch.directory.display()
             )
         })?;
+        self.attach(&launch.directory, launch.user.as_deref(), &launch.volumes)?;
         let uris = launch.info.command.uris.as_slice();
         for uri in uris {
             let sandbox = &launch.directory;

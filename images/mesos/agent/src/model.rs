@@ -9,11 +9,13 @@ mod framework;
 mod ids;
 mod kill;
 mod launch;
+mod operations;
 mod record;
 mod registration;
 mod streams;
 mod subscribe;
 mod updates;
+mod volumes;
 
 #[cfg(test)]
 mod tests;
@@ -28,7 +30,7 @@ use mesos_wire::pid::Upid;
 
 pub use counters::Counters;
 pub use drain::Drain;
-pub use effect::{Checkpoint, Effect, Launch, Place};
+pub use effect::{Checkpoint, Effect, Launch, Mount, Place};
 pub(crate) use exits::wait_status;
 pub use framework::{Executor, ExecutorState, Framework, Link, Queued};
 pub use ids::{executor_id, framework_id, slave_id, task_id};
@@ -37,6 +39,7 @@ pub use registration::Registered;
 pub use streams::{Acknowledged, Streams};
 pub use subscribe::Refusal;
 
+use operations::Operations;
 use registration::Registration;
 
 /// How many ended frameworks are remembered (the original's constant).
@@ -123,6 +126,7 @@ pub struct Model {
     completed: VecDeque<Framework>,
     streams: Streams,
     checkpointed_resources: Vec<Resource>,
+    operations: Operations,
     resource_version: [u8; 16],
     counters: Counters,
     effects: Vec<Effect>,
@@ -144,6 +148,7 @@ impl Model {
             completed: VecDeque::new(),
             streams: Streams::default(),
             checkpointed_resources: Vec::new(),
+            operations: Operations::default(),
             resource_version: *uuid::Uuid::new_v4().as_bytes(),
             counters: Counters::default(),
             effects: Vec::new(),
@@ -165,7 +170,12 @@ impl Model {
             .flat_map(|framework| framework.executors.values())
             .filter_map(|executor| executor.deadline);
         let streams = match self.state {
-            State::Running => self.streams.next_deadline(),
+            State::Running => self
+                .streams
+                .next_deadline()
+                .into_iter()
+                .chain(self.operations.next_deadline())
+                .min(),
             _ => None,
         };
         executors
@@ -181,6 +191,7 @@ impl Model {
         self.tick_executors(now);
         self.tick_registration(now);
         self.flush_updates(now);
+        self.flush_operations(now);
     }
 
     /// The agent's settings.

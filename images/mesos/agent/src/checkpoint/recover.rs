@@ -9,7 +9,8 @@ use mesos_proto::mesos::SlaveInfo;
 use mesos_proto::messages::{StatusUpdateRecord, status_update_record};
 
 use super::{
-    DRAIN_FILE, Recovered, RecoveredExecutor, RecoveredFramework, RecoveredTask, file, is_same_boot,
+    DRAIN_FILE, Recovered, RecoveredExecutor, RecoveredFramework, RecoveredTask, file,
+    is_same_boot, resources,
 };
 use crate::model::Place;
 use crate::paths;
@@ -25,12 +26,12 @@ pub fn recover(work_dir: &Path) -> Recovered {
         is_same_boot: is_same_boot(boot(&meta).as_ref(), proc::boot().as_ref()),
         ..Recovered::default()
     };
-    let resources = meta.join("resources").join("resources.info");
-    if resources.exists() {
-        match file::read_messages(&resources) {
-            Ok(contents) => found.resources = contents.messages,
-            Err(error) => found.errors.push(said(&resources, &error)),
+    match resources::read(&meta) {
+        Ok(state) => {
+            found.resources = state.resources;
+            found.operations = state.operations;
         }
+        Err((path, error)) => found.errors.push(said(&path, &error)),
     }
     let Ok(agent) = meta.join("slaves").join("latest").canonicalize() else {
         return found;

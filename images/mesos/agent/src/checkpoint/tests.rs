@@ -155,3 +155,85 @@ fn what_cannot_be_read_is_told_and_the_rest_recovered() {
             .is_err()
     );
 }
+
+fn volume(id: &str) -> Resource {
+    let value = serde_json::json!({"name": "disk", "type": "SCALAR", "scalar": {"value": 64},
+        "reservations": [{"type": "DYNAMIC", "role": "prod"}],
+        "disk": {"persistence": {"id": id}, "volume": {"container_path": "data", "mode": "RW"}}});
+    mesos_wire::json::from_value(&value, mesos_wire::json::Dialect::V0).expect("a resource")
+}
+
+fn resources(volumes: &[&str]) -> Checkpoint {
+    let mut operation = Operation::new();
+    operation.info.mut_or_insert_default();
+    operation
+        .latest_status
+        .mut_or_insert_default()
+        .set_state(mesos_proto::mesos::OperationState::OPERATION_FINISHED);
+    operation
+        .uuid
+        .mut_or_insert_default()
+        .set_value(vec![1; 16]);
+    Checkpoint::Resources {
+        resources: volumes.iter().map(|id| volume(id)).collect(),
+        operations: vec![operation],
+    }
+}
+
+#[test]
+fn resources_and_operations_are_there_in_the_next_life_with_their_volumes() {
+    let work = tempfile::tempdir().expect("a folder");
+    let mut store = Store::open(work.path(), None).expect("opened");
+    store.write(&resources(&["a", "b"])).expect("written");
+    let folder = work.path().join("volumes/roles/prod");
+    fs::write(folder.join("a/file"), "x").expect("written");
+    let found = recover(work.path());
+    assert_eq!((found.resources.len(), found.operations.len()), (2, 1));
+    assert!(
+        work.path()
+            .join("meta/resources/resources_and_operations.state")
+            .exists()
+    );
+    // A life that knows what was before removes what is no more, and nothing else.
+    let mut store = Store::open(work.path(), None).expect("opened");
+    store.write(&resources(&["a"])).expect("written");
+    assert!(folder.join("a/file").exists() && !folder.join("b").exists());
+}
+
+#[test]
+fn a_change_that_an_agent_died_in_is_finished_by_its_next_life() {
+    let work = tempfile::tempdir().expect("a folder");
+    let meta = work.path().join("meta/resources");
+    let (state, target) = (
+        meta.join("resources_and_operations.state"),
+        meta.join("resources_and_operations.target"),
+    );
+    Store::open(work.path(), None)
+        .and_then(|mut store| store.write(&resources(&["c"])))
+        .expect("written");
+    let next = fs::read(&state).expect("there");
+    Store::open(work.path(), None)
+        .and_then(|mut store| store.write(&resources(&["a"])))
+        .expect("written");
+    // It died after it had said what was to be, and before it had done it.
+    fs::write(&target, next).expect("written");
+    assert_eq!(recover(work.path()).resources, [volume("c")]);
+    Store::open(work.path(), None).expect("opened");
+    let folder = work.path().join("volumes/roles/prod");
+    assert!(folder.join("c").exists() && !folder.join("a").exists() && !target.exists());
+    assert_eq!(recover(work.path()).resources, [volume("c")]);
+    // One that was cut off was never begun.
+    fs::write(&target, [9, 0, 0, 0, 1]).expect("written");
+    assert_eq!(recover(work.path()).resources, [volume("c")]);
+}
+
+#[test]
+fn resources_of_an_older_agent_are_read() {
+    let work = tempfile::tempdir().expect("a folder");
+    let folder = work.path().join("meta/resources");
+    fs::create_dir_all(&folder).expect("made");
+    file::write_messages(&folder.join("resources.info"), &[volume("a")]).expect("written");
+    assert_eq!(recover(work.path()).resources, [volume("a")]);
+    Store::open(work.path(), None).expect("opened");
+    assert!(work.path().join("volumes/roles/prod/a").is_dir());
+}

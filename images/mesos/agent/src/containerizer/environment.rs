@@ -142,6 +142,7 @@ mod tests {
             framework,
             directory: "WORK".into(),
             user: None,
+            volumes: Vec::new(),
         }
     }
 

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use mesos_proto::executor::Event;
-use mesos_proto::mesos::{DrainConfig, ExecutorInfo, FrameworkInfo, Resource, SlaveInfo, Task};
+use mesos_proto::mesos::{
+    DrainConfig, ExecutorInfo, FrameworkInfo, Operation, Resource, SlaveInfo, Task,
+};
 use mesos_proto::messages::StatusUpdateRecord;
 use mesos_wire::pid::Upid;
 use protobuf::MessageDyn;
@@ -34,6 +36,17 @@ pub struct Launch {
     pub directory: PathBuf,
     /// The user to run as; `None` for the agent's own.
     pub user: Option<String>,
+    /// Persistent volumes to put into the sandbox.
+    pub volumes: Vec<Mount>,
+}
+
+/// A persistent volume in a sandbox.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mount {
+    /// The volume.
+    pub volume: Resource,
+    /// Whether other executors use it as well.
+    pub is_used: bool,
 }
 
 /// Something to be kept for the next life of the agent.
@@ -42,7 +55,12 @@ pub enum Checkpoint {
     /// The agent, with its id.
     Agent(Box<SlaveInfo>),
     /// What operators and frameworks made of its resources.
-    Resources(Vec<Resource>),
+    Resources {
+        /// Reservations and volumes.
+        resources: Vec<Resource>,
+        /// Operations whose end is not acknowledged.
+        operations: Vec<Operation>,
+    },
     /// A framework that wants its executors to outlive the agent.
     Framework(Box<FrameworkInfo>, Option<Upid>),
     /// An executor of such a framework, about to be started.
@@ -88,6 +106,25 @@ pub enum Effect {
     Link(Upid),
     /// Start an executor. Ends in `container_started` or `container_failed`, then `container_exited`.
     Launch(Box<Launch>),
+    /// Put persistent volumes into an executor's sandbox before its next task is told to it. Where that
+    /// fails, the container is destroyed.
+    Attach {
+        /// Which run.
+        place: Place,
+        /// The sandbox.
+        directory: PathBuf,
+        /// Whom the volumes are given to.
+        user: Option<String>,
+        /// The volumes.
+        volumes: Vec<Mount>,
+    },
+    /// Take persistent volumes out of a sandbox.
+    Detach {
+        /// The sandbox.
+        directory: PathBuf,
+        /// The volumes.
+        volumes: Vec<Resource>,
+    },
     /// Kill all processes of a container. Ends in `container_exited`.
     Destroy(String),
     /// Tell an executor something.

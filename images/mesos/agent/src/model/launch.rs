@@ -146,7 +146,7 @@ impl Model {
             return;
         }
         if self.executor_mut(&id, &executor).is_none() {
-            self.start_executor(now, &id, executor_info, is_command);
+            self.start_executor(now, &id, executor_info, is_command, &queued);
         }
         self.deliver(now, &id, &executor, queued);
     }
@@ -221,12 +221,21 @@ impl Model {
             .push(Effect::Send(master.pid.clone(), Box::new(message)));
     }
 
-    fn start_executor(&mut self, now: Now, id: &str, info: ExecutorInfo, is_command: bool) {
+    fn start_executor(
+        &mut self,
+        now: Now,
+        id: &str,
+        info: ExecutorInfo,
+        is_command: bool,
+        first: &Queued,
+    ) {
         let agent = self.id.clone().unwrap_or_default();
         let container = uuid::Uuid::new_v4().to_string();
         let deadline = now.at + self.config.executor_registration_timeout;
         let switch_user = self.config.switch_user;
         let work_dir = self.config.work_dir.clone();
+        let tasks = first.tasks().iter().flat_map(|task| &task.resources);
+        let volumes = self.mounts(&container, info.resources.iter().chain(tasks));
         let Some(framework) = self.frameworks.get_mut(id) else {
             return;
         };
@@ -262,6 +271,7 @@ impl Model {
             framework: framework.info.clone(),
             directory: executor.directory.clone(),
             user: executor.user.clone(),
+            volumes,
         })));
         framework
             .executors

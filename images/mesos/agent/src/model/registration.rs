@@ -57,7 +57,7 @@ impl Model {
         self.register_anew(now);
     }
 
-    fn register_anew(&mut self, now: Now) {
+    pub(super) fn register_anew(&mut self, now: Now) {
         if matches!(self.state, State::Recovering | State::Terminating) {
             return;
         }
@@ -217,6 +217,7 @@ impl Model {
                     .push(Effect::Checkpoint(Checkpoint::Agent(info)));
             }
             self.streams.resume(now.at, None);
+            self.announce_operations(now);
         }
         self.expect_ping(now);
         if let Registered::Again(reconciliations) = how {
@@ -309,13 +310,6 @@ impl Model {
             let text = "all frameworks are shut down".to_string();
             self.effects.push(Effect::Exit(0, text));
         }
-    }
-
-    /// What the master says that the agent's resources have become.
-    pub fn checkpoint_resources(&mut self, resources: Vec<Resource>) {
-        self.checkpointed_resources.clone_from(&resources);
-        self.effects
-            .push(Effect::Checkpoint(Checkpoint::Resources(resources)));
     }
 
     /// What operators and frameworks made of the agent's resources.

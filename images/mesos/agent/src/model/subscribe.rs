@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mesos_proto::executor::{Event, event};
 use mesos_proto::mesos::{
-    ContainerID, ExecutorInfo, FrameworkInfo, Task, TaskInfo, TaskState, task_status,
+    ContainerID, ExecutorInfo, FrameworkInfo, Resource, Task, TaskInfo, TaskState, task_status,
 };
 use mesos_proto::messages::{ExecutorToFrameworkMessage, StatusUpdate};
 use mesos_wire::pid::Upid;
@@ -161,9 +161,6 @@ impl Model {
     }
 
     fn hand_over(&mut self, framework: &str, id: &str, queued: Queued) {
-        let Some(executor) = self.executor_mut(framework, id) else {
-            return;
-        };
         let tasks: Vec<Task> = queued
             .tasks()
             .iter()
@@ -184,7 +181,15 @@ impl Model {
                 event.launch_group = Some(launch).into();
             }
         }
-        let mut effects = Vec::new();
+        let wanted: Vec<Resource> = tasks
+            .iter()
+            .flat_map(|task| task.resources.clone())
+            .collect();
+        let attach = self.attachment(framework, id, &wanted);
+        let Some(executor) = self.executor_mut(framework, id) else {
+            return;
+        };
+        let mut effects: Vec<Effect> = attach.into_iter().collect();
         for task in tasks {
             if executor.checkpoint {
                 let place = executor.place();
@@ -229,11 +234,6 @@ impl Model {
     /// The agent's id from a former life.
     pub fn restore_agent(&mut self, id: &str) {
         self.id = Some(id.to_string());
-    }
-
-    /// Its resources from a former life.
-    pub fn restore_resources(&mut self, resources: Vec<mesos_proto::mesos::Resource>) {
-        self.checkpointed_resources = resources;
     }
 
     /// A framework from a former life.

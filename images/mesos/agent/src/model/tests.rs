@@ -14,6 +14,7 @@ use task_status::Reason;
 
 use super::*;
 
+mod operations;
 mod sequences;
 
 const AGENT: &str = "M-S0";

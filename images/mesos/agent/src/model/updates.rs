@@ -68,6 +68,16 @@ impl Model {
             self.counters.invalid_status_updates += 1;
             return;
         }
+        if from_executor && self.is_beyond(&framework, &executor, &task, state) {
+            // The executor is told that it is safe, so that it does not repeat itself.
+            tracing::warn!("dropping an update of task {task}: it has ended, or never was here");
+            self.counters.invalid_status_updates += 1;
+            let found = self.executor_mut(&framework, &executor);
+            if let Some((place, Some(link))) = found.map(|e| (e.place(), e.link.clone())) {
+                self.acknowledge_executor(place, link, &task, update.uuid().to_vec());
+            }
+            return;
+        }
         self.counters.valid_status_updates += 1;
         let agent = self.id.clone().unwrap_or_default();
         let ip = self.config.ip().to_string();
@@ -75,6 +85,7 @@ impl Model {
         let uuid = update.uuid().to_vec();
         let mut place = None;
         let mut link = None;
+        let mut detach = None;
         let found = self.executor_mut(&framework, &executor);
         let mut started = false;
         let ended;
@@ -85,9 +96,15 @@ impl Model {
                 describe_container(status, executor, &ip);
             }
             (started, ended) = record(executor, &update);
+            detach = if ended {
+                Self::detachment(executor, &task)
+            } else {
+                None
+            };
         } else {
             ended = is_terminal(state);
         }
+        self.effects.extend(detach);
         let checkpoint = self
             .executor_mut(&framework, &executor)
             .is_some_and(|executor| executor.checkpoint);
@@ -122,6 +139,17 @@ impl Model {
             self.acknowledge_executor(place, link, &task, uuid);
         }
         self.flush_updates(now);
+    }
+
+    /// Whether an executor reports on a task that it does not have: one whose end was told, or that it
+    /// was never given.
+    fn is_beyond(&self, framework: &str, executor: &str, task: &str, state: TaskState) -> bool {
+        let owner = self.frameworks.get(framework);
+        let Some(executor) = owner.and_then(|owner| owner.executors.get(executor)) else {
+            return false;
+        };
+        let is_queued = executor.queued_tasks().any(|t| t.task_id.value() == task);
+        !executor.launched.contains_key(task) && !(is_queued && is_terminal(state))
     }
 
     fn acknowledge_executor(&mut self, place: super::Place, link: Link, task: &str, uuid: Vec<u8>) {

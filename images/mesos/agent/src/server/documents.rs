@@ -45,7 +45,7 @@ pub(crate) fn state(agent: &Agent) -> Value {
 
 fn own(model: &Model, agent: &Agent) -> Map<String, Value> {
     let config = model.config();
-    let total = total(model);
+    let total = model.total();
     let allocated = allocated(model);
     let unreserved = total.filter(|r| reservation_role(r).is_none());
     let mut state = Map::new();
@@ -92,24 +92,6 @@ fn own(model: &Model, agent: &Agent) -> Map<String, Value> {
         model.completed_frameworks().map(framework).collect(),
     );
     state
-}
-
-/// What the agent has: its own resources, as far as operators and frameworks have not changed them.
-pub(crate) fn total(model: &Model) -> Resources {
-    let plain = Resources::from_protos(&model.config().info.resources).unwrap_or_default();
-    let changed = Resources::from_protos(model.checkpointed_resources()).unwrap_or_default();
-    // A reserved or made resource stands for as much of the plain one.
-    let strip = |resource: &Resource| {
-        let mut plain = resource.clone();
-        plain.reservations.clear();
-        plain.disk = None.into();
-        plain.shared = None.into();
-        plain
-    };
-    let replaced: Vec<Resource> = changed.iter().map(strip).collect();
-    let mut total = plain.minus(&Resources::from_protos(&replaced).unwrap_or_default());
-    total.add(&changed);
-    total
 }
 
 /// What executors and tasks have allocated.

@@ -30,6 +30,18 @@ pub(crate) async fn carry_out(
                 let id = agent.look(|model| model.id().unwrap_or_default().to_string());
                 containers.launch(id, *launch);
             }
+            Effect::Attach {
+                place,
+                directory,
+                user,
+                volumes,
+            } => {
+                if let Err(error) = containers.attach(&directory, user.as_deref(), &volumes) {
+                    tracing::error!("destroying container {}: {error}", place.container);
+                    containers.destroy(&place.container);
+                }
+            }
+            Effect::Detach { directory, volumes } => containers.detach(&directory, &volumes),
             Effect::Destroy(container) => containers.destroy(&container),
             Effect::Tell {
                 link: Link::Http(link),

@@ -7,10 +7,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use mesos_proto::mesos::{MasterInfo, SlaveInfo, slave_info};
+use mesos_proto::mesos::{MasterInfo, Resource, SlaveInfo, slave_info};
 use mesos_wire::flags::{Flags, Request, usage};
 use mesos_wire::libprocess::{Listener, Process};
 use mesos_wire::log;
+use mesos_wire::resources::Resources;
+use mesos_wire::resources::operation::with_checkpointed;
 use mesos_wire::zk::detect;
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
@@ -49,6 +51,8 @@ enum RunError {
     Master(#[from] mesos_wire::zk::MasterAddressError),
     #[error(transparent)]
     Incompatible(#[from] Incompatible),
+    #[error("{0}")]
+    Resources(String),
     #[error("a checkpoint cannot be used: {0}. `--no-strict` starts without it")]
     Recovery(String),
     #[error("cannot start")]
@@ -178,6 +182,12 @@ async fn run(mut settings: Settings) -> Result<u8, RunError> {
         .as_ref()
         .filter(|_| keeps_id)
         .map(|info| info.id.value().to_string());
+    let operations = match keeps_id {
+        true => recovered.operations.clone(),
+        false => Vec::new(),
+    };
+    compatible(&model, &recovered.resources).map_err(RunError::Resources)?;
+    model.restore_resources(recovered.resources.clone(), operations);
     let store = Store::open(&settings.work_dir, id.clone()).map_err(work_dir)?;
     if !keeps_id {
         store.forget_agent().map_err(work_dir)?;
@@ -237,6 +247,23 @@ async fn run(mut settings: Settings) -> Result<u8, RunError> {
     Ok(code)
 }
 
+/// Whether what was made of the agent's resources in an earlier life can be made of those it has now.
+fn compatible(model: &Model, checkpointed: &[Resource]) -> Result<(), String> {
+    let own = &model.config().info.resources;
+    let shown = |resources: &[Resource]| {
+        let bag = Resources::from_protos(resources).unwrap_or_default();
+        bag.to_string()
+    };
+    match with_checkpointed(own, checkpointed) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!(
+            "Checkpointed resources {} are incompatible with agent resources {}: {error}",
+            shown(checkpointed),
+            shown(own)
+        )),
+    }
+}
+
 async fn ended(exited: &mut watch::Receiver<Exit>) -> u8 {
     match exited.wait_for(Option::is_some).await.as_deref() {
         Ok(Some((code, reason))) => {
@@ -291,8 +318,10 @@ fn config(settings: &Settings, process: &Process, hostname: String) -> Config {
             Type::MULTI_ROLE,
             Type::HIERARCHICAL_ROLE,
             Type::RESERVATION_REFINEMENT,
+            Type::RESOURCE_PROVIDER,
             Type::RESIZE_VOLUME,
             Type::AGENT_DRAINING,
+            Type::AGENT_OPERATION_FEEDBACK,
             Type::TASK_RESOURCE_LIMITS,
         ],
         work_dir: settings.work_dir.clone(),
@@ -332,6 +361,7 @@ fn container_settings(settings: &Settings, process: &Process) -> ContainerSettin
             launcher: PathBuf::from(text("launcher_dir")).join("mesos-containerizer"),
         },
         containerizers: text("containerizers"),
+        work_dir: settings.work_dir.clone(),
     }
 }
 

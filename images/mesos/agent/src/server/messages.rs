@@ -3,8 +3,9 @@
 use mesos_proto::mesos::TaskInfo;
 use mesos_proto::messages::StatusUpdate;
 use mesos_proto::messages::{
-    CheckpointResourcesMessage, DrainSlaveMessage, ExecutorToFrameworkMessage,
-    FrameworkToExecutorMessage, KillTaskMessage, PingSlaveMessage, RegisterExecutorMessage,
+    AcknowledgeOperationStatusMessage, ApplyOperationMessage, CheckpointResourcesMessage,
+    DrainSlaveMessage, ExecutorToFrameworkMessage, FrameworkToExecutorMessage, KillTaskMessage,
+    PingSlaveMessage, ReconcileOperationsMessage, RegisterExecutorMessage,
     ReregisterExecutorMessage, RunTaskGroupMessage, RunTaskMessage, ShutdownExecutorMessage,
     ShutdownFrameworkMessage, ShutdownMessage, SlaveRegisteredMessage, SlaveReregisteredMessage,
     StatusUpdateAcknowledgementMessage, StatusUpdateMessage, UpdateFrameworkMessage,
@@ -138,7 +139,28 @@ fn from_master(agent: &Agent, from: &Upid, name: &str, body: &[u8]) -> Outcome {
             from,
             body,
             |model, _, m: CheckpointResourcesMessage| {
-                model.checkpoint_resources(m.resources);
+                model.checkpoint_resources(&m.resources);
+            },
+        ),
+        "ApplyOperationMessage" => {
+            act(agent, from, body, |model, now, m: ApplyOperationMessage| {
+                model.apply_operation(now, m);
+            })
+        }
+        "AcknowledgeOperationStatusMessage" => act(
+            agent,
+            from,
+            body,
+            |model, _, m: AcknowledgeOperationStatusMessage| {
+                model.operation_acknowledged(&m);
+            },
+        ),
+        "ReconcileOperationsMessage" => act(
+            agent,
+            from,
+            body,
+            |model, now, m: ReconcileOperationsMessage| {
+                model.reconcile_operations(now, &m);
             },
         ),
         "ShutdownMessage" => act(agent, from, body, |model, now, m: ShutdownMessage| {

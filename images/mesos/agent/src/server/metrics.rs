@@ -7,7 +7,7 @@ use mesos_wire::flags::Flags;
 use serde_json::Value;
 
 use super::agent::Agent;
-use super::documents::{allocated, total};
+use super::documents::allocated;
 use crate::model::{ExecutorState, Model, State};
 use crate::system::System;
 
@@ -165,7 +165,7 @@ fn of_model(model: &Model, flags: &Flags, uptime: f64) -> BTreeMap<String, f64> 
     .into_iter()
     .map(|(name, value)| (name.to_string(), value))
     .collect();
-    let (total, used) = (total(model), allocated(model));
+    let (total, used) = (model.total(), allocated(model));
     for name in RESOURCES {
         let revocable = |r: &mesos_proto::mesos::Resource| r.revocable.is_some();
         for (suffix, of_total, of_used) in [

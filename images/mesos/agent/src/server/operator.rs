@@ -163,6 +163,11 @@ fn read(agent: &Agent, call: &Call) -> Result<Option<Answer>, Response> {
             file.set_size(size);
             file.set_data(data);
         }
+        Asked::GET_OPERATIONS => {
+            answer.set_type(Type::GET_OPERATIONS);
+            answer.get_operations.mut_or_insert_default().operations =
+                agent.look(|model| model.operations().cloned().collect());
+        }
         Asked::GET_STATE => {
             answer.set_type(Type::GET_STATE);
             let state = answer.get_state.mut_or_insert_default();
@@ -211,10 +216,6 @@ fn read(agent: &Agent, call: &Call) -> Result<Option<Answer>, Response> {
                     own.estimated_drain_start_time = Some(since).into();
                 }
             });
-        }
-        Asked::GET_OPERATIONS => {
-            answer.set_type(Type::GET_OPERATIONS);
-            answer.get_operations.mut_or_insert_default();
         }
         Asked::GET_RESOURCE_PROVIDERS => {
             answer.set_type(Type::GET_RESOURCE_PROVIDERS);

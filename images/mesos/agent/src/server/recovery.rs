@@ -81,7 +81,6 @@ fn difference(policy: Reconfiguration, before: &SlaveInfo, now: &SlaveInfo) -> O
 
 /// Puts back what an earlier life left, and takes hold of the executors that still run.
 pub(super) fn restore(agent: &Arc<Agent>, containers: &Arc<Containers>, recovered: Recovered) {
-    agent.act(|model, _| model.restore_resources(recovered.resources));
     if let Some(config) = recovered.drain {
         agent.act(|model, now| model.restore_drain(now, config));
     }

@@ -24,7 +24,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 /// Longer than anything takes that works.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 struct Ears(mpsc::UnboundedSender<Message>);
 
@@ -211,10 +211,27 @@ pub(crate) fn agent(master: &str, work_dir: &Path) -> Child {
 
 /// The same at a port: an agent that is started again has to be where it was.
 pub(crate) fn agent_at(master: &str, work_dir: &Path, port: u16) -> Child {
+    let resources = "cpus:4;mem:4096;disk:20480;ports:[31000-32000]";
+    command(master, work_dir, port, resources)
+        .spawn()
+        .expect("the agent starts")
+}
+
+/// The same with these resources; what it says is kept.
+pub(crate) fn agent_with(master: &str, work_dir: &Path, port: u16, resources: &str) -> Child {
+    command(master, work_dir, port, resources)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the agent starts")
+}
+
+fn command(master: &str, work_dir: &Path, port: u16, resources: &str) -> Command {
     let programs = Path::new(env!("CARGO_BIN_EXE_mesos-executor"))
         .parent()
         .expect("a folder");
-    Command::new(env!("CARGO_BIN_EXE_mesos-agent"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mesos-agent"));
+    command
         .arg(format!("--master={master}"))
         .arg(format!("--work_dir={}", work_dir.display()))
         .arg(format!("--launcher_dir={}", programs.display()))
@@ -225,11 +242,10 @@ pub(crate) fn agent_at(master: &str, work_dir: &Path, port: u16) -> Child {
             "--registration_backoff_factor=10ms",
             "--attributes=rack:a;level:3",
         ])
-        .arg("--resources=cpus:4;mem:4096;disk:20480;ports:[31000-32000]")
+        .arg(format!("--resources={resources}"))
         .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("the agent starts")
+        .kill_on_drop(true);
+    command
 }
 
 /// Status and body of a plain request.

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 /// Sends requests to one address.
 pub(crate) struct Client {
-    address: SocketAddrV4,
+    pub(crate) address: SocketAddrV4,
 }
 
 /// A whole answer.

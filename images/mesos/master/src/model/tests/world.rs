@@ -30,7 +30,7 @@ pub(crate) struct World {
     uuids: u128,
     last_update: Option<StatusUpdateMessage>,
     /// What the agents have checkpointed: all that the master told them.
-    kept: BTreeMap<AgentId, Vec<Resource>>,
+    pub(crate) kept: BTreeMap<AgentId, Vec<Resource>>,
 }
 
 impl World {
