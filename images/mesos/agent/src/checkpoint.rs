@@ -26,6 +26,9 @@ pub use recover::recover;
 /// Stands in the agent's folder while it drains.
 const DRAIN_FILE: &str = "drain.config";
 
+/// Where folders end before they are removed.
+const TRASH: &str = "removed";
+
 /// Writes checkpoints.
 #[derive(Debug)]
 pub struct Store {
@@ -97,6 +100,7 @@ impl Store {
             fs::write(meta.join("boot_id"), boot.id)?;
             fs::write(meta.join("init_start"), boot.init_start.to_string())?;
         }
+        clear(&meta.join(TRASH))?;
         let kept = resources::settle(work_dir, &meta)?;
         Ok(Self {
             work_dir: work_dir.to_path_buf(),
@@ -198,11 +202,11 @@ impl Store {
             Checkpoint::ForgetExecutor(place) => {
                 let agent = self.agent()?;
                 let folder = paths::executor(&self.meta, agent, &place.framework, &place.executor);
-                remove(&folder)
+                remove(&self.meta, &folder)
             }
             Checkpoint::ForgetAgent => self.forget_agent(),
             Checkpoint::ForgetFramework(id) => {
-                remove(&paths::framework(&self.meta, self.agent()?, id))
+                remove(&self.meta, &paths::framework(&self.meta, self.agent()?, id))
             }
         }
     }
@@ -242,8 +246,18 @@ fn unsafe_id(id: &str) -> io::Error {
     )
 }
 
-fn remove(folder: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(folder) {
+/// Removes what no next life is to find, in one step: it may be looked at after any.
+fn remove(meta: &Path, folder: &Path) -> io::Result<()> {
+    let trash = meta.join(TRASH);
+    clear(&trash)?;
+    match fs::rename(folder, &trash) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => clear(&trash),
+    }
+}
+
+fn clear(trash: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(trash) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }

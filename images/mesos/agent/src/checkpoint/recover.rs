@@ -53,7 +53,7 @@ pub fn recover(work_dir: &Path) -> Recovered {
     for folder in folders(&agent.join("frameworks")) {
         match framework(&folder, &mut found.errors) {
             Ok(framework) => found.frameworks.push(framework),
-            Err(error) => found.errors.push(said(&folder, &error)),
+            Err(error) => judge(&folder, &error, &mut found.errors),
         }
     }
     found.agent = Some(info);
@@ -92,6 +92,15 @@ fn name(folder: &Path) -> String {
         .into_owned()
 }
 
+/// A folder without its main file was being made when its maker died: nothing was done with it yet.
+fn judge(folder: &Path, error: &io::Error, errors: &mut Vec<String>) {
+    if error.kind() == io::ErrorKind::NotFound {
+        tracing::warn!("{}: it is left out", said(folder, error));
+    } else {
+        errors.push(said(folder, error));
+    }
+}
+
 fn framework(folder: &Path, errors: &mut Vec<String>) -> io::Result<RecoveredFramework> {
     let info = file::read_message(&folder.join("framework.info"))?;
     let pid = fs::read_to_string(folder.join("framework.pid")).unwrap_or_default();
@@ -99,7 +108,7 @@ fn framework(folder: &Path, errors: &mut Vec<String>) -> io::Result<RecoveredFra
     for run in folders(&folder.join("executors")) {
         match executor(&name(folder), &run, errors) {
             Ok(executor) => executors.push(executor),
-            Err(error) => errors.push(said(&run, &error)),
+            Err(error) => judge(&run, &error, errors),
         }
     }
     let pid = pid
@@ -137,7 +146,7 @@ fn executor(
     for folder in folders(&run.join("tasks")) {
         match task(&folder) {
             Ok(task) => tasks.push(task),
-            Err(error) => errors.push(said(&folder, &error)),
+            Err(error) => judge(&folder, &error, errors),
         }
     }
     Ok(RecoveredExecutor {

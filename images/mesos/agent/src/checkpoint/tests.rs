@@ -237,3 +237,28 @@ fn resources_of_an_older_agent_are_read() {
     Store::open(work.path(), None).expect("opened");
     assert!(work.path().join("volumes/roles/prod/a").is_dir());
 }
+
+#[test]
+fn a_folder_that_was_being_made_or_removed_is_no_error() {
+    let work = tempfile::tempdir().expect("a folder");
+    let mut store = Store::open(work.path(), None).expect("opened");
+    for checkpoint in checkpoints() {
+        store.write(&checkpoint).expect("written");
+    }
+    let agent = work.path().join("meta/slaves/S0/frameworks");
+    fs::create_dir_all(agent.join("F/executors/E2/runs/C2/pids")).expect("made");
+    fs::create_dir_all(agent.join("F/executors/E/runs/C/tasks/T2")).expect("made");
+    fs::create_dir_all(agent.join("F2")).expect("made");
+    fs::create_dir_all(work.path().join("meta/removed/half")).expect("made");
+    let found = recover(work.path());
+    assert!(found.errors.is_empty(), "{:?}", found.errors);
+    let framework = &found.frameworks[0];
+    assert_eq!((found.frameworks.len(), framework.executors.len()), (1, 1));
+    assert_eq!(framework.executors[0].tasks.len(), 1);
+    store
+        .write(&Checkpoint::ForgetFramework("F".into()))
+        .expect("removed");
+    assert!(recover(work.path()).frameworks.is_empty());
+    Store::open(work.path(), None).expect("opened");
+    assert!(!work.path().join("meta/removed").exists());
+}

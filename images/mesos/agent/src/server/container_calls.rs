@@ -122,6 +122,7 @@ pub(super) fn executor(agent: &Agent, container: &str) -> Option<(Parent, Option
             framework: framework.info.clone(),
             directory: executor.directory.clone(),
             user: executor.user.clone(),
+            volumes: Vec::new(),
         };
         let id = model.id().unwrap_or_default();
         let parent = Parent {

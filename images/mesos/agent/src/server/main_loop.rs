@@ -176,6 +176,7 @@ async fn run(mut settings: Settings) -> Result<u8, RunError> {
     if let (Some(error), true) = (recovered.errors.first(), settings.flags.is_on("strict")) {
         return Err(RunError::Recovery(error.clone()));
     }
+    compatible(&model, &recovered.resources).map_err(RunError::Resources)?;
     let keeps_id = judge(&settings, &model, &recovered)?;
     let id = recovered
         .agent
@@ -186,7 +187,6 @@ async fn run(mut settings: Settings) -> Result<u8, RunError> {
         true => recovered.operations.clone(),
         false => Vec::new(),
     };
-    compatible(&model, &recovered.resources).map_err(RunError::Resources)?;
     model.restore_resources(recovered.resources.clone(), operations);
     let store = Store::open(&settings.work_dir, id.clone()).map_err(work_dir)?;
     if !keeps_id {
