@@ -2,6 +2,7 @@
 
 mod executors;
 mod outside;
+mod scheduling;
 mod settings;
 mod table;
 mod units;

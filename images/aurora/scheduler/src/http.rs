@@ -2,12 +2,16 @@
 
 mod admin;
 mod auth;
+mod compress;
+mod consumption;
 mod documents;
 mod graph;
 mod pages;
 mod redirect;
+mod reference;
 mod series;
 mod stats;
+mod threads;
 mod thrift;
 mod time;
 mod vars;
@@ -91,9 +95,17 @@ impl App {
     /// Computes the rates of `/vars`, and notes every variable for the graphs. With `all`, those too
     /// that take a look at every task.
     pub fn sample(&self, now_ms: i64, all: bool) {
+        // A scheduler that does not lead has no model to tell of.
+        let _ = self.engine.read(|model| {
+            for (name, events, total) in model.stats().timings() {
+                self.stats.set(name, stats::Timing { events, total });
+            }
+        });
         self.stats.sample(self.started.elapsed());
         let numbers = vars::collect(self, all).into_iter();
         let numbers = numbers.filter_map(|(name, value)| match value {
+            // These are shown, but not drawn over time.
+            serde_json::Value::Number(_) if name.starts_with("sla_") => None,
             serde_json::Value::Number(number) => Some((name, number)),
             _ => None,
         });
@@ -130,6 +142,13 @@ pub fn router(app: Shared) -> Router {
             get(thrift::beta_index).post(thrift::beta_unnamed),
         )
         .route("/apibeta/{method}", post(thrift::beta))
+        .route("/apiclient/api.html", get(reference::api))
+        .route(
+            "/logconfig",
+            get(reference::log_config).post(reference::change_log_config),
+        )
+        .route("/threads", get(threads::threads))
+        .route("/contention", get(threads::contention))
         .route("/health", get(admin::health))
         .route("/leaderhealth", get(admin::leader_health))
         .route("/graphdata", get(graph::data))
@@ -205,6 +224,7 @@ pub fn router(app: Shared) -> Router {
             Arc::clone(&app),
             stats::count,
         ))
+        .layer(middleware::from_fn(compress::compress))
         .with_state(app)
 }
 

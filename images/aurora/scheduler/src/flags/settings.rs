@@ -75,7 +75,7 @@ fn local_hostname() -> String {
     }
 }
 
-fn small(values: &Values, name: &'static str) -> Result<i32, FlagError> {
+pub(super) fn small(values: &Values, name: &'static str) -> Result<i32, FlagError> {
     let value = values.integer(name);
     i32::try_from(value)
         .ok()
@@ -304,6 +304,8 @@ fn model(values: &Values, cluster: &str, hostname: &str) -> Result<Settings, Fla
     settings.reconciliation_explicit_interval = interval("reconciliation_explicit_interval");
     settings.reconciliation_implicit_interval = interval("reconciliation_implicit_interval");
     settings.reconciliation_spread = values.millis("reconciliation_schedule_spread");
+    settings.scheduling = super::scheduling::scheduling(values)?;
+    settings.sla_stats = super::scheduling::sla_stats(values)?;
     settings.executor_cpus = values.number("thermos_executor_cpu").max(0.0);
     settings.executor_ram_mb = values.bytes("thermos_executor_ram") as f64 / f64::from(1 << 20);
     settings.sla_kill_min_delay = values.millis("sla_aware_kill_retry_min_delay").max(1);

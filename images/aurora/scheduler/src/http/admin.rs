@@ -28,7 +28,15 @@ const INDEX: &[&[&str]] = &[
         "/tiers",
         "/utilization",
     ],
-    &["/leaderhealth", "/services", "/structdump/task/{task_id}"],
+    &["/apiclient/api.html"],
+    &[
+        "/contention",
+        "/leaderhealth",
+        "/logconfig",
+        "/services",
+        "/structdump/task/{task_id}",
+        "/threads",
+    ],
     &["/graphview", "/vars"],
 ];
 

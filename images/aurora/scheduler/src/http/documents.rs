@@ -97,14 +97,12 @@ pub(super) async fn pending_tasks(State(app): State<Shared>) -> Response {
         let groups = model.groups().iter().map(|group| {
             let ids: Vec<&String> = group.tasks.iter().map(|(_, id)| id).collect();
             let reasons = group
-                .nearest
-                .as_ref()
+                .nearest(model.now())
                 .map(|nearest| nearest.reasons.join(", "));
-            // A group here is looked at with every new offer, and waits for nothing else.
             json!({
                 "name": group.config.job.as_ref().map(ToString::to_string),
                 "taskIds": ids,
-                "penaltyMs": 0,
+                "penaltyMs": group.penalty,
                 "reason": format!("[{}]", reasons.unwrap_or_default()),
             })
         });

@@ -67,6 +67,12 @@ impl HttpStats {
         timing.total = timing.total.saturating_add(took);
     }
 
+    /// Notes how often something has happened and how long it has taken in all, as counted elsewhere.
+    pub fn set(&self, name: &str, timing: Timing) {
+        let mut timings = self.timings.lock().unwrap_or_else(PoisonError::into_inner);
+        timings.insert(name.to_string(), timing);
+    }
+
     /// Notes that something happened so many times.
     pub fn add(&self, name: &str, times: u64) {
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);

@@ -8,10 +8,9 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value as Json};
 
-use super::{App, Shared};
+use super::{App, Shared, consumption};
 use crate::engine::Lifecycle;
 use crate::model::Model;
-use crate::model::summary::Consumption;
 
 /// Names may have letters, digits and `_ / . -`; all else becomes `_`.
 fn clean(name: &str) -> String {
@@ -20,6 +19,9 @@ fn clean(name: &str) -> String {
         .map(|c| if good(c) { c } else { '_' })
         .collect()
 }
+
+/// Timings that are shown in milliseconds; all others are in nanoseconds.
+const IN_MS: &[&str] = &["scheduled_task_penalty"];
 
 /// All variables; without `all` only those that need no look at every task.
 pub(super) fn collect(app: &App, all: bool) -> BTreeMap<String, Json> {
@@ -45,21 +47,27 @@ pub(super) fn collect(app: &App, all: bool) -> BTreeMap<String, Json> {
     set("build.version", env!("CARGO_PKG_VERSION").into());
     process(&mut set);
     for (name, timing) in app.stats.timings() {
-        let nanos = u64::try_from(timing.total.as_nanos()).unwrap_or(u64::MAX);
+        let in_ms = IN_MS.contains(&name.as_str());
+        let (unit, nanos_of_unit) = if in_ms { ("ms", 1e6) } else { ("nanos", 1.0) };
+        let total = match in_ms {
+            true => timing.total.as_millis(),
+            false => timing.total.as_nanos(),
+        };
         set(&format!("{name}_events"), timing.events.into());
-        set(&format!("{name}_nanos_total"), nanos.into());
+        let total = u64::try_from(total).unwrap_or(u64::MAX);
+        set(&format!("{name}_{unit}_total"), total.into());
         let rate = app.stats.rate(&name);
         set(
             &format!("{name}_events_per_sec"),
             rate.events_per_sec.into(),
         );
         set(
-            &format!("{name}_nanos_total_per_sec"),
-            rate.nanos_per_sec.into(),
+            &format!("{name}_{unit}_total_per_sec"),
+            (rate.nanos_per_sec / nanos_of_unit).into(),
         );
         set(
-            &format!("{name}_nanos_per_event"),
-            rate.nanos_per_event.into(),
+            &format!("{name}_{unit}_per_event"),
+            (rate.nanos_per_event / nanos_of_unit).into(),
         );
     }
     for (name, count) in app.teller.iter().flat_map(|teller| teller.counts().all()) {
@@ -72,7 +80,7 @@ pub(super) fn collect(app: &App, all: bool) -> BTreeMap<String, Json> {
     let _ = app.engine.read(|model| {
         model_vars(model, &mut set);
         if all {
-            task_vars(model, &mut set);
+            consumption::task_vars(model, &mut set);
         }
     });
     vars
@@ -89,37 +97,44 @@ fn model_vars(model: &Model, set: &mut impl FnMut(&str, Json)) {
         );
     }
     set("outstanding_offers", model.offers().len().into());
+    let reservations = model.reservations();
+    let caches = [
+        (
+            "reservation_cache",
+            reservations.groups.len(),
+            reservations.groups.removals(),
+        ),
+        (
+            "update_affinity_cache",
+            reservations.instances.len(),
+            reservations.instances.removals(),
+        ),
+        (
+            "preemption_slot_cache",
+            model.slots().len(),
+            model.slots().removals(),
+        ),
+    ];
+    for (name, size, removals) in caches {
+        set(&format!("{name}_size"), size.into());
+        let all = removals.expired + removals.explicit;
+        set(&format!("{name}_removals"), all.into());
+        set(
+            &format!("{name}_expiration_removals"),
+            removals.expired.into(),
+        );
+        set(
+            &format!("{name}_explicit_removals"),
+            removals.explicit.into(),
+        );
+    }
+    for (name, value) in model.sla_values() {
+        set(name, Json::Number(value.clone()));
+    }
     set("mem_storage_attribute_size", model.hosts().len().into());
     set("mem_storage_cron_size", model.crons().len().into());
     set("mem_storage_quota_size", model.quotas().len().into());
     set("mem_storage_update_size", model.updates().count().into());
-}
-
-/// What is summed up over all tasks.
-fn task_vars(model: &Model, set: &mut impl FnMut(&str, Json)) {
-    consumption(set, "resources_total_consumed", model.consumption(|_| true));
-    let production = |task: &crate::model::task::Task| task.config.production.unwrap_or(false);
-    let dedicated = |task: &crate::model::task::Task| {
-        task.config
-            .constraints
-            .iter()
-            .any(|c| c.name == crate::model::constraints::DEDICATED)
-    };
-    consumption(
-        set,
-        "resources_dedicated_consumed",
-        model.consumption(dedicated),
-    );
-    let quota = model.consumption(|task| production(task) && !dedicated(task));
-    consumption(set, "resources_quota_consumed", quota);
-    let free = model.consumption(|task| !production(task) && !dedicated(task));
-    consumption(set, "resources_free_pool_consumed", free);
-}
-
-fn consumption(set: &mut impl FnMut(&str, Json), name: &str, sum: Consumption) {
-    set(&format!("{name}_cpu_cores"), sum.cpus.into());
-    set(&format!("{name}_ram_mb"), sum.ram_mb.into());
-    set(&format!("{name}_disk_mb"), sum.disk_mb.into());
 }
 
 /// What the kernel says of this process and the machine.

@@ -43,6 +43,16 @@ impl Veto {
         }
     }
 
+    /// Whether it holds as long as the agent's attributes stay as they are.
+    pub fn is_of_attributes(&self) -> bool {
+        matches!(self, Self::Dedicated | Self::Value(_))
+    }
+
+    /// Whether other tasks' comings and goings may change it.
+    pub fn is_dynamic(&self) -> bool {
+        matches!(self, Self::Limit(_))
+    }
+
     /// The statistic that counts it.
     pub fn statistic(&self) -> &'static str {
         match self {
@@ -111,7 +121,8 @@ fn holds(
                 .iter()
                 .all(|value| tasks_with(&constraint.name, value) < limit)
         }),
-        TaskConstraint::Unset => true,
+        // Of a kind that a newer client may know: what cannot be judged is not met.
+        TaskConstraint::Unset => false,
     }
 }
 
@@ -191,6 +202,12 @@ mod tests {
                 "limit without attribute",
                 config("rack", limit(1)),
                 host(&[]),
+                Some(Veto::Value("rack".into())),
+            ),
+            (
+                "a kind that is not known",
+                config("rack", TaskConstraint::Unset),
+                host(&[("rack", "a")]),
                 Some(Veto::Value("rack".into())),
             ),
             (

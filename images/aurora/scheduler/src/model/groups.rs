@@ -1,12 +1,16 @@
 //! Pending tasks, grouped by identical configuration: what does not fit one does not fit the others.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use aurora_api::TaskConfig;
+use aurora_api::{JobKey, TaskConfig, TaskConstraint};
 
-use super::resources::Demand;
+use super::resources::{Demand, Revocable};
 use super::task::Task;
+use super::turns::{Class, Turns};
+
+/// How long the nearest fit is remembered, in milliseconds.
+const NEAREST_MS: i64 = 10 * 60 * 1000;
 
 /// Why the nearest agent will not do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +21,15 @@ pub struct NearestFit {
     pub reasons: Vec<String>,
 }
 
+/// What an agent was refused for once, so that it need not be looked at again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ban {
+    /// Its attributes, of this stamp.
+    Attributes(u64),
+    /// What it offered, at this generation.
+    Offered(u64),
+}
+
 /// Pending tasks of one configuration.
 #[derive(Debug)]
 pub struct Group {
@@ -24,106 +37,215 @@ pub struct Group {
     pub config: Arc<TaskConfig>,
     /// What it asks for.
     pub demand: Demand,
+    /// Which of that it takes from revocable resources.
+    pub revocable: Revocable,
     /// The tasks, by the time they became pending.
     pub tasks: BTreeSet<(i64, String)>,
-    /// The newest generation of offers that was looked at, in vain.
-    pub seen: u64,
-    /// The best of what did not fit.
-    pub nearest: Option<NearestFit>,
+    /// The present back-off, in milliseconds.
+    pub penalty: i64,
+    /// Agents that will not do as long as they stay as they are.
+    pub bans: HashMap<String, Ban>,
+    nearest: Option<(NearestFit, i64)>,
+    /// Tells which groups were given something longer ago: less is longer.
+    pub last_placed: u64,
+    /// When the wait that an offer cut short would have ended.
+    retry_at: i64,
 }
 
-/// The groups, in the order of their turns.
+impl Group {
+    /// The best of what did not fit lately.
+    pub fn nearest(&self, now: i64) -> Option<&NearestFit> {
+        let (nearest, noted) = self.nearest.as_ref()?;
+        (now < noted.saturating_add(NEAREST_MS)).then_some(nearest)
+    }
+
+    /// Notes what did not fit, if it is nearer than what is known.
+    pub fn note_nearest(&mut self, found: NearestFit, now: i64) {
+        if self
+            .nearest(now)
+            .is_none_or(|known| found.score < known.score)
+        {
+            self.nearest = Some((found, now));
+        }
+    }
+
+    /// Whether a limit may keep it from agents.
+    pub fn is_limited(&self) -> bool {
+        is_limited(&self.config)
+    }
+}
+
+/// Whether a configuration has a limit constraint.
+pub fn is_limited(config: &TaskConfig) -> bool {
+    config
+        .constraints
+        .iter()
+        .any(|c| matches!(c.constraint, TaskConstraint::Limit(_)))
+}
+
+/// The groups, by number in the order of their making, and their turns.
 #[derive(Debug, Default)]
 pub struct Groups {
-    groups: HashMap<usize, Group>,
-    turns: VecDeque<usize>,
-    /// Whether a group may have offers to look at that are not new.
-    stirred: bool,
-    /// The newest generation of offers that every group has been offered.
-    shown: u64,
+    groups: BTreeMap<u64, Group>,
+    numbers: HashMap<usize, u64>,
+    /// By what they ask for: kind of cores, thousandths of cores.
+    by_cpus: BTreeSet<(bool, u64, u64)>,
+    by_job: HashMap<JobKey, BTreeSet<u64>>,
+    next: u64,
+    placements: u64,
+    /// When each has its turn.
+    pub turns: Turns,
 }
 
 /// Configurations are interned, so that equal ones have one address.
-fn key(config: &Arc<TaskConfig>) -> usize {
+fn address(config: &Arc<TaskConfig>) -> usize {
     Arc::as_ptr(config) as usize
 }
 
+fn thousandths(cpus: f64) -> u64 {
+    // Saturates, so an absurd demand is no trouble.
+    (cpus * 1000.0).round() as u64
+}
+
 impl Groups {
-    /// Adds a pending task.
-    pub fn add(&mut self, task: &Task) {
-        let key = key(&task.config);
-        let group = self.groups.entry(key).or_insert_with(|| {
-            self.turns.push_back(key);
-            self.stirred = true;
+    /// Adds a pending task. A new group has its first turn at `first`.
+    pub fn add(&mut self, task: &Task, revocable: Revocable, first: i64, delay: i64) {
+        let number = match self.numbers.get(&address(&task.config)) {
+            Some(number) => *number,
+            None => self.make(task, revocable, first, delay),
+        };
+        if let Some(group) = self.groups.get_mut(&number) {
+            group.tasks.insert((task.since(), task.id.clone()));
+        }
+    }
+
+    fn make(&mut self, task: &Task, revocable: Revocable, first: i64, delay: i64) -> u64 {
+        self.next += 1;
+        let number = self.next;
+        let demand = Demand::of(&task.config);
+        self.by_cpus
+            .insert((revocable.cpus, thousandths(demand.cpus), number));
+        let of_job = self.by_job.entry(task.job.clone()).or_default();
+        of_job.insert(number);
+        self.numbers.insert(address(&task.config), number);
+        self.groups.insert(
+            number,
             Group {
                 config: Arc::clone(&task.config),
-                demand: Demand::of(&task.config),
+                demand,
+                revocable,
                 tasks: BTreeSet::new(),
-                seen: 0,
+                penalty: delay,
+                bans: HashMap::new(),
                 nearest: None,
-            }
-        });
-        group.tasks.insert((task.since(), task.id.clone()));
+                last_placed: 0,
+                retry_at: 0,
+            },
+        );
+        self.turns.wait(number, first, Class::New);
+        number
     }
 
     /// Removes a task that is no longer pending; `since` is when it became so.
     pub fn remove(&mut self, config: &Arc<TaskConfig>, since: i64, id: &str) {
-        let key = key(config);
-        if let Some(group) = self.groups.get_mut(&key) {
-            group.tasks.remove(&(since, id.to_string()));
-            if group.tasks.is_empty() {
-                self.groups.remove(&key);
-                self.turns.retain(|turn| *turn != key);
+        let Some(number) = self.numbers.get(&address(config)).copied() else {
+            return;
+        };
+        let Some(group) = self.groups.get_mut(&number) else {
+            return;
+        };
+        group.tasks.remove(&(since, id.to_string()));
+        if !group.tasks.is_empty() {
+            return;
+        }
+        let cpus = thousandths(group.demand.cpus);
+        self.by_cpus.remove(&(group.revocable.cpus, cpus, number));
+        if let Some(job) = &group.config.job
+            && let Some(of_job) = self.by_job.get_mut(job)
+        {
+            of_job.remove(&number);
+            if of_job.is_empty() {
+                self.by_job.remove(job);
             }
         }
+        self.numbers.remove(&address(config));
+        self.turns.remove(number);
+        self.groups.remove(&number);
     }
 
     /// The group of a configuration.
     pub fn get(&self, config: &Arc<TaskConfig>) -> Option<&Group> {
-        self.groups.get(&key(config))
+        self.groups.get(self.numbers.get(&address(config))?)
+    }
+
+    /// Ends the wait of a configuration's group.
+    pub fn wake(&mut self, config: &Arc<TaskConfig>) {
+        if let Some(number) = self.numbers.get(&address(config)) {
+            self.turns.wake(*number);
+        }
+    }
+
+    /// A group by number.
+    pub fn numbered(&self, number: u64) -> Option<&Group> {
+        self.groups.get(&number)
     }
 
     /// The same, to change.
-    pub fn get_mut(&mut self, config: &Arc<TaskConfig>) -> Option<&mut Group> {
-        self.groups.get_mut(&key(config))
+    pub fn numbered_mut(&mut self, number: u64) -> Option<&mut Group> {
+        self.groups.get_mut(&number)
     }
 
-    /// All groups.
+    /// All groups, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &Group> {
-        self.turns.iter().filter_map(|turn| self.groups.get(turn))
+        self.groups.values()
     }
 
-    /// The configurations that have not seen all offers up to `generation`, in the order of their
-    /// turns; those move to the end.
-    pub fn take_turns(&mut self, generation: u64) -> Vec<Arc<TaskConfig>> {
-        // Many groups may wait: where nothing is new, they are not even counted.
-        if !std::mem::take(&mut self.stirred) && self.shown == generation {
-            return Vec::new();
-        }
-        self.shown = generation;
-        let (due, others): (VecDeque<usize>, VecDeque<usize>) =
-            self.turns.drain(..).partition(|turn| {
-                self.groups
-                    .get(turn)
-                    .is_some_and(|group| group.seen < generation)
-            });
-        let configs = due
-            .iter()
-            .filter_map(|turn| self.groups.get(turn))
-            .map(|group| Arc::clone(&group.config))
-            .collect();
-        self.turns = others;
-        self.turns.extend(due);
-        configs
+    /// How many agents are banned for groups, summed up.
+    pub fn bans(&self) -> usize {
+        self.groups.values().map(|group| group.bans.len()).sum()
     }
 
-    /// Has the groups that `choose` picks look at all offers again.
-    pub fn look_again(&mut self, choose: impl Fn(&TaskConfig) -> bool) {
-        for group in self.groups.values_mut() {
-            if choose(&group.config) {
-                group.seen = 0;
-                self.stirred = true;
-            }
+    /// The groups that wait and ask for at most so many cores, plain or revocable.
+    pub fn waiting_within(&self, revocable: bool, cpus: f64) -> impl Iterator<Item = u64> {
+        let range = (revocable, 0, 0)..=(revocable, thousandths(cpus.max(0.0)), u64::MAX);
+        self.by_cpus
+            .range(range)
+            .map(|(_, _, number)| *number)
+            .filter(|number| self.turns.can_be_woken(*number))
+    }
+
+    /// The groups of a job.
+    pub fn of_job(&self, job: &JobKey) -> impl Iterator<Item = u64> {
+        self.by_job.get(job).into_iter().flatten().copied()
+    }
+
+    /// After a turn that placed something: the next one follows soon. By the usual delay of a millisecond it is not put
+    /// off at all, so that more goes into the same offers.
+    pub fn placed(&mut self, number: u64, now: i64, delay: i64) {
+        self.placements += 1;
+        if let Some(group) = self.groups.get_mut(&number) {
+            group.penalty = delay;
+            group.last_placed = self.placements;
+            let delay = if delay > 1 { delay } else { 0 };
+            self.turns.wait(number, now + delay, Class::Promising);
+            self.turns.ripen(now);
         }
+    }
+
+    /// After a turn that placed nothing. The wait doubles, but for a turn that an offer brought about:
+    /// then it goes on.
+    pub fn not_placed(&mut self, number: u64, class: Class, now: i64, initial: i64, max: i64) {
+        let Some(group) = self.groups.get_mut(&number) else {
+            return;
+        };
+        if class != Class::Promising || group.retry_at <= now {
+            let longer = group
+                .penalty
+                .saturating_mul(2)
+                .clamp(initial, max.max(initial));
+            group.penalty = if class == Class::New { initial } else { longer };
+            group.retry_at = now + group.penalty;
+        }
+        self.turns.wait(number, group.retry_at, Class::Retry);
     }
 }

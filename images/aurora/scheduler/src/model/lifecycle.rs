@@ -121,6 +121,9 @@ impl Model {
         });
         self.save(id);
         self.arm(id);
+        if status == ScheduleStatus::Pending {
+            self.wait_for_agent(id, self.settings.scheduling.first_delay);
+        }
         let Some(task) = self.tasks.get(id) else {
             return;
         };
@@ -129,18 +132,19 @@ impl Model {
             let task = Box::new(task.clone());
             self.effects.changes.push(StateChange { task, from });
         }
-        if status == ScheduleStatus::Pending {
-            self.groups.add(task);
-        }
         let (job, instance, seen) = (task.job.clone(), task.instance, Seen::of(task));
         let host = task.host.clone();
         if from.is_agent_assigned() && !status.is_agent_assigned() {
             // A limit constraint may be met again.
-            self.groups
-                .look_again(|config| config.job.as_ref() == Some(&job));
+            self.limit_freed(&job);
         }
         if matches!(status, ScheduleStatus::Lost | ScheduleStatus::Failed) {
             self.stats.count(&format!("tasks_{status}_{job}"));
+        }
+        if status == ScheduleStatus::Lost
+            && let Some(host) = &host
+        {
+            self.count_lost(host);
         }
         if status.is_terminal() {
             if let Some(host) = host {
@@ -149,6 +153,22 @@ impl Model {
             self.prune_job(&job);
         }
         self.news.push_back((job, instance, Some(seen)));
+    }
+
+    /// Counts a lost task by what its host is known for.
+    fn count_lost(&mut self, host: &str) {
+        let Some(host) = self.hosts.get(host) else {
+            return;
+        };
+        for attribute in &host.attributes {
+            if ["rack", super::constraints::DEDICATED].contains(&attribute.name.as_str()) {
+                for value in &attribute.values {
+                    let value = value.replace('*', "_");
+                    self.stats
+                        .count(&format!("tasks_lost_{}_{value}", attribute.name));
+                }
+            }
+        }
     }
 
     /// Sets the timers that belong to a task's state, measured from when it entered it.
@@ -222,6 +242,25 @@ impl Model {
             next = task.ancestor.as_deref();
         }
         penalty
+    }
+
+    /// After a start, pending tasks are looked at in some random order over some time, those that flap
+    /// later still.
+    pub(super) fn wait_after_start(&mut self) {
+        let pending = self
+            .tasks
+            .iter()
+            .filter(|task| task.status == ScheduleStatus::Pending);
+        let mut pending: Vec<(String, i64)> = pending
+            .map(|task| (task.id.clone(), self.flapping_penalty(task)))
+            .collect();
+        // The table has no order, and chance must give the same to the same.
+        pending.sort();
+        let spread = u64::try_from(self.settings.scheduling.startup_delay).unwrap_or(0);
+        for (id, penalty) in pending {
+            let random = i64::try_from(self.chance.below(spread)).unwrap_or(0);
+            self.wait_for_agent(&id, random.saturating_add(penalty));
+        }
     }
 
     fn reschedule(&mut self, id: &str) {

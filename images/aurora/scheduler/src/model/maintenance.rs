@@ -95,7 +95,9 @@ impl Model {
             self.set_mode(host, MaintenanceMode::None);
         }
         // Whoever waits may fit there now.
-        self.groups.look_again(|_| true);
+        for host in hosts {
+            self.host_changed(host);
+        }
         Ok(self.modes(hosts))
     }
 

@@ -1,6 +1,7 @@
 //! What Mesos tells us, and what we ask it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use aurora_api::{Attribute, HostAttributes, MaintenanceMode, ScheduleStatus};
 use mesos_proto::mesos::task_status::{Reason, Source};
@@ -8,6 +9,7 @@ use mesos_proto::mesos::{Offer, TaskID, TaskState, TaskStatus};
 
 use super::Model;
 use super::effect::{Record, Request};
+use super::lifecycle::Outcome;
 use super::resources::attribute_text;
 use super::state::Target;
 use super::timers::Timer;
@@ -144,8 +146,19 @@ impl Model {
                 self.timers.set(until, Timer::OfferHeld { offer: id });
             }
             let rank = self.chance.draw();
-            self.offers.add(offer, rank);
+            let attributes = self.attributes_stamp(offer.hostname());
+            let agent = offer.slave_id.value().to_string();
+            self.offers.add(offer, rank, attributes);
+            self.offer_changed(&agent);
         }
+    }
+
+    /// The same number as long as the host's attributes are the same.
+    fn attributes_stamp(&self, host: &str) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        let attributes = self.hosts.get(host).map(|host| &host.attributes);
+        attributes.hash(&mut hasher);
+        hasher.finish()
     }
 
     /// Notes the attributes of an offer's host; its maintenance mode is kept.
@@ -212,7 +225,17 @@ impl Model {
         {
             self.stats.count(&format!("task_exit_{reason:?}"));
         }
-        self.change(&report.task, None, Target::Status(status), report.text());
+        let outcome = self.change(&report.task, None, Target::Status(status), report.text());
+        if let Some(reason) = report.reason {
+            let result = match outcome {
+                Outcome::Changed => "SUCCESS",
+                Outcome::Same => "NOOP",
+                Outcome::Refused => "ILLEGAL",
+                Outcome::Unexpected => "INVALID_CAS_STATE",
+            };
+            self.stats
+                .count(&format!("status_update_{reason:?}_{result}"));
+        }
     }
 
     /// The master did not take a launch.
@@ -257,7 +280,7 @@ impl Model {
         }
     }
 
-    /// Asks about every task that should have an agent.
+    /// Asks about every task that should have an agent, so many at a time.
     pub fn ask_about_all(&mut self) {
         let tasks: Vec<(TaskID, Option<String>)> = self
             .tasks
@@ -270,8 +293,30 @@ impl Model {
             })
             .collect();
         self.stats.count("reconciliation_explicit_runs");
+        let size = self.settings.scheduling.reconciliation_batch.max(1);
+        let mut at = self.now;
+        for batch in tasks.chunks(size) {
+            let tasks = batch.to_vec();
+            match at == self.now {
+                true => self.request(Request::Reconcile { tasks }),
+                false => self.timers.set(at, Timer::ReconcileBatch { tasks }),
+            }
+            at += self
+                .settings
+                .scheduling
+                .reconciliation_batch_interval
+                .max(1);
+        }
+    }
+
+    /// Asks about some tasks that are still thought to be there.
+    pub(super) fn reconcile_batch(&mut self, mut tasks: Vec<(TaskID, Option<String>)>) {
+        tasks.retain(|(id, _)| {
+            let task = self.tasks.get(id.value());
+            task.is_some_and(|task| task.status.is_agent_assigned())
+        });
         // An empty list would mean all tasks.
-        if !tasks.is_empty() {
+        if self.connected && !tasks.is_empty() {
             self.request(Request::Reconcile { tasks });
         }
     }

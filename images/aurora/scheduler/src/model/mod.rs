@@ -4,8 +4,10 @@
 //! requests to Mesos. No sockets, no clock, no files; the same commands at the same times with the
 //! same seed have the same effects.
 
+pub mod cache;
 pub mod chance;
 pub mod constraints;
+mod counts;
 pub mod cron;
 pub mod effect;
 pub mod groups;
@@ -16,12 +18,15 @@ mod maintenance;
 mod mesos;
 pub mod offers;
 mod placement;
+pub mod preemption;
 mod prune;
 pub mod query;
 mod quota;
+pub mod reservations;
 pub mod resources;
 pub mod settings;
 pub mod sla;
+pub mod sla_stats;
 pub mod snapshot;
 pub mod state;
 pub mod stats;
@@ -29,6 +34,7 @@ pub mod summary;
 pub mod table;
 pub mod task;
 pub mod timers;
+pub mod turns;
 pub mod update;
 pub mod validate;
 
@@ -37,7 +43,7 @@ use std::sync::Arc;
 
 use aurora_api::{
     HostAttributes, HostMaintenanceRequest, JobConfiguration, JobKey, JobUpdateDetails,
-    JobUpdateKey, ResourceAggregate, ResponseCode, ScheduleStatus, ScheduledTask,
+    JobUpdateKey, ResourceAggregate, ResponseCode, ScheduledTask,
 };
 
 use chance::Chance;
@@ -128,6 +134,11 @@ pub struct Model {
     /// The active update of each job that has one.
     updating: BTreeMap<JobKey, JobUpdateKey>,
     timers: Timers,
+    /// How many attempts to place tasks may be made now.
+    attempts: turns::Bucket,
+    reservations: reservations::Reservations,
+    slots: preemption::Slots,
+    sla_values: sla_stats::SlaValues,
     chance: Chance,
     effects: Effects,
     stats: Stats,
@@ -141,6 +152,7 @@ pub struct Model {
 impl Model {
     /// A scheduler that goes on where the store ends. `now` is in milliseconds since the epoch.
     pub fn new(settings: Settings, stored: Stored, seed: u64, now: i64) -> Self {
+        let attempts = turns::Bucket::new(now, settings.scheduling.attempts_per_sec);
         let mut model = Self {
             settings,
             now,
@@ -159,6 +171,10 @@ impl Model {
             updates: BTreeMap::new(),
             updating: BTreeMap::new(),
             timers: Timers::default(),
+            attempts,
+            reservations: reservations::Reservations::default(),
+            slots: preemption::Slots::default(),
+            sla_values: sla_stats::SlaValues::new(),
             chance: Chance::new(seed),
             effects: Effects::default(),
             stats: Stats::new(),
@@ -177,6 +193,7 @@ impl Model {
                 None => tracing::warn!("a stored task names no job and is left out"),
             }
         }
+        model.wait_after_start();
         for config in stored.crons {
             model.restore_cron(config);
         }
@@ -191,6 +208,12 @@ impl Model {
             now + model.settings.update_history_interval,
             Timer::PruneUpdates,
         );
+        if model.settings.scheduling.preemptor {
+            let first = now + model.settings.scheduling.slot_search_initial_delay;
+            model.timers.set(first, Timer::SearchSlots);
+        }
+        let first = now + model.settings.sla_stats.interval;
+        model.timers.set(first, Timer::SlaStats);
         // Where a drain was going on, it goes on.
         model.timers.set(now, Timer::Maintenance);
         model
@@ -200,11 +223,6 @@ impl Model {
         let id = task.id.clone();
         self.tasks.insert(task);
         self.arm(&id);
-        if let Some(task) = self.tasks.get(&id)
-            && task.status == ScheduleStatus::Pending
-        {
-            self.groups.add(task);
-        }
     }
 
     /// Lets time pass up to `now`, in milliseconds since the epoch, and does what fell due. Time
@@ -216,9 +234,17 @@ impl Model {
         }
     }
 
+    /// The time as the model knows it, in milliseconds since the epoch.
+    pub fn now(&self) -> i64 {
+        self.now
+    }
+
     /// When the model wants to be woken.
     pub fn next_timer(&self) -> Option<i64> {
-        self.timers.next()
+        match (self.timers.next(), self.next_attempt()) {
+            (Some(timer), Some(attempt)) => Some(timer.min(attempt)),
+            (timer, attempt) => timer.or(attempt),
+        }
     }
 
     /// Ends a command: follows all its consequences, and hands over what is to be done.
@@ -265,6 +291,10 @@ impl Model {
             } => self.try_to_replace(&update, instance, status, &task, since, delay),
             Timer::Maintenance => self.look_at_maintenance(),
             Timer::OfferHeld { offer } => self.give_back(&offer),
+            Timer::ReservationsOver => self.expire_reservations(),
+            Timer::SearchSlots => self.search_slots(),
+            Timer::SlaStats => self.refresh_sla(),
+            Timer::ReconcileBatch { tasks } => self.reconcile_batch(tasks),
             Timer::ReconcileExplicit => self.reconcile_explicitly(),
             Timer::ReconcileImplicit => self.reconcile_implicitly(),
         }

@@ -1,11 +1,13 @@
 //! The offers we hold, by agent.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 
 use mesos_proto::mesos::Offer;
 
 use super::effect::Launch;
-use super::resources::Pool;
+use super::resources::{Pool, Revocable};
+use super::settings::scheduling::OfferOrder;
 
 /// Everything one agent offers at the moment. A second offer of the same agent joins the first: the
 /// call that accepts names them both.
@@ -27,6 +29,35 @@ pub struct Held {
     pub generation: u64,
     /// Decides among agents that suit equally well.
     pub rank: u64,
+    /// Tells whether the host's attributes are those of an earlier look.
+    pub attributes: u64,
+}
+
+impl Held {
+    /// Which of two agents is tried first, their hosts' modes aside.
+    pub fn order(&self, other: &Self, by: &[OfferOrder]) -> Ordering {
+        let plain = Revocable::default();
+        let (mine, theirs) = (self.pool.available(plain), other.pool.available(plain));
+        // Whoever goes away later, or never, comes first.
+        let leaving = |held: &Self| held.unavailable_from.unwrap_or(i64::MAX);
+        let mut order = leaving(other).cmp(&leaving(self));
+        for rule in by {
+            order = order.then_with(|| match rule {
+                OfferOrder::Cpu => mine.cpus.total_cmp(&theirs.cpus),
+                OfferOrder::Memory => mine.ram_mb.total_cmp(&theirs.ram_mb),
+                OfferOrder::Disk => mine.disk_mb.total_cmp(&theirs.disk_mb),
+                OfferOrder::RevocableCpu => self.pool.cpus(true).total_cmp(&other.pool.cpus(true)),
+                OfferOrder::Random => self
+                    .launches
+                    .len()
+                    .cmp(&other.launches.len())
+                    .then(self.rank.cmp(&other.rank)),
+            });
+        }
+        order
+            .then(self.rank.cmp(&other.rank))
+            .then_with(|| self.agent_id.cmp(&other.agent_id))
+    }
 }
 
 /// All held offers.
@@ -39,7 +70,7 @@ pub struct Offers {
 
 impl Offers {
     /// Takes an offer in.
-    pub fn add(&mut self, offer: Offer, rank: u64) {
+    pub fn add(&mut self, offer: Offer, rank: u64, attributes: u64) {
         self.generation += 1;
         let agent = offer.slave_id.value().to_string();
         self.agent_of
@@ -53,6 +84,7 @@ impl Offers {
             .unavailability
             .as_ref()
             .map(|window| window.start.nanoseconds() / 1_000_000);
+        held.attributes = attributes;
         held.offers.push(offer);
         held.pool = Pool::new(held.offers.iter().flat_map(|offer| &offer.resources));
     }
@@ -104,6 +136,11 @@ impl Offers {
     }
 
     /// One agent's offers.
+    pub fn get(&self, agent: &str) -> Option<&Held> {
+        self.agents.get(agent)
+    }
+
+    /// One agent's offers, to take from.
     pub fn get_mut(&mut self, agent: &str) -> Option<&mut Held> {
         self.agents.get_mut(agent)
     }
@@ -116,10 +153,5 @@ impl Offers {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.agent_of.is_empty()
-    }
-
-    /// The newest change.
-    pub fn generation(&self) -> u64 {
-        self.generation
     }
 }

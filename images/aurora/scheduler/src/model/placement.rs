@@ -1,140 +1,365 @@
-//! Pending tasks meet offers. First fit, agents in maintenance last, the least used
-//! first; several tasks may go into the
-//! same offer, which the original does not do, but Mesos allows.
+//! Pending tasks meet offers, one group of equal tasks at a time. Several tasks may go into the same
+//! offer, which the original does not do, but Mesos allows.
+//!
+//! A group that fits nowhere waits longer and longer. An offer that it fits ends the wait: only groups
+//! that ask for no more than the offer has are looked at for that, so those that fit nowhere cost
+//! nothing.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use aurora_api::{MaintenanceMode, ScheduleStatus, TaskConfig};
+use aurora_api::{HostAttributes, JobKey, MaintenanceMode, ScheduleStatus, TaskConfig};
 
 use super::Model;
-use super::constraints::{self, Veto};
+use super::constraints;
+use super::counts::Counts;
 use super::effect::{Launch, Request};
-use super::groups::NearestFit;
+use super::groups::{Ban, Group, NearestFit, is_limited};
+use super::offers::Held;
+use super::resources::{Demand, Revocable};
 use super::state::Target;
+use super::turns::Class;
+
+/// A task that is to be placed, as far as offers are concerned.
+pub(super) struct Wanted<'a> {
+    /// Its configuration.
+    pub(super) config: &'a Arc<TaskConfig>,
+    /// What it asks for.
+    pub(super) demand: &'a Demand,
+    /// Which of that may be taken back.
+    pub(super) revocable: Revocable,
+}
+
+/// What stands against a task on an agent.
+#[derive(Debug)]
+pub(super) struct Against {
+    pub(super) fit: NearestFit,
+    statistics: Vec<&'static str>,
+    is_dynamic: bool,
+    ban: Option<Ban>,
+}
 
 impl Model {
     /// Places what can be placed. Says whether anything was.
     pub(super) fn place(&mut self) -> bool {
-        let generation = self.offers.generation();
-        if self.offers.is_empty() {
-            return false;
-        }
-        for config in self.groups.take_turns(generation) {
-            self.place_group(&config);
+        self.groups.turns.ripen(self.now);
+        let rate = self.settings.scheduling.attempts_per_sec;
+        while let Some((number, class)) = self.groups.turns.first() {
+            if class == Class::Promising && self.offers.is_empty() && self.slots.is_empty() {
+                // What it was promised has gone to another: that is no attempt.
+                self.groups.turns.take();
+                self.put_off(number, class);
+                continue;
+            }
+            if !self.attempts.take(self.now, rate) {
+                self.stats.count("schedule_attempts_blocks");
+                break;
+            }
+            self.groups.turns.take();
+            let began = Instant::now();
+            self.attempt(number, class);
+            self.stats.time("task_schedule_attempt", began.elapsed());
         }
         self.launch_used()
     }
 
-    fn place_group(&mut self, config: &Arc<TaskConfig>) {
-        let waiting = self.groups.get(config).map_or(0, |group| group.tasks.len());
-        for _ in 0..waiting {
-            let Some(group) = self.groups.get(config) else {
-                return;
-            };
-            let Some((_, task)) = group.tasks.first().cloned() else {
-                return;
-            };
-            self.stats.count("schedule_attempts_fired");
-            match self.choose_agent(config) {
-                Ok(agent) => self.assign(&task, &agent),
-                Err(nearest) => {
-                    self.stats.count("schedule_attempts_no_match");
-                    let generation = self.offers.generation();
-                    if let Some(group) = self.groups.get_mut(config) {
-                        group.seen = generation;
-                        if let Some(nearest) = nearest {
-                            group.nearest = Some(nearest);
-                        }
-                    }
-                    return;
-                }
-            }
+    /// When the next group has its turn.
+    pub(super) fn next_attempt(&self) -> Option<i64> {
+        if self.groups.turns.any_ready() {
+            return Some(
+                self.attempts
+                    .next(self.settings.scheduling.attempts_per_sec),
+            );
+        }
+        self.groups.turns.next()
+    }
+
+    /// Which resources of a configuration are taken from those that are lent.
+    pub(super) fn revocable(&self, config: &TaskConfig) -> Revocable {
+        let is_revocable = self.settings.tier_of(config).revocable;
+        Revocable {
+            cpus: is_revocable && self.settings.scheduling.revocable_cpus,
+            ram: is_revocable && self.settings.scheduling.revocable_ram,
         }
     }
 
-    /// The agent for a task of this configuration, or what stands against the nearest.
-    fn choose_agent(&mut self, config: &TaskConfig) -> Result<String, Option<NearestFit>> {
-        let mut best: Option<(MaintenanceMode, std::cmp::Reverse<i64>, usize, u64, &str)> = None;
-        let mut nearest: Option<NearestFit> = None;
-        let mut vetoes = Vec::new();
-        let demand = super::resources::Demand::of(config);
-        let nowhere = aurora_api::HostAttributes::default();
-        for held in self.offers.iter() {
-            let host = self.hosts.get(&held.host).unwrap_or(&nowhere);
-            let draining = held.unavailable_from.is_some_and(|start| {
-                self.now > start.saturating_sub(self.settings.unavailability_threshold)
-            });
-            let against = match constraints::check(config, host, |name, value| {
-                self.tasks_with(config, name, value)
-            })
-            .or(draining.then_some(Veto::Maintenance(MaintenanceMode::Draining)))
-            {
-                Some(veto) => {
-                    vetoes.push(veto.statistic());
-                    Some((veto.score(), vec![veto.reason()]))
-                }
-                None => {
-                    let missing = held.pool.shortages(&demand, &self.settings);
-                    if missing.is_empty() {
-                        None
-                    } else {
-                        vetoes.push("scheduling_veto_insufficient_resources");
-                        let score = missing.iter().map(|(kind, by)| kind.score(*by)).sum();
-                        let reasons = missing.iter().map(|(kind, _)| kind.reason().to_string());
-                        Some((score, reasons.collect()))
-                    }
-                }
-            };
-            match against {
-                None => {
-                    let mode = self.maintenance_rank(&held.host);
-                    let agent = held.agent_id.as_str();
-                    // Where no end is near comes first.
-                    let left = std::cmp::Reverse(held.unavailable_from.unwrap_or(i64::MAX));
-                    let candidate = (mode, left, held.launches.len(), held.rank, agent);
-                    if best.is_none_or(|best| candidate < best) {
-                        best = Some(candidate);
-                    }
-                }
-                Some((score, reasons)) => {
-                    if nearest.as_ref().is_none_or(|nearest| score < nearest.score) {
-                        nearest = Some(NearestFit { score, reasons });
-                    }
-                }
-            }
+    /// Adds a pending task to its group. A new group is looked at after `delay`.
+    pub(super) fn wait_for_agent(&mut self, id: &str, delay: i64) {
+        if let Some(task) = self.tasks.get(id) {
+            let revocable = self.revocable(&task.config);
+            self.groups.add(task, revocable, self.now + delay, delay);
         }
-        let chosen = best.map(|(.., agent)| agent.to_string());
-        for veto in vetoes {
-            self.stats.count(veto);
-        }
-        chosen.ok_or(nearest)
     }
 
-    /// How many of a job's tasks are on hosts whose attribute has this value.
-    fn tasks_with(&self, config: &TaskConfig, name: &str, value: &str) -> usize {
-        let Some(job) = &config.job else { return 0 };
-        self.tasks
-            .active(job)
-            .filter(|task| task.status.is_agent_assigned())
-            .filter_map(|task| self.hosts.get(task.host.as_ref()?))
-            .filter(|host| {
-                host.attributes
-                    .iter()
-                    .any(|a| a.name == name && a.values.contains(value))
-            })
-            .count()
-    }
-
-    fn assign(&mut self, id: &str, agent: &str) {
-        let Some(task) = self.tasks.get(id) else {
+    /// A group has its turn: some of its tasks are placed.
+    fn attempt(&mut self, number: u64, class: Class) {
+        let Some(group) = self.groups.numbered(number) else {
             return;
         };
-        let demand = super::resources::Demand::of(&task.config);
+        let config = Arc::clone(&group.config);
+        let (demand, revocable) = (group.demand.clone(), group.revocable);
+        let penalty = group.penalty;
+        let wanted = Wanted {
+            config: &config,
+            demand: &demand,
+            revocable,
+        };
+        let at_once = self.settings.scheduling.tasks_per_attempt;
+        let ids = group.tasks.iter().take(at_once).map(|(_, id)| id.clone());
+        let ids: Vec<String> = ids.collect();
+        let mut counts = self.counts_for(&config);
+        let (mut placed, mut is_hopeless) = (0, false);
+        for id in &ids {
+            self.stats.count("schedule_attempts_fired");
+            let agent = match self.reserved_by_update(id) {
+                Some(agent) => self
+                    .fits_own_agent(&wanted, &agent, &counts)
+                    .then_some(agent),
+                None if is_hopeless => None,
+                None => {
+                    let agent = self.choose_agent(number, &wanted, &counts);
+                    is_hopeless = agent.is_none();
+                    agent
+                }
+            };
+            match agent {
+                Some(agent) => {
+                    self.assign(id, &agent, &wanted, &mut counts);
+                    placed += 1;
+                }
+                None => {
+                    self.stats.count("schedule_attempts_no_match");
+                    self.preempt_for(id, &wanted, &counts);
+                }
+            }
+        }
+        if placed > 0 {
+            let penalty = Duration::from_millis(u64::try_from(penalty).unwrap_or(0));
+            self.stats.time("scheduled_task_penalty", penalty);
+            let delay = self.settings.scheduling.first_delay;
+            self.groups.placed(number, self.now, delay);
+        } else {
+            self.put_off(number, class);
+        }
+    }
+
+    /// A group has placed nothing: it waits.
+    fn put_off(&mut self, number: u64, class: Class) {
+        let settings = &self.settings.scheduling;
+        let (initial, max) = (settings.initial_penalty, settings.max_penalty);
+        self.groups
+            .not_placed(number, class, self.now, initial, max);
+    }
+
+    /// What limits of this configuration are measured against.
+    pub(super) fn counts_for(&self, config: &TaskConfig) -> Counts {
+        match &config.job {
+            Some(job) if is_limited(config) => self.count_by_attribute(job),
+            _ => Counts::default(),
+        }
+    }
+
+    /// The agent for a task of a group. What stands against the others is noted.
+    fn choose_agent(
+        &mut self,
+        number: u64,
+        wanted: &Wanted<'_>,
+        counts: &Counts,
+    ) -> Option<String> {
+        let group = self.groups.numbered(number)?;
+        let by = &self.settings.scheduling.offer_order;
+        let mut best: Option<(MaintenanceMode, &Held)> = None;
+        let mut vetoes: Vec<(String, Against)> = Vec::new();
+        let mut evaluated = 0;
+        for held in self.offers.iter() {
+            if !self.may_use(held, &group.config) || is_banned(group, held) {
+                continue;
+            }
+            evaluated += 1;
+            match self.against(wanted, held, counts) {
+                None => {
+                    let mode = self.maintenance_rank(&held.host);
+                    let is_better = best.is_none_or(|(best_mode, best)| {
+                        mode.cmp(&best_mode)
+                            .then_with(|| held.order(best, by))
+                            .is_lt()
+                    });
+                    if is_better {
+                        best = Some((mode, held));
+                    }
+                }
+                Some(against) => vetoes.push((held.agent_id.clone(), against)),
+            }
+        }
+        let chosen = best.map(|(_, held)| held.agent_id.clone());
+        self.stats.add("veto_evaluated_offers", evaluated);
+        for (agent, against) in vetoes {
+            self.note_veto(number, agent, against);
+        }
+        chosen
+    }
+
+    fn note_veto(&mut self, number: u64, agent: String, against: Against) {
+        let kind = match against.is_dynamic {
+            true => "scheduling_veto_dynamic",
+            false => "scheduling_veto_static",
+        };
+        self.stats.count(kind);
+        for statistic in against.statistics {
+            self.stats.count(statistic);
+        }
+        // Agents that have gone are forgotten from time to time.
+        let agents = self.offers.len();
+        let Some(group) = self.groups.numbered_mut(number) else {
+            return;
+        };
+        group.note_nearest(against.fit, self.now);
+        if let Some(ban) = against.ban {
+            if group.bans.len() > 64 + 2 * agents {
+                let offers = &self.offers;
+                group.bans.retain(|agent, _| offers.get(agent).is_some());
+            }
+            group.bans.insert(agent, ban);
+        }
+    }
+
+    /// What stands against a task on an agent; `None` if it fits.
+    pub(super) fn against(
+        &self,
+        wanted: &Wanted<'_>,
+        held: &Held,
+        counts: &Counts,
+    ) -> Option<Against> {
+        let available = held.pool.available(wanted.revocable);
+        let from = held.unavailable_from;
+        let mut against = self.vetoes(wanted, &held.host, from, available, counts)?;
+        against.ban = match against.ban {
+            Some(Ban::Attributes(_)) => Some(Ban::Attributes(held.attributes)),
+            Some(Ban::Offered(_)) => Some(Ban::Offered(held.generation)),
+            None => None,
+        };
+        Some(against)
+    }
+
+    /// What stands against a task on a host that has so much.
+    pub(super) fn vetoes(
+        &self,
+        wanted: &Wanted<'_>,
+        host: &str,
+        unavailable_from: Option<i64>,
+        available: super::resources::Available,
+        counts: &Counts,
+    ) -> Option<Against> {
+        let nowhere = HostAttributes::default();
+        let host = self.hosts.get(host).unwrap_or(&nowhere);
+        let is_leaving = unavailable_from.is_some_and(|from| {
+            self.now > from.saturating_sub(self.settings.unavailability_threshold)
+        });
+        let mut veto =
+            constraints::check(wanted.config, host, |name, value| counts.of(name, value));
+        if is_leaving && veto != Some(constraints::Veto::Dedicated) {
+            veto = Some(constraints::Veto::Maintenance(MaintenanceMode::Draining));
+        }
+        if let Some(veto) = veto {
+            return Some(Against {
+                fit: NearestFit {
+                    score: veto.score(),
+                    reasons: vec![veto.reason()],
+                },
+                statistics: vec![veto.statistic()],
+                is_dynamic: veto.is_dynamic(),
+                ban: veto.is_of_attributes().then_some(Ban::Attributes(0)),
+            });
+        }
+        let missing = available.shortages(wanted.demand, &self.settings);
+        if missing.is_empty() {
+            return None;
+        }
+        let reasons = missing.iter().map(|(kind, _)| kind.reason().to_string());
+        Some(Against {
+            fit: NearestFit {
+                score: missing.iter().map(|(kind, by)| kind.score(*by)).sum(),
+                reasons: reasons.collect(),
+            },
+            statistics: vec!["scheduling_veto_insufficient_resources"; missing.len()],
+            is_dynamic: false,
+            ban: Some(Ban::Offered(0)),
+        })
+    }
+
+    /// An agent offers more, or may be used again: the groups that it suits need not wait.
+    pub(super) fn offer_changed(&mut self, agent: &str) {
+        let Some(held) = self.offers.get(agent) else {
+            return;
+        };
+        let mut suited = Vec::new();
+        let mut unsuited = Vec::new();
+        let kinds = [false, true].map(|lent| (lent, held.pool.cpus(lent)));
+        for (lent, cpus) in kinds.into_iter().filter(|(_, cpus)| *cpus > 0.0) {
+            for number in self.groups.waiting_within(lent, cpus) {
+                let Some(group) = self.groups.numbered(number) else {
+                    continue;
+                };
+                if !self.may_use(held, &group.config) || is_banned(group, held) {
+                    continue;
+                }
+                let wanted = Wanted {
+                    config: &group.config,
+                    demand: &group.demand,
+                    revocable: group.revocable,
+                };
+                let counts = self.counts_for(&group.config);
+                match self.against(&wanted, held, &counts) {
+                    // Whoever was given something last comes last.
+                    None => suited.push((group.last_placed, number)),
+                    Some(against) => unsuited.push((number, against)),
+                }
+            }
+        }
+        for (number, against) in unsuited {
+            self.note_veto(number, agent.to_string(), against);
+        }
+        // Whoever the agent is kept for is looked at in any case.
+        let kept = self.reservations.instances.iter(self.now);
+        let jobs = kept.filter(|(_, kept)| *kept == agent);
+        let numbers = jobs.flat_map(|((job, _), _)| self.groups.of_job(job));
+        suited.extend(numbers.map(|number| (0, number)));
+        suited.sort_unstable();
+        for (_, number) in suited {
+            self.groups.turns.wake(number);
+        }
+    }
+
+    /// The same for all agents of a host.
+    pub(super) fn host_changed(&mut self, host: &str) {
+        let agents = self.offers.iter().filter(|held| held.host == host);
+        let agents: Vec<String> = agents.map(|held| held.agent_id.clone()).collect();
+        for agent in agents {
+            self.offer_changed(&agent);
+        }
+    }
+
+    /// A task of a job has left its agent: a limit may be met again.
+    pub(super) fn limit_freed(&mut self, job: &JobKey) {
+        let numbers: Vec<u64> = self.groups.of_job(job).collect();
+        for number in numbers {
+            if self.groups.numbered(number).is_some_and(Group::is_limited) {
+                self.groups.turns.wake(number);
+            }
+        }
+    }
+
+    fn assign(&mut self, id: &str, agent: &str, wanted: &Wanted<'_>, counts: &mut Counts) {
+        let demand = wanted.demand;
         let Some(held) = self.offers.get_mut(agent) else {
             return;
         };
-        let taken = held.pool.take(&demand, &self.settings, &mut self.chance);
+        let (settings, chance) = (&self.settings, &mut self.chance);
+        let taken = held.pool.take(demand, wanted.revocable, settings, chance);
         let (agent_id, host) = (held.agent_id.clone(), held.host.clone());
+        if let Some(host) = self.hosts.get(&host) {
+            counts.add(host);
+        }
         self.tasks.update(id, |task| {
             task.agent_id = Some(agent_id);
             task.host = Some(host);
@@ -145,6 +370,7 @@ impl Model {
                 .zip(taken.ports.iter().copied())
                 .collect();
         });
+        self.release_agent(id, agent, wanted.config);
         let pending = Some(ScheduleStatus::Pending);
         self.change(id, pending, Target::Status(ScheduleStatus::Assigned), None);
         let Some(task) = self.tasks.get(id) else {
@@ -175,5 +401,14 @@ impl Model {
             });
         }
         any
+    }
+}
+
+/// Whether an agent was refused for the group and has not changed since.
+fn is_banned(group: &Group, held: &Held) -> bool {
+    match group.bans.get(&held.agent_id) {
+        Some(Ban::Attributes(stamp)) => *stamp == held.attributes,
+        Some(Ban::Offered(generation)) => *generation == held.generation,
+        None => false,
     }
 }

@@ -49,10 +49,71 @@ impl Demand {
     }
 }
 
+/// Which resources a task takes from what its agent lends out and may take back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Revocable {
+    /// Its cores.
+    pub cpus: bool,
+    /// Its RAM.
+    pub ram: bool,
+}
+
+/// Amounts that a task may be measured against.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Available {
+    /// Cores.
+    pub cpus: f64,
+    /// RAM in MB.
+    pub ram_mb: f64,
+    /// Disk in MB.
+    pub disk_mb: f64,
+    /// GPUs.
+    pub gpus: f64,
+    /// How many ports.
+    pub ports: f64,
+}
+
+impl Available {
+    /// What is missing for a task and its executor, with how much.
+    pub fn shortages(&self, demand: &Demand, settings: &Settings) -> Vec<(Shortage, f64)> {
+        let mut missing = Vec::new();
+        let overhead = settings.overhead(demand.executor.as_deref());
+        let mut check = |kind, wanted: f64, have: f64| {
+            if wanted > have + EPSILON {
+                missing.push((kind, wanted - have));
+            }
+        };
+        let cpus = demand.cpus + overhead.cpus;
+        check(Shortage::Cpu, cpus, self.cpus);
+        let ram = demand.ram_mb as f64 + overhead.ram_mb;
+        check(Shortage::Ram, ram, self.ram_mb);
+        check(Shortage::Disk, demand.disk_mb as f64, self.disk_mb);
+        check(Shortage::Ports, demand.ports.len() as f64, self.ports);
+        check(Shortage::Gpu, demand.gpus as f64, self.gpus);
+        missing
+    }
+
+    /// Adds what a task and its executor hold; not its cores if they are only lent.
+    pub fn give_back(&mut self, demand: &Demand, revocable: Revocable, settings: &Settings) {
+        let overhead = settings.overhead(demand.executor.as_deref());
+        if !revocable.cpus {
+            self.cpus += demand.cpus + overhead.cpus;
+        }
+        if !revocable.ram {
+            self.ram_mb += demand.ram_mb as f64 + overhead.ram_mb;
+        }
+        self.disk_mb += demand.disk_mb as f64;
+        self.gpus += demand.gpus as f64;
+        self.ports += demand.ports.len() as f64;
+    }
+}
+
 /// What an agent offers and has not yet been taken in this round.
 #[derive(Debug, Clone, Default)]
 pub struct Pool {
     items: Vec<Resource>,
+    plain: Available,
+    lent: Available,
 }
 
 /// What was taken for one task.
@@ -103,25 +164,64 @@ impl Shortage {
 }
 
 impl Pool {
-    /// Everything in some offers that a task may use: nothing revocable, shared or bound to a volume.
+    /// Everything in some offers that a task may use: nothing shared or bound to a volume.
     pub fn new<'a>(resources: impl IntoIterator<Item = &'a Resource>) -> Self {
         let usable = |resource: &&Resource| {
-            resource.revocable.is_none()
-                && resource.shared.is_none()
+            resource.shared.is_none()
                 && resource.provider_id.is_none()
                 && resource.disk.as_ref().is_none_or(|disk| {
                     disk.persistence.is_none() && disk.volume.is_none() && disk.source.is_none()
                 })
         };
-        Self {
+        let mut pool = Self {
             items: resources.into_iter().filter(usable).cloned().collect(),
-        }
+            ..Self::default()
+        };
+        pool.add_up();
+        pool
     }
 
-    /// The sum of a scalar.
+    fn add_up(&mut self) {
+        let sum = |lent: bool| Available {
+            cpus: self.sum("cpus", lent),
+            ram_mb: self.sum("mem", lent),
+            disk_mb: self.sum("disk", lent),
+            gpus: self.sum("gpus", lent),
+            ports: self.port_count() as f64,
+        };
+        (self.plain, self.lent) = (sum(false), sum(true));
+    }
+
+    /// The sum of a scalar that is not lent.
     pub fn scalar(&self, name: &str) -> f64 {
-        let of_name = self.items.iter().filter(|item| item.name() == name);
+        self.sum(name, false)
+    }
+
+    fn sum(&self, name: &str, lent: bool) -> f64 {
+        let counts = |item: &&Resource| item.name() == name && item.revocable.is_some() == lent;
+        let of_name = self.items.iter().filter(counts);
         of_name.map(|item| item.scalar.value()).sum()
+    }
+
+    /// What a task of this kind may take.
+    pub fn available(&self, revocable: Revocable) -> Available {
+        let mut available = self.plain;
+        if revocable.cpus {
+            available.cpus = self.lent.cpus;
+        }
+        if revocable.ram {
+            available.ram_mb = self.lent.ram_mb;
+        }
+        available
+    }
+
+    /// The cores, plain or lent.
+    pub fn cpus(&self, lent: bool) -> f64 {
+        if lent {
+            self.lent.cpus
+        } else {
+            self.plain.cpus
+        }
     }
 
     /// How many ports there are.
@@ -145,42 +245,20 @@ impl Pool {
         })
     }
 
-    /// What is missing for a task and its executor, with how much.
-    pub fn shortages(&self, demand: &Demand, settings: &Settings) -> Vec<(Shortage, f64)> {
-        let mut missing = Vec::new();
-        let overhead = settings.overhead(demand.executor.as_deref());
-        let mut check = |kind, wanted: f64, have: f64| {
-            if wanted > have + EPSILON {
-                missing.push((kind, wanted - have));
-            }
-        };
-        check(
-            Shortage::Cpu,
-            demand.cpus + overhead.cpus,
-            self.scalar("cpus"),
-        );
-        check(
-            Shortage::Ram,
-            demand.ram_mb as f64 + overhead.ram_mb,
-            self.scalar("mem"),
-        );
-        check(Shortage::Disk, demand.disk_mb as f64, self.scalar("disk"));
-        check(
-            Shortage::Ports,
-            demand.ports.len() as f64,
-            self.port_count() as f64,
-        );
-        check(Shortage::Gpu, demand.gpus as f64, self.scalar("gpus"));
-        missing
-    }
-
-    /// Takes what a task and its executor need. Only after [`Pool::shortages`] found none missing.
-    pub fn take(&mut self, demand: &Demand, settings: &Settings, chance: &mut Chance) -> Taken {
+    /// Takes what a task and its executor need. Only after [`Available::shortages`] found none missing.
+    pub fn take(
+        &mut self,
+        demand: &Demand,
+        revocable: Revocable,
+        settings: &Settings,
+        chance: &mut Chance,
+    ) -> Taken {
         let mut taken = Taken::default();
-        self.take_scalar("cpus", demand.cpus, &mut taken.task);
-        self.take_scalar("mem", demand.ram_mb as f64, &mut taken.task);
-        self.take_scalar("disk", demand.disk_mb as f64, &mut taken.task);
-        self.take_scalar("gpus", demand.gpus as f64, &mut taken.task);
+        let ram = demand.ram_mb as f64;
+        self.take_scalar("cpus", revocable.cpus, demand.cpus, &mut taken.task);
+        self.take_scalar("mem", revocable.ram, ram, &mut taken.task);
+        self.take_scalar("disk", false, demand.disk_mb as f64, &mut taken.task);
+        self.take_scalar("gpus", false, demand.gpus as f64, &mut taken.task);
         for _ in &demand.ports {
             if let Some((port, resource)) = self.take_port(chance) {
                 taken.ports.push(port);
@@ -188,13 +266,15 @@ impl Pool {
             }
         }
         let overhead = settings.overhead(demand.executor.as_deref());
-        self.take_scalar("cpus", overhead.cpus, &mut taken.executor);
-        self.take_scalar("mem", overhead.ram_mb, &mut taken.executor);
+        let (cpus, ram) = (overhead.cpus, overhead.ram_mb);
+        self.take_scalar("cpus", revocable.cpus, cpus, &mut taken.executor);
+        self.take_scalar("mem", revocable.ram, ram, &mut taken.executor);
+        self.add_up();
         taken
     }
 
     /// Takes an amount, from reserved resources before others.
-    fn take_scalar(&mut self, name: &str, amount: f64, taken: &mut Vec<Resource>) {
+    fn take_scalar(&mut self, name: &str, lent: bool, amount: f64, taken: &mut Vec<Resource>) {
         let mut rest = amount;
         let mut order: Vec<usize> = (0..self.items.len()).collect();
         order.sort_by_key(|i| self.items.get(*i).is_none_or(|item| !is_reserved(item)));
@@ -203,6 +283,9 @@ impl Pool {
                 continue;
             };
             if rest < EPSILON || item.name() != name || item.type_() != Type::SCALAR {
+                continue;
+            }
+            if item.revocable.is_some() != lent {
                 continue;
             }
             let part = rest.min(item.scalar.value());
@@ -344,6 +427,7 @@ mod tests {
             ports(1, 1),
         ]);
         let missing: Vec<_> = pool
+            .available(Revocable::default())
             .shortages(&demand(), &settings())
             .into_iter()
             .map(|(k, _)| k)
@@ -363,8 +447,10 @@ mod tests {
             ports(31000, 31001),
         ];
         let mut pool = Pool::new(&all);
-        assert!(pool.shortages(&demand(), &settings()).is_empty());
-        let taken = pool.take(&demand(), &settings(), &mut Chance::new(1));
+        let plain = Revocable::default();
+        let short = pool.available(plain).shortages(&demand(), &settings());
+        assert!(short.is_empty());
+        let taken = pool.take(&demand(), plain, &settings(), &mut Chance::new(1));
         let cpus: Vec<_> = taken
             .task
             .iter()
@@ -379,5 +465,42 @@ mod tests {
         ports.sort_unstable();
         assert_eq!(ports, [31000, 31001]);
         assert_eq!(taken.task.iter().filter(|r| r.name() == "ports").count(), 1);
+    }
+
+    #[test]
+    fn a_revocable_task_takes_lent_cores_and_no_others() {
+        let mut lent = scalar("cpus", 2.0);
+        lent.revocable.mut_or_insert_default();
+        let all = [
+            scalar("cpus", 0.5),
+            lent,
+            scalar("mem", 512.0),
+            scalar("disk", 100.0),
+            ports(31000, 31005),
+        ];
+        let mut pool = Pool::new(&all);
+        let shortages = |pool: &Pool, cpus| {
+            let uses = Revocable { cpus, ram: false };
+            let missing = pool.available(uses).shortages(&demand(), &settings());
+            missing
+                .into_iter()
+                .map(|(kind, _)| kind)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(shortages(&pool, false), [Shortage::Cpu]);
+        assert_eq!(shortages(&pool, true), []);
+        let uses = Revocable {
+            cpus: true,
+            ram: false,
+        };
+        let taken = pool.take(&demand(), uses, &settings(), &mut Chance::new(1));
+        let cpus = taken
+            .task
+            .iter()
+            .chain(&taken.executor)
+            .filter(|r| r.name() == "cpus");
+        assert!(cpus.clone().all(|r| r.revocable.is_some()));
+        assert_eq!(cpus.count(), 2);
+        assert_eq!((pool.cpus(false), pool.cpus(true)), (0.5, 0.75));
     }
 }

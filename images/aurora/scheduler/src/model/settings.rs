@@ -1,9 +1,15 @@
 //! The thresholds and defaults that govern the model. The flags of the same names set them.
 
+pub mod scheduling;
+pub mod sla_stats;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use aurora_api::{DockerParameter, ScheduleStatus};
+use aurora_api::{DockerParameter, ScheduleStatus, TaskConfig};
 use jiff::tz::TimeZone;
+
+use scheduling::Scheduling;
+use sla_stats::SlaStats;
 
 /// One tier of `-tier_config`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +116,10 @@ pub struct Settings {
     pub reconciliation_implicit_interval: i64,
     /// `-reconciliation_schedule_spread`
     pub reconciliation_spread: i64,
+    /// What governs the placing of tasks.
+    pub scheduling: Scheduling,
+    /// Which SLA statistics are computed, and when.
+    pub sla_stats: SlaStats,
     /// `-thermos_executor_cpu`, in cores: what an executor is given beside its task.
     pub executor_cpus: f64,
     /// `-thermos_executor_ram`, in MB.
@@ -211,10 +221,23 @@ impl Default for Settings {
             reconciliation_explicit_interval: HOUR,
             reconciliation_implicit_interval: HOUR,
             reconciliation_spread: 30 * MINUTE,
+            scheduling: Scheduling::default(),
+            sla_stats: SlaStats::default(),
             executor_cpus: 0.25,
             executor_ram_mb: 128.0,
             custom_executors: BTreeMap::new(),
             default_docker_parameters: Vec::new(),
         }
+    }
+}
+
+impl Settings {
+    /// The tier of a configuration. One that is not known any more counts as preemptible.
+    pub fn tier_of(&self, config: &TaskConfig) -> Tier {
+        let name = config.tier.as_deref().unwrap_or(&self.default_tier);
+        self.tiers.get(name).copied().unwrap_or(Tier {
+            preemptible: true,
+            revocable: false,
+        })
     }
 }

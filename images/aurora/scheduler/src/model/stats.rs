@@ -1,11 +1,13 @@
 //! Counters of what happened since the start, by the names that `/vars` shows.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Named counters; one that was never counted is absent.
 #[derive(Debug, Default)]
 pub struct Stats {
     counters: BTreeMap<String, i64>,
+    timings: BTreeMap<&'static str, (u64, Duration)>,
 }
 
 /// Those that are shown from the start, with 0.
@@ -20,8 +22,22 @@ const ALWAYS: &[&str] = &[
     "cron_jobs_loaded",
     "job_updates_pruned",
     "offers_rescinded",
+    "preemptor_missing_attributes",
+    "preemptor_slot_search_attempts_for_non_prod",
+    "preemptor_slot_search_attempts_for_prod",
+    "preemptor_slot_search_failed_for_non_prod",
+    "preemptor_slot_search_failed_for_prod",
+    "preemptor_slot_search_successful_for_non_prod",
+    "preemptor_slot_search_successful_for_prod",
+    "preemptor_slot_validation_failed",
+    "preemptor_slot_validation_successful",
+    "preemptor_task_processor_runs",
+    "preemptor_tasks_preempted_non_prod",
+    "preemptor_tasks_preempted_prod",
+    "preemptor_unmatched_tasks",
     "reconciliation_explicit_runs",
     "reconciliation_implicit_runs",
+    "schedule_attempts_blocks",
     "schedule_attempts_failed",
     "scheduler_backup_failed",
     "scheduler_backup_success",
@@ -36,6 +52,13 @@ const ALWAYS: &[&str] = &[
     "scheduler_lost_executors",
     "scheduler_resource_offers",
     "scheduler_status_update",
+    "scheduling_veto_constraint_mismatch",
+    "scheduling_veto_dedicated_constraint_mismatch",
+    "scheduling_veto_dynamic",
+    "scheduling_veto_insufficient_resources",
+    "scheduling_veto_limit_not_satisfied",
+    "scheduling_veto_maintenance",
+    "scheduling_veto_static",
     "sla_coordinator_attempts",
     "sla_coordinator_errors",
     "sla_coordinator_lock_starvation",
@@ -45,6 +68,7 @@ const ALWAYS: &[&str] = &[
     "task_kill_retries",
     "tasks_pruned",
     "timed_out_tasks",
+    "veto_evaluated_offers",
 ];
 
 impl Stats {
@@ -52,6 +76,7 @@ impl Stats {
     pub fn new() -> Self {
         Self {
             counters: ALWAYS.iter().map(|name| (name.to_string(), 0)).collect(),
+            timings: BTreeMap::new(),
         }
     }
 
@@ -74,6 +99,20 @@ impl Stats {
     /// Sets a value that can fall.
     pub fn set(&mut self, name: &str, value: i64) {
         self.counters.insert(name.to_string(), value);
+    }
+
+    /// Notes that something took this long.
+    pub fn time(&mut self, name: &'static str, took: Duration) {
+        let (events, total) = self.timings.entry(name).or_default();
+        *events = events.saturating_add(1);
+        *total = total.saturating_add(took);
+    }
+
+    /// How often something that takes time happened, and how long it took in all, by name.
+    pub fn timings(&self) -> impl Iterator<Item = (&'static str, u64, Duration)> {
+        self.timings
+            .iter()
+            .map(|(name, (events, total))| (*name, *events, *total))
     }
 
     /// The counters by name.

@@ -226,7 +226,7 @@ impl Model {
     pub fn pending_reason(&self, task: &Task) -> String {
         self.groups
             .get(&task.config)
-            .and_then(|group| group.nearest.as_ref())
+            .and_then(|group| group.nearest(self.now))
             .map(|nearest| nearest.reasons.join(","))
             .unwrap_or_default()
     }

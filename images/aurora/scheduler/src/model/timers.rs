@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use aurora_api::{JobKey, JobUpdateKey, JobUpdateStatus, ScheduleStatus};
+use mesos_proto::mesos::TaskID;
 
 /// Why the model is woken.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Timer {
     /// A throttled task's penalty is over.
     Unthrottle { task: String },
@@ -46,6 +47,16 @@ pub enum Timer {
     Maintenance,
     /// An offer has been held for long enough.
     OfferHeld { offer: String },
+    /// A reservation of an agent is over.
+    ReservationsOver,
+    /// Slots are looked for that tasks could be preempted in.
+    SearchSlots,
+    /// SLA statistics are computed.
+    SlaStats,
+    /// Mesos is asked about the next of the tasks we think it has.
+    ReconcileBatch {
+        tasks: Vec<(TaskID, Option<String>)>,
+    },
     /// Mesos is asked about the tasks we think it has.
     ReconcileExplicit,
     /// Mesos is asked about all it has.

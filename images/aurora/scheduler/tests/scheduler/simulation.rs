@@ -9,7 +9,7 @@ use aurora_scheduler::model::chance::Chance;
 
 const JOBS: u64 = 3;
 const STEPS: u64 = 120;
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 30;
 
 fn job(n: u64) -> JobKey {
     JobKey::new("www-data", "devel", format!("job{n}"))
@@ -48,12 +48,13 @@ fn check(world: &World, context: &str) {
     world.check_store(context);
     world.check_maintenance(context);
     world.check_capacity(context);
+    world.check_quota(context);
 }
 
 fn one_command(world: &mut World, dice: &mut Chance) -> String {
     let key = job(dice.below(JOBS));
     let version = i32::try_from(dice.below(3)).unwrap();
-    match dice.below(22) {
+    match dice.below(30) {
         0..4 => {
             let count = 1 + i32::try_from(dice.below(4)).unwrap();
             let made = world.create(&key, version, count);
@@ -61,6 +62,22 @@ fn one_command(world: &mut World, dice: &mut Chance) -> String {
         }
         4..6 => format!("kill {key}: {:?}", world.kill(&key)),
         6 => format!("restart {key}: {:?}", world.restart(&key)),
+        22..24 => {
+            world.cut_off_agent(dice);
+            "cut an agent off".to_string()
+        }
+        24 => {
+            world.heal();
+            "all agents can be reached".to_string()
+        }
+        25 => {
+            let cpus = [0.5, 1.0, 1.5][usize::try_from(dice.below(3)).unwrap()];
+            format!("quota of {cpus}: {}", world.set_quota(cpus))
+        }
+        26..28 => {
+            let update = world.interfere(&key, dice);
+            format!("interfere with the update of {key}: {update}")
+        }
         7..11 => {
             let count = 1 + i32::try_from(dice.below(5)).unwrap();
             let started = world.update(&key, version, count, dice);
@@ -105,12 +122,10 @@ fn run(seed: u64) {
         check(&world, &context);
     }
     // From here on nothing fails any more: everything must come to rest where it should be.
-    world.drop_calls = false;
-    world.failing = false;
-    world.end_maintenance();
-    world.reconnect();
+    world.relieve();
     for round in 0..400 {
         world.pass(10_000);
+        world.tend_updates();
         world.deliver(usize::MAX);
         check(&world, &format!("seed {seed}, settling {round}"));
         if world.is_settled() {

@@ -387,6 +387,7 @@ impl Model {
             Step::Kill(id) if protected => self.kill_when_permitted(key, instance, &id),
             Step::Kill(id) => {
                 let message = format!("Killed for job update {}", key.id);
+                self.reserve_for_update(&id, wanted.as_ref());
                 self.change(
                     &id,
                     None,

@@ -148,6 +148,8 @@ impl Model {
         self.stats
             .count(&format!("updates_sla_kill_success_{}", key.job));
         let message = format!("Killed for job update {}", key.id);
+        let wanted = self.updates.get(key).and_then(|u| u.wanted(instance));
+        self.reserve_for_update(task, wanted.as_ref());
         let killing = Target::Status(ScheduleStatus::Killing);
         self.change(task, None, killing, Some(message));
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aurora_api::{
     HostAttributes, HostMaintenanceRequest, JobConfiguration, JobKey, JobUpdateDetails,
-    JobUpdateKey, ScheduledTask,
+    JobUpdateKey, ResourceAggregate, ScheduledTask,
 };
 use aurora_scheduler::model::effect::Record;
 
@@ -15,6 +15,7 @@ pub(crate) struct FakeStore {
     pub(crate) crons: BTreeMap<JobKey, JobConfiguration>,
     pub(crate) hosts: BTreeMap<String, HostAttributes>,
     pub(crate) maintenance: BTreeMap<String, HostMaintenanceRequest>,
+    pub(crate) quotas: BTreeMap<String, ResourceAggregate>,
     pub(crate) framework_id: Option<String>,
 }
 
@@ -66,7 +67,9 @@ impl FakeStore {
             Record::RemoveMaintenance(host) => {
                 self.maintenance.remove(&host);
             }
-            Record::SaveQuota(..) => {}
+            Record::SaveQuota(role, quota) => {
+                self.quotas.insert(role, quota);
+            }
         }
     }
 }

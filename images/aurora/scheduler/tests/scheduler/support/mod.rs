@@ -1,5 +1,6 @@
 //! What several tests share.
 
+pub(crate) mod desk;
 pub(crate) mod fake_store;
 pub(crate) mod jobs;
 pub(crate) mod server;

@@ -99,6 +99,8 @@ impl Server {
         app.security.clone_from(&configuration.security);
         app.teller = engine.teller().cloned();
         let app = Arc::new(app);
+        let timers = Arc::clone(&engine);
+        tokio::spawn(async move { timers.run_timers().await });
         let served = router(Arc::clone(&app));
         tokio::spawn(async move { axum::serve(listener, served).await });
         let client = reqwest::Client::builder()

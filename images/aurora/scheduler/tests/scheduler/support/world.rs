@@ -2,21 +2,27 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use aurora_api::{JobKey, JobUpdateKey, JobUpdateSettings, ScheduleStatus};
+use aurora_api::{JobKey, ScheduleStatus};
 use aurora_scheduler::model::chance::Chance;
 use aurora_scheduler::model::effect::{Effects, Launch, Request};
 use aurora_scheduler::model::resources::{ports, scalar};
 use aurora_scheduler::model::settings::Settings;
-use aurora_scheduler::model::update::Started;
-use aurora_scheduler::model::{Model, Refusal, StatusReport, Stored, validate};
+use aurora_scheduler::model::{Model, Refusal, StatusReport, Stored};
 use mesos_proto::mesos::{Offer, TaskState};
 
 use super::fake_store::FakeStore;
 use super::jobs;
 
 mod maintenance;
+mod partition;
+mod updates;
 
-const AGENT_CPUS: f64 = 8.0;
+/// So few that tasks must wait, and displace each other.
+const AGENT_CPUS: f64 = 2.5;
+/// Cores that each agent lends out besides.
+const LENT_CPUS: f64 = 1.0;
+/// So many agents more have room for everything.
+const RELIEF: usize = 5;
 
 /// What the master knows of a task.
 #[derive(Debug, Clone)]
@@ -24,6 +30,7 @@ struct Remote {
     agent: usize,
     state: TaskState,
     cpus: f64,
+    lent: f64,
 }
 
 /// Everything.
@@ -45,14 +52,21 @@ pub(crate) struct World {
     pub(crate) drop_calls: bool,
     /// Whether tasks sometimes fail.
     pub(crate) failing: bool,
+    /// Agents that cannot be reached.
+    unreachable: BTreeSet<usize>,
 }
 
 fn settings() -> Settings {
-    Settings {
+    let mut settings = Settings {
         cluster_name: "test".to_string(),
         scheduler_host: "here".to_string(),
         ..Settings::default()
-    }
+    };
+    settings.scheduling.preemption_delay = 5000;
+    settings.scheduling.slot_search_initial_delay = 5000;
+    settings.scheduling.slot_search_interval = 5000;
+    settings.scheduling.update_affinity = true;
+    settings
 }
 
 impl World {
@@ -71,8 +85,10 @@ impl World {
             wanted: BTreeMap::new(),
             drop_calls: false,
             failing: true,
+            unreachable: BTreeSet::new(),
         };
         world.reconnect();
+        world.set_quota(2.0);
         world
     }
 
@@ -109,6 +125,7 @@ impl World {
                     self.offers.remove(&offer);
                 }
             }
+            Request::Kill { task, .. } if self.is_cut_off(&task) => {}
             Request::Kill { task, .. } => match self.remote.get(&task).map(|t| t.state) {
                 Some(
                     TaskState::TASK_KILLED
@@ -123,16 +140,20 @@ impl World {
                 let all = self
                     .remote
                     .iter()
+                    .filter(|(_, task)| !self.unreachable.contains(&task.agent))
                     .map(|(id, task)| (id.clone(), task.state));
                 self.reports.extend(all.collect::<Vec<_>>());
             }
             Request::Reconcile { tasks } => {
                 for (id, _) in tasks {
                     let id = id.value().to_string();
-                    let state = self
-                        .remote
-                        .get(&id)
-                        .map_or(TaskState::TASK_LOST, |t| t.state);
+                    let state = match self.remote.get(&id) {
+                        Some(task) if self.unreachable.contains(&task.agent) => {
+                            TaskState::TASK_UNREACHABLE
+                        }
+                        Some(task) => task.state,
+                        None => TaskState::TASK_LOST,
+                    };
                     self.reports.push_back((id, state));
                 }
             }
@@ -154,16 +175,19 @@ impl World {
         };
         for launch in launches {
             let resources = launch.resources.iter().chain(&launch.executor_resources);
-            let cpus = resources
-                .filter(|r| r.name() == "cpus")
-                .map(|r| r.scalar.value())
-                .sum();
+            let cores = resources.filter(|r| r.name() == "cpus");
+            let sum = |lent: bool| {
+                let of_kind = cores.clone().filter(|r| r.revocable.is_some() == lent);
+                of_kind.map(|r| r.scalar.value()).sum()
+            };
+            let (cpus, lent) = (sum(false), sum(true));
             assert_eq!(launch.task.ports.len(), 1, "a port was asked for");
             let id = launch.task.id.clone();
             let remote = Remote {
                 agent,
                 state: TaskState::TASK_STAGING,
                 cpus,
+                lent,
             };
             assert!(
                 self.remote.insert(id.clone(), remote).is_none(),
@@ -175,7 +199,9 @@ impl World {
     fn set(&mut self, id: &str, state: TaskState) {
         if let Some(task) = self.remote.get_mut(id) {
             task.state = state;
-            self.reports.push_back((id.to_string(), state));
+            if !self.unreachable.contains(&task.agent) {
+                self.reports.push_back((id.to_string(), state));
+            }
         }
     }
 
@@ -221,16 +247,11 @@ impl World {
             return;
         }
         for agent in 0..self.agents {
-            if self.offers.values().any(|a| *a == agent) {
+            if self.offers.values().any(|a| *a == agent) || self.unreachable.contains(&agent) {
                 continue;
             }
-            let used: f64 = self
-                .remote
-                .values()
-                .filter(|task| task.agent == agent && Self::is_live(task.state))
-                .map(|task| task.cpus)
-                .sum();
-            if used >= AGENT_CPUS {
+            let (used, used_lent) = self.used(agent);
+            if used >= AGENT_CPUS && used_lent >= LENT_CPUS {
                 continue;
             }
             self.next_offer += 1;
@@ -243,8 +264,11 @@ impl World {
                 .mut_or_insert_default()
                 .set_value(format!("S{agent}"));
             offer.set_hostname(format!("host{agent}"));
+            let mut lent = scalar("cpus", LENT_CPUS - used_lent);
+            lent.revocable.mut_or_insert_default();
             offer.resources = vec![
                 scalar("cpus", AGENT_CPUS - used),
+                lent,
                 scalar("mem", 100_000.0),
                 scalar("disk", 100_000.0),
                 ports(31_000, 32_000),
@@ -264,7 +288,8 @@ impl World {
     }
 
     pub(crate) fn create(&mut self, key: &JobKey, version: i32, count: i32) -> Result<(), Refusal> {
-        let description = jobs::job(key, version, count);
+        let mut description = jobs::job(key, version, count);
+        description.task_config = Some(self.shape(key, version));
         let made = self.command(|model| {
             let job = model.sanitize(&description)?;
             model.create_job(job)
@@ -293,55 +318,10 @@ impl World {
         self.command(|model| model.restart(key, &all, "me"))
     }
 
-    pub(crate) fn update(
-        &mut self,
-        key: &JobKey,
-        version: i32,
-        count: i32,
-        dice: &mut Chance,
-    ) -> String {
-        let settings = JobUpdateSettings {
-            update_group_size: 1 + i32::try_from(dice.below(3)).unwrap_or(0),
-            max_per_instance_failures: i32::try_from(dice.below(3)).unwrap_or(0),
-            max_failed_instances: i32::try_from(dice.below(2)).unwrap_or(0),
-            min_wait_in_instance_running_ms: i32::try_from(dice.below(20_000)).unwrap_or(0),
-            rollback_on_failure: dice.below(2) == 0,
-            wait_for_batch_completion: dice.below(2) == 0,
-            ..JobUpdateSettings::default()
-        };
-        let request = jobs::update(key, version, count, settings);
-        let started = self.command(|model| {
-            let check =
-                |model: &Model, request: &_| validate::update_request(model.settings(), request);
-            model.start_update(request, check, "me", None)
-        });
-        match started {
-            Ok(Started::Rolling(_)) => "rolling".to_string(),
-            Ok(Started::Unchanged) => "unchanged".to_string(),
-            Ok(Started::Busy(..)) => "busy".to_string(),
-            Err(refusal) => refusal.message,
-        }
-    }
-
-    /// Pauses, resumes, aborts or turns back an update.
-    pub(crate) fn interfere(&mut self, key: &JobKey, dice: &mut Chance) -> String {
-        let Some(update) = self
-            .model
-            .active_update(key)
-            .map(|update| update.key().clone())
-        else {
-            return "there is none".to_string();
-        };
-        let done = match dice.below(4) {
-            0 => self.command(|model| model.pause_update(&update, "me", None)),
-            1 | 2 => self.command(|model| model.roll_back_update(&update, "me", None)),
-            _ => self.command(|model| model.abort_update(&update, "me", None)),
-        };
-        format!("{done:?}")
-    }
-
     pub(crate) fn lose_agent(&mut self, dice: &mut Chance) {
         let agent = usize::try_from(dice.below(self.agents as u64)).unwrap_or(0);
+        // It comes back without them.
+        self.unreachable.remove(&agent);
         let lost: Vec<String> = self
             .remote
             .iter()
@@ -351,16 +331,7 @@ impl World {
         for id in lost {
             self.set(&id, TaskState::TASK_LOST);
         }
-        let gone: Vec<String> = self
-            .offers
-            .iter()
-            .filter(|(_, a)| **a == agent)
-            .map(|(id, _)| id.clone())
-            .collect();
-        for id in gone {
-            self.offers.remove(&id);
-            self.command(|model| model.rescinded(&id));
-        }
+        self.rescind(agent);
     }
 
     /// Every agent ended while there was no master: the next one knows none of the tasks, and says only that agents
@@ -383,20 +354,16 @@ impl World {
         self.offers.clear();
         self.command(Model::disconnected);
         self.command(|model| model.registered("F"));
-        for update in self.paused() {
-            let resumed = self.command(|model| model.resume_update(&update, "me", None));
-            assert_eq!(resumed, Ok(()));
-        }
     }
 
-    fn paused(&self) -> Vec<JobUpdateKey> {
-        use aurora_api::JobUpdateStatus as S;
-        let paused = |status| matches!(status, S::RollForwardPaused | S::RollBackPaused);
-        let updates = self
-            .model
-            .updates()
-            .filter(|update| paused(update.status()));
-        updates.map(|update| update.key().clone()).collect()
+    /// There is room for everything, and nothing fails any more.
+    pub(crate) fn relieve(&mut self) {
+        self.drop_calls = false;
+        self.failing = false;
+        self.agents += RELIEF;
+        self.heal();
+        self.end_maintenance();
+        self.reconnect();
     }
 
     /// The scheduler dies and another one goes on from the store.
@@ -406,6 +373,7 @@ impl World {
             updates: self.store.updates.values().cloned().collect(),
             hosts: self.store.hosts.values().cloned().collect(),
             maintenance: self.store.maintenance.values().cloned().collect(),
+            quotas: self.store.quotas.clone(),
             framework_id: self.store.framework_id.clone(),
             ..Stored::default()
         };
@@ -441,16 +409,21 @@ impl World {
         }
     }
 
+    /// The cores, plain and lent, that live tasks hold on an agent.
+    fn used(&self, agent: usize) -> (f64, f64) {
+        let all = self.remote.values();
+        all.filter(|task| task.agent == agent && Self::is_live(task.state))
+            .fold((0.0, 0.0), |(plain, lent), task| {
+                (plain + task.cpus, lent + task.lent)
+            })
+    }
+
     pub(crate) fn check_capacity(&self, context: &str) {
         for agent in 0..self.agents {
-            let live = self
-                .remote
-                .values()
-                .filter(|t| t.agent == agent && Self::is_live(t.state));
-            let used: f64 = live.map(|task| task.cpus).sum();
+            let (used, lent) = self.used(agent);
             assert!(
-                used <= AGENT_CPUS + 1e-6,
-                "{context}: agent {agent} holds {used} cpus"
+                used <= AGENT_CPUS + 1e-6 && lent <= LENT_CPUS + 1e-6,
+                "{context}: agent {agent} holds {used} cpus and {lent} that are lent"
             );
         }
     }
