@@ -107,12 +107,18 @@ fn thousandths(cpus: f64) -> u64 {
     (cpus * 1000.0).round() as u64
 }
 
+/// How long a turn is put off: the usual millisecond is not waited for, so that more goes into the
+/// same offers.
+fn put_off(delay: i64) -> i64 {
+    if delay > 1 { delay } else { 0 }
+}
+
 impl Groups {
-    /// Adds a pending task. A new group has its first turn at `first`.
-    pub fn add(&mut self, task: &Task, revocable: Revocable, first: i64, delay: i64) {
+    /// Adds a pending task. A new group has its first turn after `delay`.
+    pub fn add(&mut self, task: &Task, revocable: Revocable, now: i64, delay: i64) {
         let number = match self.numbers.get(&address(&task.config)) {
             Some(number) => *number,
-            None => self.make(task, revocable, first, delay),
+            None => self.make(task, revocable, now + put_off(delay), delay),
         };
         if let Some(group) = self.groups.get_mut(&number) {
             group.tasks.insert((task.since(), task.id.clone()));
@@ -219,15 +225,14 @@ impl Groups {
         self.by_job.get(job).into_iter().flatten().copied()
     }
 
-    /// After a turn that placed something: the next one follows soon. By the usual delay of a millisecond it is not put
-    /// off at all, so that more goes into the same offers.
+    /// After a turn that placed something: the next one follows soon.
     pub fn placed(&mut self, number: u64, now: i64, delay: i64) {
         self.placements += 1;
         if let Some(group) = self.groups.get_mut(&number) {
             group.penalty = delay;
             group.last_placed = self.placements;
-            let delay = if delay > 1 { delay } else { 0 };
-            self.turns.wait(number, now + delay, Class::Promising);
+            self.turns
+                .wait(number, now + put_off(delay), Class::Promising);
             self.turns.ripen(now);
         }
     }

@@ -87,7 +87,7 @@ impl Model {
     pub(super) fn wait_for_agent(&mut self, id: &str, delay: i64) {
         if let Some(task) = self.tasks.get(id) {
             let revocable = self.revocable(&task.config);
-            self.groups.add(task, revocable, self.now + delay, delay);
+            self.groups.add(task, revocable, self.now, delay);
         }
     }
 

@@ -103,7 +103,8 @@ fn attempts_are_limited_and_jobs_take_turns() {
         let of_first = launched.iter().filter(|(id, _)| id.contains("-first-"));
         (of_first.count(), launched.len())
     };
-    assert_eq!(names(&desk.launched()), (100, 200));
+    // Two of them were made before there was an offer.
+    assert_eq!(names(&desk.launched()), (95, 190));
     assert!(desk.stat("schedule_attempts_blocks") > 0);
     let launched = desk.keep_offering(1000, "a", 1000.0);
     let (of_first, all) = names(&launched);

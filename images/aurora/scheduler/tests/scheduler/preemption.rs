@@ -219,11 +219,11 @@ fn give_quota(desk: &mut Desk, role: &str) {
 #[test]
 fn what_the_agent_offers_counts_and_larger_victims_go_first() {
     let mut desk = Desk::new(Settings::default());
-    desk.offer("a", 6.0);
-    desk.create(&of_tier("small", "preemptible", 0.25, 0), 1);
-    desk.create(&of_tier("large", "preemptible", 3.0, 0), 1);
-    desk.pass(1000);
-    assert_eq!(desk.launched().len(), 2);
+    for (name, cpus, offered) in [("small", 0.25, 6.0), ("large", 3.0, 5.5)] {
+        desk.offer("a", offered);
+        desk.create(&of_tier(name, "preemptible", cpus, 0), 1);
+        assert_eq!(desk.launched().len(), 1);
+    }
     desk.offer("a", 2.0);
     give_quota(&mut desk, "www-data");
     desk.create(&of_tier("prod", "preferred", 4.0, 0), 1);
