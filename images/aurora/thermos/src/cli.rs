@@ -1,6 +1,17 @@
 //! `thermos`: looks at tasks on this machine, ends them, and runs some without any agent
 //! (`apache/thermos/cli`).
 
+/// Like `print!`, but ends the program when nobody reads any more, as in `thermos status | head`.
+macro_rules! say {
+    ($($argument:tt)*) => { $crate::cli::write(format_args!($($argument)*)) };
+}
+
+/// Like `println!`, in the same way.
+macro_rules! sayln {
+    () => { say!("\n") };
+    ($($argument:tt)*) => { say!("{}\n", format_args!($($argument)*)) };
+}
+
 mod config;
 mod gc;
 mod kill;
@@ -13,6 +24,7 @@ mod tail;
 mod times;
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::process::ExitCode;
 
 use crate::runner;
@@ -37,6 +49,12 @@ impl From<std::io::Error> for Failure {
     }
 }
 
+fn write(text: std::fmt::Arguments<'_>) {
+    if std::io::stdout().write_fmt(text).is_err() {
+        std::process::exit(1);
+    }
+}
+
 /// Runs `thermos`. `args[0]` is the program's name.
 pub fn main(args: Vec<OsString>) -> ExitCode {
     // A runner that this program starts is this program, too.
@@ -55,7 +73,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     };
     match parsed {
         Parsed::Help(command) => {
-            print!("{}", options::help(command));
+            say!("{}", options::help(command));
             ExitCode::SUCCESS
         }
         Parsed::Command(command, given) => match perform(command, &given) {
@@ -83,13 +101,13 @@ fn perform(command: &'static Command, given: &Given) -> Result<(), Failure> {
 /// `thermos help [command]`.
 fn explain(given: &Given) -> Result<(), Failure> {
     let Some(name) = given.args.first() else {
-        print!("{}", options::help(None));
+        say!("{}", options::help(None));
         return Ok(());
     };
     match COMMANDS.iter().find(|command| command.name == name) {
         Some(command) => {
-            println!("command {}:", command.name);
-            println!("{}\n\n    {}\n", command.about, command.usage);
+            sayln!("command {}:", command.name);
+            sayln!("{}\n\n    {}\n", command.about, command.usage);
         }
         None => eprintln!("unknown command: {name}"),
     }

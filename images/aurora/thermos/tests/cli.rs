@@ -2,7 +2,7 @@
 
 use std::fs::{File, FileTimes};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use aurora_thermos::checkpoint::{TaskHistory, TaskPaths, TaskState, read_all};
@@ -259,6 +259,19 @@ fn a_configuration_is_evaluated_by_python_and_run() {
         json.to_str().unwrap(),
     ]);
     assert_eq!(desk.history("j").state(), Some(TaskState::Success));
+}
+
+#[test]
+fn nobody_has_to_read_to_the_end() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_thermos"))
+        .args(["read", "--simple", &format!("{DATA}/seq/checkpoint/runner")])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(error(&output), "");
 }
 
 #[test]

@@ -6,6 +6,8 @@
 mod agent;
 #[path = "executor/health.rs"]
 mod health;
+#[path = "executor/idle.rs"]
+mod idle;
 #[path = "executor/images.rs"]
 mod images;
 #[path = "executor/processes.rs"]

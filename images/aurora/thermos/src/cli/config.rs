@@ -74,13 +74,13 @@ pub(super) fn evaluate(request: &Request<'_>) -> Result<Evaluated, Failure> {
         })?;
     let text = String::from_utf8_lossy(&output.stdout);
     let Some((printed, answer)) = text.rsplit_once(&mark) else {
-        print!("{text}");
+        say!("{text}");
         return Err(other(format!(
             "`{name}` ended without an answer: {}",
             output.status
         )));
     };
-    print!("{printed}");
+    say!("{printed}");
     match serde_json::from_str(answer) {
         Ok(Answer::Task(task)) => Ok(task),
         Ok(Answer::Usage { usage }) => Err(Failure::Usage(usage)),

@@ -53,10 +53,10 @@ pub(super) fn gc(roots: &Roots, given: &Given) -> Result<(), Failure> {
         logs: !given.either("keep-logs", "delete-logs", true),
         metadata: !given.either("keep-metadata", "delete-metadata", true),
     };
-    println!("Analyzing root at {}", roots.own.display());
+    sayln!("Analyzing root at {}", roots.own.display());
     let chosen = match given.args.as_slice() {
         [] => {
-            println!("No task ids specified, using default collector.");
+            sayln!("No task ids specified, using default collector.");
             let mut tasks = roots.tasks();
             tasks.retain(|found| !found.active);
             let remains = tasks
@@ -79,14 +79,14 @@ pub(super) fn gc(roots: &Roots, given: &Given) -> Result<(), Failure> {
         }
     };
     if chosen.is_empty() {
-        println!("No tasks to garbage collect.  Exiting");
+        sayln!("No tasks to garbage collect.  Exiting");
         return Ok(());
     }
     if !given.is_on("force") && !confirmed()? {
-        println!("Cancelling gc.");
+        sayln!("Cancelling gc.");
         return Ok(());
     }
-    println!("Running gc...");
+    sayln!("Running gc...");
     for remains in &chosen {
         erase(remains, parts, given.is_on("dryrun"))?;
     }
@@ -94,7 +94,7 @@ pub(super) fn gc(roots: &Roots, given: &Given) -> Result<(), Failure> {
 }
 
 fn confirmed() -> Result<bool, Failure> {
-    print!("Continue [y/N]? ");
+    say!("Continue [y/N]? ");
     std::io::stdout().flush()?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
@@ -159,14 +159,14 @@ fn told(remains: &Remains) {
     let kb = 1024.0;
     let metadata: f64 = remains.metadata.iter().map(|path| bytes(path)).sum();
     let part = |path: &Option<PathBuf>| path.as_deref().map_or(0.0, bytes);
-    println!(
+    sayln!(
         "Analyzing task {} (age: {} secs)... ",
         remains.found.paths.task_id(),
         remains.age
     );
-    println!("  metadata {:.1}KB ", metadata / kb);
-    println!("  logs {:.1}KB ", part(&remains.logs) / kb);
-    println!("  data {:.1}MB ", part(&remains.data) / kb / kb);
+    sayln!("  metadata {:.1}KB ", metadata / kb);
+    sayln!("  logs {:.1}KB ", part(&remains.logs) / kb);
+    sayln!("  data {:.1}MB ", part(&remains.data) / kb / kb);
 }
 
 /// The tasks beyond the limits: the oldest go first.
@@ -178,7 +178,7 @@ fn beyond(mut all: Vec<Remains>, limits: &Limits) -> Vec<Remains> {
         .map(|task| limits.age.is_some_and(|limit| task.age > limit))
         .collect();
     let chosen = |goes: &[bool]| goes.iter().filter(|goes| **goes).count();
-    println!("After age filter: {} tasks", chosen(&goes));
+    sayln!("After age filter: {} tasks", chosen(&goes));
     if let Some(limit) = limits.space {
         let mut used = 0.0;
         for (task, goes) in all.iter().zip(goes.iter_mut()).rev() {
@@ -188,7 +188,7 @@ fn beyond(mut all: Vec<Remains>, limits: &Limits) -> Vec<Remains> {
             }
         }
     }
-    println!("After size filter: {} tasks", chosen(&goes));
+    sayln!("After size filter: {} tasks", chosen(&goes));
     if let Some(limit) = limits.tasks {
         let mut left = count - chosen(&goes);
         for goes in &mut goes {
@@ -198,22 +198,22 @@ fn beyond(mut all: Vec<Remains>, limits: &Limits) -> Vec<Remains> {
             }
         }
     }
-    println!("After total task filter: {} tasks", chosen(&goes));
-    println!("Deciding to garbage collect the following tasks:");
+    sayln!("After total task filter: {} tasks", chosen(&goes));
+    sayln!("Deciding to garbage collect the following tasks:");
     let mut goes = goes.into_iter();
     all.retain(|_| goes.next().unwrap_or(false));
     match all.as_slice() {
-        [] => println!("   None."),
+        [] => sayln!("   None."),
         some => some
             .iter()
-            .for_each(|task| println!("   {}", task.found.paths.task_id())),
+            .for_each(|task| sayln!("   {}", task.found.paths.task_id())),
     }
     all
 }
 
 fn erase(remains: &Remains, parts: Parts, only_say: bool) -> Result<(), Failure> {
     let word = |deleted| if deleted { "deleting" } else { "keeping" };
-    println!(
+    sayln!(
         "  Task {} data ({}) logs ({}) metadata ({}) ",
         remains.found.paths.task_id(),
         word(parts.data),
@@ -234,14 +234,14 @@ fn erase(remains: &Remains, parts: Parts, only_say: bool) -> Result<(), Failure>
             continue;
         };
         if only_say {
-            println!("    would remove {}", path.display());
+            sayln!("    would remove {}", path.display());
         } else if meta.is_dir() {
             fs::remove_dir_all(path)?;
         } else {
             fs::remove_file(path)?;
         }
     }
-    println!("done.");
+    sayln!("done.");
     Ok(())
 }
 

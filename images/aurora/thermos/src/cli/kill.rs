@@ -33,14 +33,14 @@ pub(super) fn kill(roots: &Roots, given: &Given) -> Result<(), Failure> {
     let mut tasks = roots.matching(&given.args)?;
     tasks.retain(|found| found.pending);
     if tasks.is_empty() {
-        println!("No active tasks matched.");
+        sayln!("No active tasks matched.");
         return Ok(());
     }
     for found in tasks {
-        print!("Killing {}...", found.paths.task_id());
+        say!("Killing {}...", found.paths.task_id());
         std::io::stdout().flush()?;
         end(&found.paths)?;
-        println!("done.");
+        sayln!("done.");
     }
     Ok(())
 }

@@ -23,16 +23,16 @@ pub(super) fn read(given: &Given) -> Result<(), Failure> {
     let records = match checkpoint::read_all(path) {
         Ok(records) => records,
         Err(error) => {
-            println!("Failed to recover from {file}: {error}");
+            sayln!("Failed to recover from {file}: {error}");
             return Ok(());
         }
     };
     if given.is_on("simple") {
         for record in &records {
-            println!("CKPT: {}", repr(record));
+            sayln!("CKPT: {}", repr(record));
         }
     } else {
-        print!("{}", replayed(&TaskHistory::replay(&records)));
+        say!("{}", replayed(&TaskHistory::replay(&records)));
     }
     Ok(())
 }

@@ -34,7 +34,7 @@ pub(super) fn run(given: &Given) -> Result<(), Failure> {
 /// Prints the task of a configuration.
 pub(super) fn inspect(given: &Given) -> Result<(), Failure> {
     let start = Start::of(given)?;
-    println!("{}", evaluated(given, &start)?.pretty);
+    sayln!("{}", evaluated(given, &start)?.pretty);
     Ok(())
 }
 
@@ -42,7 +42,7 @@ pub(super) fn inspect(given: &Given) -> Result<(), Failure> {
 pub(super) fn simplerun(given: &Given) -> Result<(), Failure> {
     let start = Start::of(given)?;
     let cmdline = given.args.join(" ");
-    println!("Running command: '{cmdline}'");
+    sayln!("Running command: '{cmdline}'");
     let name = given.text("name").unwrap_or("simple");
     let task = json!({
         "name": name,
@@ -196,7 +196,7 @@ impl Start {
                 _ => Err(Failure::Silent),
             };
         }
-        println!("Daemonizing and starting runner.");
+        sayln!("Daemonizing and starting runner.");
         let mut command = runner::this_program(runner::RUNNER);
         command
             .args(flags)

@@ -38,16 +38,16 @@ pub(super) fn status(roots: &Roots, given: &Given) -> Result<(), Failure> {
             continue;
         }
         any = true;
-        println!("{title}");
+        sayln!("{title}");
         for found in listed {
-            print!("{}", described(found, verbosity));
+            say!("{}", described(found, verbosity));
         }
-        println!();
+        sayln!();
     }
     if any {
         Ok(())
     } else {
-        println!("No tasks found.");
+        sayln!("No tasks found.");
         Err(Failure::Silent)
     }
 }

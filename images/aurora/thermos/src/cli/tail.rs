@@ -47,7 +47,7 @@ pub(super) fn tail(roots: &Roots, given: &Given) -> Result<(), Failure> {
         let log_dir = log_dir(&history(&found.paths))?;
         Some((found, log_dir))
     }) else {
-        println!("ERROR: Could not find task.");
+        sayln!("ERROR: Could not find task.");
         return Err(Failure::Silent);
     };
     let mut runs = process_runs(&log_dir);
@@ -78,10 +78,10 @@ pub(super) fn tail(roots: &Roots, given: &Given) -> Result<(), Failure> {
                 })
     };
     if is_active() {
-        println!("Tail of active log {}", log.display());
+        sayln!("Tail of active log {}", log.display());
         follow(&log, is_active)
     } else {
-        println!("Tail of terminal log {}", log.display());
+        sayln!("Tail of terminal log {}", log.display());
         let (lines, _) = last_lines(&log)?;
         Ok(std::io::stdout().write_all(&lines)?)
     }
