@@ -19,9 +19,8 @@ const LEAST_REREGISTER_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Flags that this master takes and shows, but that change nothing it does: whoever gives one should
 /// know.
-const WITHOUT_EFFECT: [&str; 12] = [
+const WITHOUT_EFFECT: [&str; 10] = [
     "acls",
-    "agent_removal_rate_limit",
     "credentials",
     "firewall_rules",
     "hooks",
@@ -31,7 +30,6 @@ const WITHOUT_EFFECT: [&str; 12] = [
     "modules",
     "modules_dir",
     "rate_limits",
-    "whitelist",
 ];
 
 /// Why flags that are each well formed cannot be used.
@@ -74,6 +72,8 @@ pub struct Settings {
     pub cluster: Option<String>,
     /// What the state machine is told.
     pub config: Config,
+    /// The file of the hosts to make offers of, if that is restricted.
+    pub whitelist: Option<std::path::PathBuf>,
     /// How many event streams operators may have.
     pub max_subscribers: usize,
     /// All flags with their values, for those who ask.
@@ -150,6 +150,10 @@ impl Settings {
                 .duration("zk_session_timeout")
                 .unwrap_or(Duration::from_secs(10)),
             cluster: flags.text("cluster").map(str::to_string),
+            whitelist: flags
+                .text("whitelist")
+                .filter(|text| *text != "*")
+                .map(|text| text.strip_prefix("file://").unwrap_or(text).into()),
             config: config(&flags)?,
             max_subscribers: count(&flags, "max_operator_event_stream_subscribers").unwrap_or(1000),
             flags,
@@ -244,6 +248,26 @@ fn config(flags: &Flags) -> Result<Config, SettingsError> {
             .unwrap_or(defaults.registry_max_agent_age),
         registry_max_agent_count: count(flags, "registry_max_agent_count")
             .unwrap_or(defaults.registry_max_agent_count),
+        removal_spacing: match flags.text("agent_removal_rate_limit") {
+            None => None,
+            Some(text) => Some(spacing(text).ok_or_else(|| {
+                wrong(
+                    "agent_removal_rate_limit",
+                    text,
+                    "a number of agents and a time, such as `1/10mins`, are expected",
+                )
+            })?),
+        },
+        recovery_removal_limit: match flags.text("recovery_agent_removal_limit") {
+            None => defaults.recovery_removal_limit,
+            Some(text) => percentage(text).ok_or_else(|| {
+                wrong(
+                    "recovery_agent_removal_limit",
+                    text,
+                    "a percentage between `0%` and `100%` is expected",
+                )
+            })?,
+        },
         pattern_memory: match flags.text("offer_constraints_re2_max_mem") {
             None => defaults.pattern_memory,
             Some(text) => pattern_memory(text).ok_or_else(|| {
@@ -336,6 +360,19 @@ fn quantities(text: &str) -> Option<Vec<Quantities>> {
         .collect()
 }
 
+/// The time from one agent to the next where so many may be lost in a time: `1/10mins`.
+fn spacing(text: &str) -> Option<Duration> {
+    let (count, time) = text.split_once('/')?;
+    let count = count.parse::<u32>().ok().filter(|count| *count > 0)?;
+    Some(mesos_wire::duration::parse(time).ok()? / count)
+}
+
+/// `12.5%` as a part of 1.
+fn percentage(text: &str) -> Option<f64> {
+    let number = mesos_wire::resources::number(text.strip_suffix('%')?)?;
+    (0.0..=100.0).contains(&number).then_some(number / 100.0)
+}
+
 /// The memory of a compiled expression here where RE2's is to be this much. RE2 keeps one instruction
 /// of 16 bytes where an automaton over bytes has several states.
 fn pattern_memory(text: &str) -> Option<usize> {
@@ -421,6 +458,18 @@ mod tests {
             (
                 "--registry=disk",
                 "invalid value `disk` for `--registry`: `replicated_log` or `in_memory` is expected",
+            ),
+            (
+                "--registry=in_memory --agent_removal_rate_limit=0/1mins",
+                "invalid value `0/1mins` for `--agent_removal_rate_limit`: a number of agents and a time, such as `1/10mins`, are expected",
+            ),
+            (
+                "--registry=in_memory --recovery_agent_removal_limit=101%",
+                "invalid value `101%` for `--recovery_agent_removal_limit`: a percentage between `0%` and `100%` is expected",
+            ),
+            (
+                "--registry=in_memory --offer_constraints_re2_max_mem=4",
+                "invalid value `4` for `--offer_constraints_re2_max_mem`: a whole number with a unit such as `4KB` is expected",
             ),
             (
                 "--registry=in_memory --port=70000",

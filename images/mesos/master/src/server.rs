@@ -16,6 +16,7 @@ mod registry;
 mod scheduler;
 mod system;
 mod watchers;
+mod whitelist;
 
 use std::io;
 use std::sync::Arc;
@@ -109,6 +110,7 @@ impl Server {
         tokio::select! {
             () = serving => Ok(()),
             () = node.clone().keep_time() => Ok(()),
+            () = whitelist::follow(&node, settings.whitelist.as_deref()) => Ok(()),
             error = node.registry_failed() => Err(error.into()),
             ended = election::run(&node, &settings, stop) => ended,
         }

@@ -235,8 +235,9 @@ fn checked(spec: &Flag, value: String) -> Result<String, FlagError> {
         reason,
     };
     let value = match value.strip_prefix("file://") {
-        // A master may itself be named by a file, which its detector reads again and again.
-        Some(path) if spec.name != "master" => std::fs::read_to_string(path)
+        // A master may itself be named by a file, which its detector reads again and again; so is a
+        // whitelist.
+        Some(path) if !matches!(spec.name, "master" | "whitelist") => std::fs::read_to_string(path)
             .map_err(|e| wrong(format!("cannot read `{path}`: {e}")))?
             .trim()
             .to_string(),

@@ -14,6 +14,7 @@ use task_status::Reason;
 
 use super::*;
 
+mod drain;
 mod operations;
 mod sequences;
 

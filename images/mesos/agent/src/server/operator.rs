@@ -1,6 +1,7 @@
 //! The agent's operator API, `/api/v1` (v1-api.md, sections 10 and 11).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::{Method, StatusCode};
 use mesos_proto::mesos::{ExecutorInfo, Flag, Metric, Resource, Task, TimeInfo, VersionInfo};
@@ -46,6 +47,14 @@ pub(crate) async fn answer(agent: Arc<Agent>, mut request: Request) -> Response 
         // A call that is not about one container.
         Err(call) => call,
     };
+    if call.type_() == call::Type::SET_LOGGING_LEVEL {
+        let Some(wanted) = call.set_logging_level.as_ref() else {
+            return invalid("Expecting 'set_logging_level' to be present");
+        };
+        let nanos = u64::try_from(wanted.duration.nanoseconds()).unwrap_or_default();
+        mesos_wire::log::set_verbosity(wanted.level(), Duration::from_nanos(nanos));
+        return Response::status(StatusCode::OK);
+    }
     match read(&agent, &call) {
         Ok(Some(answer)) => written(&request, &answer),
         Ok(None) => Response::status(StatusCode::NOT_IMPLEMENTED),

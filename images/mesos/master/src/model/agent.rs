@@ -70,6 +70,8 @@ pub struct Agent {
     pub unavailability: Option<Unavailability>,
     /// What frameworks said to leaving it for that.
     pub maintenance_answers: BTreeMap<FrameworkId, InverseOfferStatus>,
+    /// Whether it waits for its turn to become unreachable.
+    pub is_doomed: bool,
     /// When it was told to drain.
     pub drain_started: Option<Moment>,
 }

@@ -259,6 +259,7 @@ impl Master {
             epoch: 0,
             unavailability: None,
             maintenance_answers: Default::default(),
+            is_doomed: false,
             drain_started: None,
         }
     }

@@ -41,6 +41,10 @@ pub struct Config {
     pub registry_max_agent_age: Duration,
     /// How many agents that are unreachable or gone are remembered.
     pub registry_max_agent_count: usize,
+    /// Between two agents that become unreachable; `None` is no time.
+    pub removal_spacing: Option<Duration>,
+    /// Which part of the agents of a former master may be lost.
+    pub recovery_removal_limit: f64,
     /// The most memory in bytes for a regular expression in an offer constraint.
     pub pattern_memory: usize,
 }
@@ -67,6 +71,8 @@ impl Default for Config {
             unshared_names: BTreeSet::new(),
             registry_max_agent_age: Duration::from_secs(2 * 7 * 24 * 3600),
             registry_max_agent_count: 102_400,
+            removal_spacing: None,
+            recovery_removal_limit: 1.0,
             pattern_memory: 64 * 1024,
         }
     }

@@ -68,6 +68,8 @@ pub enum Effect {
         /// Whether it is.
         deactivated: bool,
     },
+    /// End the program: going on would do harm.
+    Abort(String),
     /// Keep what an operator decided, as [`Effect::Keep`] does.
     Record(Record),
 }
@@ -81,6 +83,10 @@ pub(crate) enum Timer {
     Freed,
     /// The end of a ping's time.
     Ping { agent: AgentId, observer: u64 },
+    /// An agent that does not answer may be given up now.
+    Removal { agent: AgentId, observer: u64 },
+    /// An agent of a former master may be given up now.
+    GiveUp(AgentId),
     /// The end of a disconnected agent's time.
     Reregister { agent: AgentId, epoch: u64 },
     /// The end of a disconnected framework's time.

@@ -7,12 +7,15 @@ use mesos_proto::messages::PingSlaveMessage;
 use mesos_wire::duration;
 use mesos_wire::pid::Upid;
 
-use super::effect::{Effect, Sender, Timer};
+use super::effect::{Effect, Moment, Sender, Timer};
 use super::id::{AgentId, ExecutorId, FrameworkId, TaskId};
 use super::master::Master;
 use super::registry::Standing;
 use super::status::MasterStatus;
 use super::watch::Happening;
+
+/// Why an agent that does not answer is unreachable.
+const UNHEALTHY: &str = "health check timed out";
 
 /// Why an agent is removed for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,10 +86,18 @@ impl Master {
             agent.missed += 1;
             tracing::warn!("agent {id} did not answer ping {} of {most}", agent.missed);
         }
-        if agent.missed >= most {
+        if agent.missed >= most && !std::mem::replace(&mut agent.is_doomed, true) {
             self.counters.bump("slave_unreachable_scheduled");
-            self.lose_agent(id, "health check timed out");
-            return;
+            let at = self.removal_turn();
+            if at <= self.now {
+                self.lose_agent(id, UNHEALTHY);
+                return;
+            }
+            let timer = Timer::Removal {
+                agent: id.clone(),
+                observer,
+            };
+            self.timers.set(at, timer);
         }
         self.ping(id);
         let timer = Timer::Ping {
@@ -94,6 +105,31 @@ impl Master {
             observer,
         };
         self.timers.set(self.now.saturating_add(timeout), timer);
+    }
+
+    /// When the next agent may be given up, which is then taken.
+    pub(crate) fn removal_turn(&mut self) -> Moment {
+        let Some(spacing) = self.config.removal_spacing else {
+            return self.now;
+        };
+        let at = self.now.max(self.next_removal);
+        self.next_removal = at.saturating_add(spacing);
+        at
+    }
+
+    /// An agent that did not answer has its turn, unless it has answered since.
+    pub(crate) fn removal_is_due(&mut self, id: &AgentId, observer: u64) {
+        let most = self.config.max_ping_timeouts;
+        let Some(agent) = self.agents.get_mut(id).filter(|a| a.observer == observer) else {
+            return;
+        };
+        agent.is_doomed = false;
+        if agent.missed >= most {
+            self.lose_agent(id, UNHEALTHY);
+        } else {
+            tracing::info!("agent {id} answers again");
+            self.counters.bump("slave_unreachable_canceled");
+        }
     }
 
     /// The connection to a process broke.

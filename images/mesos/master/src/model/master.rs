@@ -74,6 +74,10 @@ pub struct Master {
     pub(crate) run_due: bool,
     /// Agents whose resources were freed, to allocate a moment later.
     pub(crate) freed: BTreeSet<AgentId>,
+    /// When the next agent may become unreachable, where that is limited.
+    pub(crate) next_removal: Moment,
+    /// How many agents a former master had.
+    pub(crate) expected_agents: usize,
     next_framework: u64,
     next_agent: u64,
     next_offer: u64,
@@ -114,6 +118,8 @@ impl Master {
             due: BTreeSet::new(),
             run_due: false,
             freed: BTreeSet::new(),
+            next_removal: Moment::ZERO,
+            expected_agents: 0,
             next_framework: 0,
             next_agent: 0,
             next_offer: 0,
@@ -168,6 +174,8 @@ impl Master {
                     self.due.extend(freed);
                 }
                 Timer::Ping { agent, observer } => self.ping_is_over(&agent, observer),
+                Timer::Removal { agent, observer } => self.removal_is_due(&agent, observer),
+                Timer::GiveUp(agent) => self.give_up_unless_back(&agent),
                 Timer::Reregister { agent, epoch } => self.reregistration_is_over(&agent, epoch),
                 Timer::Failover { framework, epoch } => self.failover_is_over(&framework, epoch),
                 Timer::Recovery => self.recovery_is_over(),

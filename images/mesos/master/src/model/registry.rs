@@ -2,8 +2,6 @@
 //! change is asked to be kept before anybody hears of it; the next leader begins with what was kept
 //! (protocol-flows §2, §4).
 
-use std::collections::BTreeMap;
-
 use mesos_proto::mesos::SlaveInfo;
 
 use super::effect::{Effect, Moment, Timer};
@@ -43,6 +41,7 @@ impl Master {
                 }
             }
         }
+        self.expected_agents = self.recovered_agents.len();
         if !self.recovered_agents.is_empty() {
             tracing::info!(
                 "{} agents of a former master are expected back",
@@ -74,11 +73,38 @@ impl Master {
 
     /// The time for agents of a former master to come back is over.
     pub(crate) fn recovery_is_over(&mut self) {
-        let missing: BTreeMap<AgentId, SlaveInfo> = std::mem::take(&mut self.recovered_agents);
-        for id in missing.keys() {
-            tracing::warn!("agent {id} did not reregister after master failover");
-            self.give_up(id);
+        let missing: Vec<AgentId> = self.recovered_agents.keys().cloned().collect();
+        let part = missing.len() as f64 / self.expected_agents.max(1) as f64;
+        let limit = self.config.recovery_removal_limit;
+        if part > limit {
+            let timeout = mesos_wire::duration::format(self.config.agent_reregister_timeout);
+            self.effect(Effect::Abort(format!(
+                "Post-recovery agent removal limit exceeded! After {timeout} there were {} ({:.2}%) agents recovered from the registry that did not reregister. The configured removal limit is {:.2}%. Please investigate or increase this limit to proceed further",
+                missing.len(),
+                part * 100.0,
+                limit * 100.0
+            )));
+            return;
         }
+        for id in missing {
+            self.counters.bump("slave_unreachable_scheduled");
+            let at = self.removal_turn();
+            if at <= self.now {
+                self.give_up_unless_back(&id);
+            } else {
+                self.timers.set(at, Timer::GiveUp(id));
+            }
+        }
+    }
+
+    /// An agent of a former master has not come back in its time.
+    pub(crate) fn give_up_unless_back(&mut self, id: &AgentId) {
+        if self.recovered_agents.remove(id).is_none() {
+            self.counters.bump("slave_unreachable_canceled");
+            return;
+        }
+        tracing::warn!("agent {id} did not reregister after master failover");
+        self.give_up(id);
     }
 
     /// An agent that was admitted anew has the place of those that are expected back there: they will not come. The
@@ -95,6 +121,7 @@ impl Master {
         for id in superseded {
             tracing::warn!("agent {id} is not expected back: a new agent registered in its place");
             self.recovered_agents.remove(&id);
+            self.counters.bump("slave_unreachable_scheduled");
             self.give_up(&id);
         }
     }
@@ -103,7 +130,6 @@ impl Master {
     fn give_up(&mut self, id: &AgentId) {
         for name in [
             "recovery_slave_removals",
-            "slave_unreachable_scheduled",
             "slave_unreachable_completed",
             "slave_removals",
             "slave_removals/reason_unhealthy",

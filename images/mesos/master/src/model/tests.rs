@@ -11,6 +11,7 @@ mod operations;
 mod policy_sequences;
 mod quotas;
 mod registry;
+mod removals;
 mod sequences;
 mod standing;
 mod tasks;

@@ -211,7 +211,15 @@ impl Node {
                 break;
             }
             // Nobody may hear of what the next leader would not know.
-            if let Err(error) = state.keep(&effects) {
+            let aborted = effects.iter().find_map(|effect| match effect {
+                Effect::Abort(why) => Some(RegistryError::Abandoned(why.clone())),
+                _ => None,
+            });
+            let kept = match aborted {
+                Some(why) => Err(why),
+                None => state.keep(&effects),
+            };
+            if let Err(error) = kept {
                 state.failure = Some(error);
                 self.registry_failed.notify_one();
                 break;
@@ -311,6 +319,7 @@ impl Node {
                 Effect::Keep { .. }
                 | Effect::KeepDeactivated { .. }
                 | Effect::Record(_)
+                | Effect::Abort(_)
                 | Effect::Tell(_) => {}
             }
         }

@@ -64,6 +64,9 @@ pub enum RegistryError {
     /// So is a record of what an operator decided.
     #[error("the record `{0}` cannot be read from the registry")]
     Damaged(String),
+    /// Too many agents of a former master did not come back.
+    #[error("{0}")]
+    Abandoned(String),
     /// Another master leads.
     #[error("another master has taken the registry over")]
     Deposed,

@@ -315,6 +315,34 @@ async fn an_agent_is_drained() {
 }
 
 #[tokio::test]
+async fn hosts_are_listed_in_a_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("hosts");
+    std::fs::write(&file, "elsewhere\n\n").expect("written");
+    let flag = format!("--whitelist=file://{}", file.display());
+    let site = Site::start(&[&flag]).await;
+    let client = site.client();
+    let _agent = Agent::register(&site.pid).await;
+    let subscribe = json!({"type": "SUBSCRIBE", "subscribe": {"framework_info": {"user": "root", "name": "f"}}});
+    let mut events = client.subscribe(&subscribe).await;
+    let runs = async || {
+        let metrics = client.get("/metrics/snapshot").await.json();
+        metrics["allocator/mesos/allocation_runs"]
+            .as_f64()
+            .expect("a number")
+    };
+    let before = runs().await;
+    while runs().await < before + 3.0 {
+        tokio::task::yield_now().await;
+    }
+    let slave = client.get("/slaves").await.json()["slaves"][0].clone();
+    assert_eq!(slave["offered_resources"]["cpus"], 0.0);
+    let host = slave["hostname"].as_str().expect("a name");
+    std::fs::write(&file, host).expect("written");
+    events.next_of("OFFERS").await;
+}
+
+#[tokio::test]
 async fn the_next_master_knows_what_was_decided() {
     let folder = tempfile::tempdir().expect("a folder");
     let work_dir = format!("--work_dir={}", folder.path().display());
