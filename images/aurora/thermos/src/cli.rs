@@ -49,6 +49,7 @@ impl From<std::io::Error> for Failure {
     }
 }
 
+#[expect(clippy::exit, reason = "what is left to do is only to say more")]
 fn write(text: std::fmt::Arguments<'_>) {
     if std::io::stdout().write_fmt(text).is_err() {
         std::process::exit(1);

@@ -1,5 +1,7 @@
 //! `thermos` as a person uses it: the program itself, on checkpoints of its own and the original's.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::fs::{File, FileTimes};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

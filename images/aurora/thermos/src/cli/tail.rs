@@ -172,7 +172,7 @@ fn follow(path: &Path, is_active: impl Fn() -> bool) -> Result<(), Failure> {
         std::thread::sleep(POLL);
         looks += 1;
         // What was written until the end is shown, too.
-        last = looks % CHECKS == 0 && !is_active();
+        last = looks.is_multiple_of(CHECKS) && !is_active();
     }
 }
 
