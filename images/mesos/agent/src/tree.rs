@@ -1,6 +1,8 @@
 //! All processes that belong to one: its descendants, their sessions and groups, and those that
 //! carry its mark in their environment. Signals never go to a process that is not proven to belong.
 
+mod snapshot;
+
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -26,17 +28,21 @@ pub struct Root {
 
 /// The tree's processes that are not zombies.
 pub fn members(root: &Root) -> Vec<Process> {
-    let all = proc::all();
+    members_among(&proc::all(), root)
+}
+
+/// Those of the tree's processes that are among these.
+fn members_among(all: &[Process], root: &Root) -> Vec<Process> {
     // A process of that id that started at another time is a stranger, as is its session.
     let is_stranger = |p: &Process| p.pid == root.pid && root.start.is_some_and(|s| s != p.start);
-    let reapers = ancestors(&all);
+    let reapers = ancestors(all);
     let mut ids: HashSet<i32> = HashSet::new();
     if !all.iter().any(is_stranger) {
         ids.insert(root.pid);
     }
     loop {
         let before = ids.len();
-        for process in &all {
+        for process in all {
             let related = [process.parent, process.session, process.group]
                 .iter()
                 .any(|id| *id > 1 && ids.contains(id));
@@ -59,8 +65,9 @@ pub fn members(root: &Root) -> Vec<Process> {
         }
     }
     let own = i32::try_from(std::process::id()).unwrap_or_default();
-    all.into_iter()
+    all.iter()
         .filter(|p| ids.contains(&p.pid) && p.state != 'Z' && p.pid != own && p.pid > 1)
+        .cloned()
         .collect()
 }
 
@@ -90,14 +97,24 @@ pub fn signal(root: &Root, signal: Signal) -> usize {
 pub async fn destroy(root: &Root) -> bool {
     let deadline = Instant::now() + KILL_WITHIN;
     let mut pause = Duration::from_millis(1);
-    while signal(root, Signal::SIGKILL) > 0 {
+    loop {
+        let found = members_among(&snapshot::after_now().await, root);
+        if found.is_empty() {
+            return true;
+        }
+        for process in &found {
+            // The look is a moment old: a stranger may have come to the id since.
+            if proc::same_process(process.pid, process.start).is_some() {
+                // One that ended meanwhile needs no signal.
+                let _ = kill(Pid::from_raw(process.pid), Signal::SIGKILL);
+            }
+        }
         if Instant::now() >= deadline {
             return false;
         }
         sleep(pause).await;
         pause = (pause * 2).min(Duration::from_millis(50));
     }
-    true
 }
 
 #[cfg(test)]
