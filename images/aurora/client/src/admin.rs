@@ -20,6 +20,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use crate::argparse::terminal_width;
+use crate::complete;
 use crate::console::Console;
 use crate::exit::{self, Result};
 use optparse::Parsed;
@@ -36,6 +37,12 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         .map(|arg| arg.to_string_lossy().into_owned())
         .collect();
     let console = Console::new();
+    if complete::is_asked() {
+        for candidate in help::candidates(&words) {
+            console.out(&candidate);
+        }
+        return ExitCode::SUCCESS;
+    }
     let width = terminal_width();
     let Some(place) = words.iter().position(|word| !word.starts_with('-')) else {
         return help::without_command(&words, width, console);

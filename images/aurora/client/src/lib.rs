@@ -14,6 +14,7 @@ pub mod api;
 pub mod argparse;
 pub mod clusters;
 pub mod commands;
+pub mod complete;
 pub mod config;
 pub mod console;
 pub mod context;
@@ -53,6 +54,18 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         words.push("-h".to_owned());
     }
     let width = argparse::terminal_width();
+    if complete::is_asked() {
+        for candidate in complete::candidates(&grammar::program(), &words) {
+            console.out(&candidate);
+        }
+        return ExitCode::SUCCESS;
+    }
+    // Whoever speaks as in 2014 gets that time's exit codes: one for any failure, and a program's own.
+    let flat = v1::today(&words);
+    let is_flat = flat.is_some();
+    if let Some(flat) = flat {
+        words = flat;
+    }
     if let Some(code) = v1::plain(&words, width, &console) {
         return ExitCode::from(code);
     }
@@ -88,5 +101,9 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         }
     });
     runtime.shutdown_background();
+    let programs_own = words.first().is_some_and(|noun| noun == "task");
+    if is_flat && code != exit::OK && !programs_own {
+        return ExitCode::from(exit::DIED);
+    }
     ExitCode::from(code)
 }

@@ -2,6 +2,8 @@
 //! `aurora kill`, … Options are taken in that time's spelling and in today's;
 //! `status` and `list_jobs` print what today's verbs print.
 
+mod today;
+
 use crate::VERSION;
 use crate::argparse::{
     Child, Children, Kind, Opt, Outcome, Parser, Positional, any, help, integer,
@@ -75,6 +77,11 @@ fn shards(text: &str) -> Result<(), argparse::Rejected> {
     parse_instances(text)
         .map(|_| ())
         .ok_or(argparse::Rejected::Type("shards"))
+}
+
+/// A command line of that time in the words of today, for what a verb of today does; `None` if it is none.
+pub fn today(words: &[String]) -> Option<Vec<String>> {
+    today::today(words)
 }
 
 /// What a command line of that time comes to; `None` if it is none.

@@ -6,10 +6,37 @@ use super::NAME;
 use super::grammar::{COMMANDS, Command, GLOBAL};
 use super::optparse::options;
 use crate::argparse::{Kind, Opt, row};
+use crate::complete;
 use crate::console::Console;
 use crate::exit;
 
 const MAX_POSITION: usize = 24;
+
+/// What the last of the words may become: a command, one of its options, or a cluster.
+pub(super) fn candidates(words: &[String]) -> Vec<String> {
+    let Some((last, before)) = words.split_last() else {
+        return Vec::new();
+    };
+    let command = before.iter().find_map(|word| super::grammar::find(word));
+    match command {
+        Some(command) if last.starts_with('-') => {
+            complete::starting(complete::long_flags(options(command)), last)
+        }
+        Some(command) => {
+            let flag = before.last().map_or("", String::as_str);
+            match complete::choices(options(command), flag) {
+                Some(choices) => {
+                    complete::starting(choices.iter().map(|choice| (*choice).to_owned()), last)
+                }
+                None => complete::starting(complete::cluster_names(), last),
+            }
+        }
+        None => {
+            let names = COMMANDS.iter().map(|command| command.name.to_owned());
+            complete::starting(names.chain(["help".to_owned()]), last)
+        }
+    }
+}
 
 /// A command's usage and what it does.
 pub(super) fn usage(command: &Command) -> String {

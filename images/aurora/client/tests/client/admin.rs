@@ -107,7 +107,7 @@ fn simple_orders_log_the_answer_and_exit_by_it() {
             (fine.stdout.as_str(), fine.stderr.as_str(), fine.code),
             ("", OK, 0)
         );
-        assert_eq!(fine.calls, [call.clone()], "{args:?}");
+        assert_eq!(fine.calls, std::slice::from_ref(&call), "{args:?}");
         let refusal = response(ResponseCode::Error, None, Some("no"));
         let refused = told(args, vec![(call.name(), refusal)]);
         assert_eq!(

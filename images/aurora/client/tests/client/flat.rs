@@ -197,3 +197,66 @@ fn bad_usage_exits_with_two_and_says_what_is_wrong() {
         assert_eq!(output.status.code(), Some(2), "{args:?}");
     }
 }
+
+#[test]
+fn verbs_of_today_are_reached_by_their_names_of_2014() {
+    let quota = ok(CallResult::GetQuota(aurora_api::GetQuotaResult::default()));
+    let told = converse(
+        &["get_quota", "--cluster=direct", "www-data"],
+        vec![("getQuota", quota)],
+    );
+    assert_eq!((told.stdout.as_str(), told.code), ("Allocated:\n", 0));
+    let refused = response(ResponseCode::Error, None, Some("no"));
+    let told = converse(&["start_cron", KEY], vec![("startCronJob", refused)]);
+    assert_eq!(
+        (told.stderr.as_str(), told.code),
+        (
+            format!(" INFO] Starting cron job: {KEY}\nError starting cron job {KEY}:\n\tno\n")
+                .as_str(),
+            1
+        )
+    );
+}
+
+#[test]
+fn a_shell_is_told_what_a_word_may_become() {
+    let mut client = Client::direct("http://127.0.0.1:1");
+    client.env.push(("AURORA_COMPLETE", "1".to_owned()));
+    for (program, args, expected) in [
+        (
+            env!("CARGO_BIN_EXE_aurora"),
+            &["job", "kill"][..],
+            "kill\nkillall\n",
+        ),
+        (
+            env!("CARGO_BIN_EXE_aurora"),
+            &["job", "list", "di"],
+            "direct/\n",
+        ),
+        (
+            env!("CARGO_BIN_EXE_aurora_admin"),
+            &["host_d"],
+            "host_deactivate\nhost_drain\n",
+        ),
+        (
+            env!("CARGO_BIN_EXE_aurora_admin"),
+            &["get_scheduler", ""],
+            "direct\n",
+        ),
+        (
+            env!("CARGO_BIN_EXE_aurora_admin"),
+            &["reconcile_tasks", "--type", "i"],
+            "implicit\n",
+        ),
+        (
+            env!("CARGO_BIN_EXE_aurora_admin"),
+            &["sla_host_drain", "--fo"],
+            "--force_drain_timeout\n",
+        ),
+    ] {
+        client.program = program;
+        let output = client.run(args);
+        assert_eq!(text(&output.stdout), expected, "{args:?}");
+        assert_eq!(output.status.code(), Some(0));
+    }
+}

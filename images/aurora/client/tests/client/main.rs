@@ -13,4 +13,5 @@ mod sla;
 mod support;
 mod task;
 mod updates;
+mod usage;
 mod zookeeper;

@@ -277,7 +277,7 @@ pub(crate) struct Told {
 
 /// Runs a command against a scheduler of cluster `direct` that gives these answers.
 pub(crate) fn converse(args: &[&str], answers: Vec<(&str, Response)>) -> Told {
-    converse_as(args, answers, |url| Client::direct(url))
+    converse_as(args, answers, Client::direct)
 }
 
 /// The same, with a client made for the scheduler's address.
