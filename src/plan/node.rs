@@ -225,7 +225,7 @@ pub enum VolumeOf {
     Node,
     /// Shared by all nodes of a tier, as masters share their registry and schedulers their store.
     Tier,
-    /// Shared by nodes of several tiers: the keys that let devtools into the agents.
+    /// Shared by nodes of several tiers: the keys that let clients into the agents.
     Cluster,
 }
 

@@ -330,7 +330,7 @@ fn masters_and_schedulers_share_their_tiers_storage() {
 }
 
 #[test]
-fn agents_and_devtools_share_the_clusters_keys() {
+fn agents_and_nodes_with_a_client_share_the_clusters_keys() {
     let plan = plan_of("[mesos-agent]\ncount = 2");
     let keys = |name: &str| {
         let volumes = &node(&plan, name).volumes;
@@ -343,7 +343,12 @@ fn agents_and_devtools_share_the_clusters_keys() {
         "devcluster-keys".to_owned(),
         "/etc/devcluster/keys".to_owned(),
     ));
-    for name in ["mesos-agent-1", "mesos-agent-2", "devtools"] {
+    for name in [
+        "mesos-agent-1",
+        "mesos-agent-2",
+        "aurora-scheduler-1",
+        "devtools",
+    ] {
         assert_eq!(keys(name), shared, "case `{name}`");
     }
     assert_eq!(keys("mesos-master-1"), None);

@@ -1,6 +1,6 @@
 //! Aurora schedulers.
 
-use super::{Context, Recipe, arguments, page, program};
+use super::{Context, KEYS, Origin, Recipe, arguments, page, program};
 use crate::plan::check::{Check, Want};
 use crate::plan::flags::{Flags, Style};
 use crate::plan::node::{OwnImage, VolumeOf};
@@ -28,14 +28,19 @@ pub(super) fn recipe(
         flags = flags.text("thermos_executor_in_place", "true");
     }
     let args = arguments(flags, settings, Style::Aurora, context)?;
-    let (image, entrypoint, command, _) =
+    let (image, entrypoint, command, origin) =
         program(&settings.node, OwnImage::Aurora, "aurora-scheduler", args);
+    let mut volumes = vec![(VolumeOf::Tier, "/var/db/aurora")];
+    if origin == Origin::Own {
+        // The client is here too, and `aurora task ssh` is expected to work.
+        volumes.push(KEYS);
+    }
     Ok(Recipe {
         image: Some(image),
         entrypoint,
         command,
         ports: vec![PORT],
-        volumes: vec![(VolumeOf::Tier, "/var/db/aurora")],
+        volumes,
         files: vec![super::devtools::clusters(context)],
         links: vec![page(PORT, "/scheduler")],
         ..Recipe::default()
