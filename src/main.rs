@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         "mesos-default-executor" => mesos_agent::default_executor_main(args),
         "mesos-executor" => mesos_agent::executor_main(args),
         "aurora-scheduler" => aurora_scheduler::main(args),
+        "recovery-tool" => aurora_scheduler::recovery_main(args),
         "thermos" => aurora_thermos::cli_main(args),
         "thermos_executor" => aurora_thermos::executor_main(args),
         "thermos_observer" => aurora_thermos::observer_main(args),

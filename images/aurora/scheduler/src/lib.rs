@@ -10,7 +10,7 @@
 //! * [`api`], [`http`]: the thrift calls, and how they and the pages are served
 //! * [`security`]: who may call what
 //! * [`outside`]: coordinators and the webhook, which are the users'
-//! * [`flags`], [`run`]: the program
+//! * [`flags`], [`run`]: the program; [`recovery`]: the one beside it
 
 pub mod api;
 pub mod backup;
@@ -21,8 +21,10 @@ pub mod framework;
 pub mod http;
 pub mod model;
 pub mod outside;
+pub mod recovery;
 pub mod run;
 pub mod security;
 pub mod store;
 
+pub use recovery::main as recovery_main;
 pub use run::main;

@@ -9,6 +9,7 @@ mod admin;
 mod backup;
 mod cron;
 mod http;
+mod kill;
 mod lifecycle;
 mod pages;
 mod placement;

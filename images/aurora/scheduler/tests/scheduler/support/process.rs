@@ -1,0 +1,138 @@
+//! The real scheduler as a process of its own.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use aurora_api::calls::GetRoleSummaryArgs;
+use aurora_api::envelope::{decode_reply, encode_call};
+use aurora_api::{Call, Protocol, Response, ResponseCode};
+
+use super::fake_master::FakeMaster;
+use super::zookeeper::ZooKeeper;
+
+/// Dies with the test.
+pub(crate) struct Process {
+    child: Child,
+    pub(crate) url: String,
+    client: reqwest::Client,
+}
+
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+impl Process {
+    pub(crate) fn start(
+        zookeeper: &ZooKeeper,
+        master: &FakeMaster,
+        folder: &Path,
+        port: u16,
+    ) -> Self {
+        let child = Command::new(env!("CARGO_BIN_EXE_aurora-scheduler"))
+            .args([
+                "-cluster_name=test".to_string(),
+                "-hostname=127.0.0.1".to_string(),
+                "-ip=127.0.0.1".to_string(),
+                format!("-http_port={port}"),
+                format!("-zk_endpoints={}", zookeeper.address),
+                "-zk_session_timeout=2secs".to_string(),
+                "-serverset_path=/aurora/scheduler".to_string(),
+                format!("-mesos_master_address={}", master.address),
+                format!("-native_log_file_path={}", folder.join("store").display()),
+                format!("-backup_dir={}", folder.join("backups").display()),
+                "-vlog=ERROR".to_string(),
+            ])
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self {
+            child,
+            url: format!("http://127.0.0.1:{port}"),
+            client: reqwest::Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .no_proxy()
+                .timeout(Duration::from_secs(20))
+                .build()
+                .unwrap(),
+        }
+    }
+
+    /// Makes a call; `None` if no answer came.
+    pub(crate) async fn call(&self, call: &Call) -> Option<Response> {
+        let media = "application/vnd.apache.thrift.binary";
+        let request = self
+            .client
+            .post(format!("{}/api", self.url))
+            .header("Content-Type", media)
+            .header("Accept", media)
+            .body(encode_call(Protocol::Binary, 0, call).unwrap());
+        let response = request.send().await.ok()?;
+        if response.status().as_u16() != 200 {
+            return None;
+        }
+        let body = response.bytes().await.ok()?;
+        Some(decode_reply(Protocol::Binary, call, &body).unwrap())
+    }
+
+    /// The status of a page and where it leads.
+    pub(crate) async fn get(&self, path: &str) -> Option<(u16, Option<String>)> {
+        let response = self
+            .client
+            .get(format!("{}{path}", self.url))
+            .send()
+            .await
+            .ok()?;
+        let location = response.headers().get("Location");
+        let location = location.map(|place| place.to_str().unwrap().to_string());
+        Some((response.status().as_u16(), location))
+    }
+
+    /// Waits until a page has this status.
+    pub(crate) async fn until(&self, path: &str, status: u16) {
+        let began = Instant::now();
+        loop {
+            let found = self.get(path).await;
+            if found.as_ref().is_some_and(|(found, _)| *found == status) {
+                return;
+            }
+            assert!(
+                began.elapsed() < Duration::from_secs(60),
+                "{path}: {found:?}"
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Waits until this is the leader, with its store read.
+    pub(crate) async fn until_leading(&self) {
+        self.until("/leaderhealth", 200).await;
+        let read = Call::GetRoleSummary(GetRoleSummaryArgs {});
+        let began = Instant::now();
+        loop {
+            // What a killed process announced from the same address may still be there.
+            let response = self.call(&read).await;
+            let code = response.map(|response| response.response_code);
+            if code == Some(ResponseCode::Ok) {
+                return;
+            }
+            assert!(began.elapsed() < Duration::from_secs(60), "{code:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
