@@ -39,7 +39,6 @@ impl Model {
             quota_configurations: quotas.collect(),
             job_update_details: self.updates.values().map(details).collect(),
             host_maintenance_requests: self.maintenance.values().cloned().collect(),
-            ..Snapshot::default()
         }
     }
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use aurora_api::calls::{
-    CreateJobArgs, GetJobUpdateDetailsArgs, GetQuotaArgs, GetTasksStatusArgs, KillTasksArgs,
-    SetQuotaArgs, StartJobUpdateArgs,
+    CreateJobArgs, GetJobUpdateSummariesArgs, GetTasksStatusArgs, KillTasksArgs, SetQuotaArgs,
+    StartJobUpdateArgs,
 };
 use aurora_api::{
     Call, CallResult, JobKey, JobUpdateKey, JobUpdateQuery, JobUpdateSettings, Resource,
@@ -155,30 +155,24 @@ impl Promised {
                 missing.push(format!("{job} was killed and has {found:?}"));
             }
         }
-        for key in &self.updates {
-            let call = Call::GetJobUpdateDetails(GetJobUpdateDetailsArgs {
-                key: None,
-                query: Some(JobUpdateQuery {
-                    key: Some(key.clone()),
-                    ..JobUpdateQuery::default()
-                }),
-            });
-            let Some(CallResult::GetJobUpdateDetails(found)) = ask(scheduler, &call).await else {
-                panic!("no details");
-            };
-            if found.details_list.is_none_or(|list| list.is_empty()) {
-                missing.push(format!("the update {key:?}"));
-            }
+        let call = Call::GetJobUpdateSummaries(GetJobUpdateSummariesArgs {
+            job_update_query: Some(JobUpdateQuery::default()),
+        });
+        let Some(CallResult::GetJobUpdateSummaries(found)) = ask(scheduler, &call).await else {
+            panic!("no updates");
+        };
+        let found: BTreeSet<&JobUpdateKey> = found
+            .update_summaries
+            .iter()
+            .map(|summary| &summary.key)
+            .collect();
+        for key in self.updates.iter().filter(|key| !found.contains(key)) {
+            missing.push(format!("the update {key:?}"));
         }
+        let quotas = scheduler.page("/quotas").await;
         for (role, mb) in &self.quotas {
-            let call = Call::GetQuota(GetQuotaArgs {
-                owner_role: Some(role.clone()),
-            });
-            let Some(CallResult::GetQuota(found)) = ask(scheduler, &call).await else {
-                panic!("no quota");
-            };
-            if found.quota != quota(*mb) {
-                missing.push(format!("the quota of {role}: {:?}", found.quota));
+            if quotas[role]["ram_mb"] != *mb {
+                missing.push(format!("the quota of {role}: {}", quotas[role]));
             }
         }
         missing

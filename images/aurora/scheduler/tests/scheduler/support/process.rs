@@ -90,6 +90,20 @@ impl Process {
         Some((response.status().as_u16(), location))
     }
 
+    /// A page that is a JSON document.
+    pub(crate) async fn page(&self, path: &str) -> serde_json::Value {
+        for _ in 0..1000 {
+            let got = self.client.get(format!("{}{path}", self.url)).send().await;
+            if let Ok(response) = got
+                && response.status().as_u16() == 200
+            {
+                return response.json().await.unwrap();
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("no {path}");
+    }
+
     /// Waits until a page has this status.
     pub(crate) async fn until(&self, path: &str, status: u16) {
         let began = Instant::now();
