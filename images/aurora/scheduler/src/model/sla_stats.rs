@@ -276,7 +276,8 @@ mod tests {
     #[test]
     fn an_instance_is_up_down_or_not_expected() {
         let frame = Frame { from: 100, to: 200 };
-        let cases: &[(&str, &[(i64, S)], (i64, i64))] = &[
+        type Case<'a> = (&'a str, &'a [(i64, S)], (i64, i64));
+        let cases: &[Case<'_>] = &[
             ("nothing happened yet", &[], (0, 100)),
             (
                 "up all the time",

@@ -19,4 +19,5 @@ mod simulation;
 mod sla;
 mod store;
 mod support;
+mod watching;
 mod webhook;
