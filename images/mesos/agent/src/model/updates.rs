@@ -149,7 +149,8 @@ impl Model {
             return false;
         };
         let is_queued = executor.queued_tasks().any(|t| t.task_id.value() == task);
-        !executor.launched.contains_key(task) && !(is_queued && is_terminal(state))
+        let is_its = executor.launched.contains_key(task) || (is_queued && is_terminal(state));
+        !is_its
     }
 
     fn acknowledge_executor(&mut self, place: super::Place, link: Link, task: &str, uuid: Vec<u8>) {

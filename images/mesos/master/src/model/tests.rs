@@ -6,6 +6,7 @@ mod driver;
 mod invariants;
 mod launches;
 mod maintenance;
+mod operation_recovery;
 mod operation_texts;
 mod operations;
 mod policy_sequences;

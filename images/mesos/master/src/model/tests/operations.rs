@@ -124,7 +124,11 @@ impl Set {
     }
 
     /// The agent says how an operation ended.
-    fn ends(&mut self, message: &ApplyOperationMessage, state: OperationState) -> Vec<Effect> {
+    pub(super) fn ends(
+        &mut self,
+        message: &ApplyOperationMessage,
+        state: OperationState,
+    ) -> Vec<Effect> {
         let mut status = OperationStatus::new();
         status.operation_id = message.operation_info.id.clone();
         status.slave_id = self.agent.field();
@@ -470,43 +474,4 @@ fn what_operations_made_is_not_refused_and_the_rest_is() {
     let offered = offers(&effects, it.stream);
     let resources = Resources::from_protos(&offered[0].resources).expect("valid");
     assert!(!resources.checkpointed().is_empty());
-}
-
-#[test]
-fn a_new_master_learns_reservations_and_operations_from_the_agents() {
-    let mut old = set(&[]);
-    let data = volume(reserved("disk:64", &["a"]).remove(0), "v", false);
-    let effects = old.accept(vec![
-        operation(operation::Type::RESERVE, reserved("disk:64", &["a"])),
-        named(operation(operation::Type::CREATE, vec![data]), "o"),
-    ]);
-    let applied = sent::<ApplyOperationMessage>(&effects).remove(1);
-    let before = &old.world.master.agents[&old.agent];
-    let mut known: Vec<_> = before.operations.values().cloned().collect();
-    known.retain(|operation| operation.info.id.is_some());
-    let (total, info) = (
-        before.total.clone(),
-        old.world.master.frameworks[&old.framework].info.clone(),
-    );
-    let mut world = World::new(Config::default());
-    world.kept = std::mem::take(&mut old.world.kept);
-    let resources = "cpus:4;mem:4096;disk:1024;disk(s):50";
-    world.agent_returns(&old.agent, 1, resources, Vec::new(), vec![info.clone()]);
-    let (framework, stream) = world.framework(info);
-    let mut update = UpdateSlaveMessage::new();
-    update.slave_id = old.agent.field();
-    update.operations.mut_or_insert_default().operations = known;
-    world.master.update_agent(update);
-    let effects = world.effects();
-    let offered = Resources::from_protos(&offers(&effects, stream)[0].resources).expect("valid");
-    assert_eq!(offered.volumes().iter().count(), 1);
-    assert_eq!(world.master.agents[&old.agent].total, total);
-    let mut it = Set {
-        world,
-        agent: old.agent,
-        framework,
-        stream,
-    };
-    let effects = it.ends(&applied, OperationState::OPERATION_FINISHED);
-    assert_eq!(feedback(&effects, stream).len(), 1);
 }
