@@ -84,7 +84,8 @@ impl Model {
     /// With nothing left, the agent has drained, and takes what it is given again: from now on it is the
     /// master that gives it nothing.
     pub(super) fn settle_drain(&mut self) {
-        if self.drain.is_some() && self.frameworks.is_empty() {
+        let is_idle = self.frameworks.is_empty() && self.operations().next().is_none();
+        if self.drain.is_some() && is_idle {
             tracing::info!("this agent has drained");
             self.drain = None;
             self.effects

@@ -172,6 +172,7 @@ impl Model {
         }
         self.operations.known.remove(uuid);
         self.checkpoint_resource_state();
+        self.settle_drain();
     }
 
     /// The master misses the word on these operations. Those that never came are dropped.

@@ -218,6 +218,8 @@ impl Model {
             }
             self.streams.resume(now.at, None);
             self.announce_operations(now);
+            // A former life may have ended after its last task and before it noted that it has drained.
+            self.settle_drain();
         }
         self.expect_ping(now);
         if let Registered::Again(reconciliations) = how {

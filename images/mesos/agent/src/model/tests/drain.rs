@@ -96,6 +96,16 @@ fn new_tasks_are_dropped_while_it_drains() {
 }
 
 #[test]
+fn a_life_with_nothing_left_takes_tasks_again() {
+    let mut model = detected();
+    let config = order(None, false).config.take().expect("it is there");
+    model.restore_drain(at(0.5), config);
+    model.registered(at(1.0), &master(), AGENT, None, Registered::New);
+    assert_eq!(kept(&model.take_effects()), [false]);
+    assert!(model.draining().is_none());
+}
+
+#[test]
 fn the_order_is_forgotten_when_all_has_ended() {
     let mut model = with_task(true);
     let container = container(&model);
