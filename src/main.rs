@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         "mesos-containerizer" => mesos_agent::launcher_main(args),
         "mesos-default-executor" => mesos_agent::default_executor_main(args),
         "mesos-executor" => mesos_agent::executor_main(args),
+        "mesos-docker-executor" => mesos_agent::docker_executor_main(args),
         "aurora-scheduler" => aurora_scheduler::main(args),
         "recovery-tool" => aurora_scheduler::recovery_main(args),
         "thermos" => aurora_thermos::cli_main(args),

@@ -3,6 +3,7 @@
 //! Nothing is limited: in an unprivileged container the control groups are read-only. What a task uses
 //! is measured (`usage`).
 
+pub mod docker;
 pub mod environment;
 pub mod fetcher;
 pub mod sandbox;
@@ -19,7 +20,7 @@ use mesos_proto::mesos::{ContainerInfo, ExecutorInfo, Resource, container_info};
 use tokio::process::{Child, Command};
 use tokio::sync::Notify;
 
-use crate::model::{Launch, Mount, Place};
+use crate::model::{Launch, Mount, Place, Share};
 use crate::proc;
 use crate::spawn::{Identity, Spawn, program};
 use crate::tree::{self, Root};
@@ -57,20 +58,35 @@ pub struct Settings {
     pub work_dir: PathBuf,
 }
 
+/// What a container may use, and who is to be told.
+#[derive(Debug, Clone, Default)]
+struct Room {
+    share: Share,
+    docker: Option<Arc<docker::Docker>>,
+}
+
 /// All containers.
 pub struct Containers {
     settings: Settings,
     watcher: Arc<dyn Watcher>,
+    docker: Option<Arc<docker::Docker>>,
     destroys: Mutex<HashMap<String, Arc<Notify>>>,
+    rooms: Mutex<HashMap<String, Room>>,
 }
 
 impl Containers {
     /// No containers yet.
-    pub fn new(settings: Settings, watcher: Arc<dyn Watcher>) -> Self {
+    pub fn new(
+        settings: Settings,
+        watcher: Arc<dyn Watcher>,
+        docker: Option<docker::Docker>,
+    ) -> Self {
         Self {
             settings,
             watcher,
+            docker: docker.map(Arc::new),
             destroys: Mutex::default(),
+            rooms: Mutex::default(),
         }
     }
 
@@ -87,6 +103,8 @@ impl Containers {
             match prepared {
                 Ok(child) => this.attend(&launch, child, &destroy).await,
                 Err(text) => {
+                    let docker = this.docker_for(launch.info.container.as_ref());
+                    this.end(docker, &container).await;
                     this.watcher
                         .failed(&container, &format!("Failed to launch container: {text}"));
                 }
@@ -100,12 +118,14 @@ impl Containers {
     pub fn adopt(
         self: &Arc<Self>,
         place: &Place,
+        info: Option<&ContainerInfo>,
         directory: &std::path::Path,
         pid: i32,
         start: u64,
     ) {
         let destroy = self.enter(place);
         let (this, container) = (self.clone(), place.container.clone());
+        let docker = self.docker_for(info);
         let root = Root {
             pid,
             start: Some(start),
@@ -119,9 +139,80 @@ impl Containers {
             };
             tokio::select! { () = gone => {}, () = destroy.notified() => {} }
             this.clear(&container, &root).await;
+            this.end(docker, &container).await;
             this.watcher.exited(&container, None);
             this.leave(&container);
         });
+    }
+
+    /// Notes what a container may use, and has it told if it runs already.
+    pub fn resize(&self, container: &str, share: Share) {
+        let Some(room) = self.rooms().get_mut(container).map(|room| {
+            room.share = share;
+            room.clone()
+        }) else {
+            return;
+        };
+        if let Some(docker) = room.docker {
+            let container = container.to_string();
+            tokio::spawn(async move { docker.resize(&container, share).await });
+        }
+    }
+
+    fn rooms(&self) -> std::sync::MutexGuard<'_, HashMap<String, Room>> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn share(&self, container: &str) -> Share {
+        self.rooms()
+            .get(container)
+            .map(|room| room.share)
+            .unwrap_or_default()
+    }
+
+    /// From now on the engine is told of changes; one that came while the container was made, at once.
+    fn keep_sized(&self, docker: Arc<docker::Docker>, container: &str, made_with: Share) {
+        let changed = self.rooms().get_mut(container).and_then(|room| {
+            room.docker = Some(docker);
+            (room.share != made_with).then_some(room.share)
+        });
+        if let Some(share) = changed {
+            self.resize(container, share);
+        }
+    }
+
+    fn docker_for(&self, info: Option<&ContainerInfo>) -> Option<Arc<docker::Docker>> {
+        self.docker.clone().filter(|docker| docker.takes(info))
+    }
+
+    /// Ends the engine's container, and has it removed in time.
+    async fn end(&self, docker: Option<Arc<docker::Docker>>, container: &str) {
+        let Some(docker) = docker else {
+            return;
+        };
+        if !docker.end(container).await {
+            self.watcher.stuck(container);
+        }
+        let container = container.to_string();
+        tokio::spawn(async move { docker.remove_later(&container).await });
+    }
+
+    /// What a container of the engine uses; `None` if the engine does not run it.
+    pub fn engine_usage(
+        &self,
+        info: Option<&ContainerInfo>,
+        container: &str,
+    ) -> Option<impl Future<Output = Option<usage::Usage>> + Send + use<>> {
+        let (docker, container) = (self.docker_for(info)?, container.to_string());
+        Some(async move { docker.usage(&container).await })
+    }
+
+    /// Removes the engine's containers of an earlier life, but for those of these executors.
+    pub async fn clear_orphans(&self, known: &[String]) {
+        if let Some(docker) = self.docker.clone() {
+            let orphans = docker.orphans(known).await;
+            tokio::spawn(async move { docker.clear(orphans).await });
+        }
     }
 
     /// Ends a container and everything in it.
@@ -159,6 +250,8 @@ impl Containers {
     }
 
     fn enter(&self, place: &Place) -> Arc<Notify> {
+        self.rooms()
+            .insert(place.container.clone(), Room::default());
         self.lock()
             .entry(place.container.clone())
             .or_default()
@@ -167,10 +260,14 @@ impl Containers {
 
     fn leave(&self, container: &str) {
         self.lock().remove(container);
+        self.rooms().remove(container);
     }
 
     async fn start(&self, agent: &str, launch: &Launch) -> Result<Child, String> {
-        if let Some(reason) = unsupported(&launch.info, &self.settings.containerizers) {
+        let docker = self.docker_for(launch.info.container.as_ref());
+        if docker.is_none()
+            && let Some(reason) = unsupported(&launch.info, &self.settings.containerizers)
+        {
             return Err(reason);
         }
         let identity = launch
@@ -199,7 +296,19 @@ impl Containers {
             }
         }
         self.watcher.fetched(true);
-        let (program, name, arguments) = program(&launch.info.command)?;
+        let (program, name, arguments) = match &docker {
+            Some(docker) => {
+                let share = self.share(&launch.place.container);
+                let own = &self.settings.contribution;
+                let prepared = docker.prepare(launch, agent, share, own).await?;
+                if !launch.is_command {
+                    self.keep_sized(docker.clone(), &launch.place.container, share);
+                }
+                let mut arguments = prepared.arguments.into_iter();
+                (prepared.program, arguments.next(), arguments.collect())
+            }
+            None => program(&launch.info.command)?,
+        };
         let shown = program.display().to_string();
         let command = Spawn {
             program,
@@ -207,7 +316,8 @@ impl Containers {
             arguments,
             environment: environment::environment(launch, agent, &self.settings.contribution),
             directory: launch.directory.clone(),
-            identity,
+            // The program beside a container talks to the engine, which the task's user may not.
+            identity: identity.filter(|_| docker.is_none()),
             output: Some(output),
         };
         let command = self.settings.terminals.put(launch, command);
@@ -241,6 +351,8 @@ impl Containers {
             }
         };
         self.clear(container, &root).await;
+        self.end(self.docker_for(launch.info.container.as_ref()), container)
+            .await;
         use std::os::unix::process::ExitStatusExt as _;
         self.watcher
             .exited(container, status.ok().map(|status| status.into_raw()));
@@ -253,7 +365,7 @@ impl Containers {
     }
 }
 
-/// Why a container cannot be made here, if so.
+/// Why a container cannot be made here as a process, if so.
 fn unsupported(info: &ExecutorInfo, containerizers: &str) -> Option<String> {
     let container: &ContainerInfo = info.container.as_ref()?;
     let is_plain = container.type_() == container_info::Type::MESOS

@@ -2,6 +2,7 @@
 //! API to whatever agent has started it, the original's too.
 
 pub(crate) mod child;
+pub(crate) mod docker;
 pub(crate) mod health;
 pub(crate) mod probe;
 mod run;
@@ -15,6 +16,7 @@ use mesos_driver::executor::{Environment, start};
 use mesos_wire::flags::{Flag, Flags, Kind, Request, flag, usage};
 use mesos_wire::log;
 
+pub use docker::main as docker_main;
 use run::Executor;
 
 /// The flags that agents give to it; what is not used here is for containers with images.

@@ -4,12 +4,18 @@ use mesos_wire::flags::{Flag, Kind, flag};
 
 /// What changes how this agent works.
 #[rustfmt::skip]
-const EFFECTIVE: [Flag; 34] = [
+const EFFECTIVE: [Flag; 42] = [
     flag("advertise_ip", Kind::Text, None, "The address that others reach this agent at"),
     flag("advertise_port", Kind::Integer, None, "The port that others reach this agent at"),
     flag("attributes", Kind::Text, None, "What the agent is, such as `rack:r1;level:10`"),
-    flag("containerizers", Kind::Text, Some("mesos"), "The containerizers in use; `mesos` is the one that is here"),
+    flag("cgroups_enable_cfs", Kind::Bool, Some("false"), "Whether CPUs are the most that a task may use, and not its share alone"),
+    flag("containerizers", Kind::Text, Some("mesos"), "The containerizers in use: `docker`, `mesos`, or both"),
     flag("default_role", Kind::Text, Some("*"), "The role of resources that name none"),
+    flag("docker_container_labels", Kind::Text, None, "JSON object of labels for every container that the engine is asked for; no flag of the original's"),
+    flag("docker_kill_orphans", Kind::Bool, Some("true"), "Whether containers of an earlier life that no executor knows are removed"),
+    flag("docker_remove_delay", Kind::Duration, Some("6hrs"), "How long an ended container is kept by the engine"),
+    flag("docker_socket", Kind::Text, Some("/var/run/docker.sock"), "The socket of the Docker engine"),
+    flag("docker_stop_timeout", Kind::Duration, Some("0ns"), "How long a container may take to stop"),
     flag("executor_environment_variables", Kind::Text, None, "JSON object of variables for every executor"),
     flag("executor_registration_timeout", Kind::Duration, Some("1mins"), "How long an executor may take to subscribe"),
     flag("executor_reregistration_timeout", Kind::Duration, Some("2secs"), "How long executors may take to come back after a restart of the agent"),
@@ -21,6 +27,7 @@ const EFFECTIVE: [Flag; 34] = [
     flag("hostname_lookup", Kind::Bool, Some("true"), "Whether the host name is looked up where none is given"),
     flag("http_command_executor", Kind::Bool, Some("false"), "What `MESOS_HTTP_COMMAND_EXECUTOR` tells command executors"),
     flag("http_heartbeat_interval", Kind::Duration, Some("30secs"), "How often attached streams are kept alive"),
+    flag("image_providers", Kind::Text, None, "`docker`: containers of type MESOS may name a Docker image, which the engine runs"),
     flag("ip", Kind::Text, None, "The address to listen on"),
     flag("launcher_dir", Kind::Text, Some("/usr/libexec/mesos"), "Where `mesos-executor` is"),
     flag("log_level", Kind::Text, None, "The same as logging_level, and `DEBUG`"),
@@ -35,6 +42,7 @@ const EFFECTIVE: [Flag; 34] = [
     flag("registration_backoff_factor", Kind::Duration, Some("1secs"), "The scale of the pauses between two attempts to register"),
     flag("resources", Kind::Text, None, "What is offered, such as `cpus:4;mem:2048;disk:20480;ports:[31000-32000]`; what is not named is detected"),
     flag("runtime_dir", Kind::Text, Some("/var/run/mesos"), "Where files that need not outlive a restart of the machine are"),
+    flag("sandbox_directory", Kind::Text, Some("/mnt/mesos/sandbox"), "Where the sandbox is inside of a container with an image"),
     flag("strict", Kind::Bool, Some("true"), "Whether a checkpoint that cannot be read ends the agent"),
     flag("switch_user", Kind::Bool, Some("true"), "Whether tasks run as their user rather than as the agent's"),
     flag("work_dir", Kind::Text, None, "Where sandboxes and checkpoints are"),
@@ -44,7 +52,7 @@ const EFFECTIVE: [Flag; 34] = [
 /// What the original also takes, and what has no meaning here. Giving one of these another value than
 /// its default is answered by a warning.
 #[rustfmt::skip]
-pub const INERT: [Flag; 84] = [
+pub const INERT: [Flag; 77] = [
     flag("acls", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("agent_features", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("appc_simple_discovery_uri_prefix", Kind::Text, Some("http://"), "Taken for compatibility; without effect here"),
@@ -59,7 +67,6 @@ pub const INERT: [Flag; 84] = [
     flag("authorizer", Kind::Text, Some("local"), "Taken for compatibility; without effect here"),
     flag("cgroups_cpu_enable_pids_and_tids_count", Kind::Bool, Some("false"), "Taken for compatibility; without effect here"),
     flag("cgroups_destroy_timeout", Kind::Duration, Some("1mins"), "Taken for compatibility; without effect here"),
-    flag("cgroups_enable_cfs", Kind::Bool, Some("false"), "Taken for compatibility; without effect here"),
     flag("cgroups_hierarchy", Kind::Text, Some("/sys/fs/cgroup"), "Taken for compatibility; without effect here"),
     flag("cgroups_limit_swap", Kind::Bool, Some("false"), "Taken for compatibility; without effect here"),
     flag("cgroups_root", Kind::Text, Some("mesos"), "Taken for compatibility; without effect here"),
@@ -76,12 +83,8 @@ pub const INERT: [Flag; 84] = [
     flag("docker", Kind::Text, Some("docker"), "Taken for compatibility; without effect here"),
     flag("docker_config", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("docker_ignore_runtime", Kind::Bool, Some("false"), "Taken for compatibility; without effect here"),
-    flag("docker_kill_orphans", Kind::Bool, Some("true"), "Taken for compatibility; without effect here"),
     flag("docker_mesos_image", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("docker_registry", Kind::Text, Some("https://registry-1.docker.io"), "Taken for compatibility; without effect here"),
-    flag("docker_remove_delay", Kind::Duration, Some("6hrs"), "Taken for compatibility; without effect here"),
-    flag("docker_socket", Kind::Text, Some("/var/run/docker.sock"), "Taken for compatibility; without effect here"),
-    flag("docker_stop_timeout", Kind::Duration, Some("0ns"), "Taken for compatibility; without effect here"),
     flag("docker_store_dir", Kind::Text, Some("/tmp/mesos/store/docker"), "Taken for compatibility; without effect here"),
     flag("docker_volume_checkpoint_dir", Kind::Text, Some("/var/run/mesos/isolators/docker/volume"), "Taken for compatibility; without effect here"),
     flag("docker_volume_chown", Kind::Bool, Some("false"), "Taken for compatibility; without effect here"),
@@ -100,7 +103,6 @@ pub const INERT: [Flag; 84] = [
     flag("http_authenticators", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("http_credentials", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("http_executor_domain_sockets", Kind::Bool, Some("false"), "Taken for compatibility; without effect here"),
-    flag("image_providers", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("image_provisioner_backend", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("initialize_driver_logging", Kind::Bool, Some("true"), "Taken for compatibility; without effect here"),
     flag("ip6", Kind::Text, None, "Taken for compatibility; without effect here"),
@@ -126,7 +128,6 @@ pub const INERT: [Flag; 84] = [
     flag("resource_estimator", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("resource_provider_config_dir", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("revocable_cpu_low_priority", Kind::Bool, Some("true"), "Taken for compatibility; without effect here"),
-    flag("sandbox_directory", Kind::Text, Some("/mnt/mesos/sandbox"), "Taken for compatibility; without effect here"),
     flag("systemd_enable_support", Kind::Bool, Some("false"), "Taken for compatibility; without effect here"),
     flag("systemd_runtime_directory", Kind::Text, Some("/run/systemd/system"), "Taken for compatibility; without effect here"),
 ];

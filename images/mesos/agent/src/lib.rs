@@ -8,6 +8,7 @@ pub mod checkpoint;
 pub mod containerizer;
 mod default_executor;
 pub mod detect;
+pub mod docker;
 pub mod executor;
 pub mod flags;
 mod launcher;
@@ -24,6 +25,7 @@ pub mod tree;
 pub mod users;
 
 pub use default_executor::main as default_executor_main;
+pub use executor::docker_main as docker_executor_main;
 pub use executor::main as executor_main;
 pub use launcher::main as launcher_main;
 pub use server::main;

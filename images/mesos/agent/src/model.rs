@@ -12,6 +12,7 @@ mod launch;
 mod operations;
 mod record;
 mod registration;
+mod share;
 mod streams;
 mod subscribe;
 mod updates;
@@ -36,6 +37,7 @@ pub use framework::{Executor, ExecutorState, Framework, Link, Queued};
 pub use ids::{executor_id, framework_id, slave_id, task_id};
 pub use record::is_terminal;
 pub use registration::Registered;
+pub use share::Share;
 pub use streams::{Acknowledged, Streams};
 pub use subscribe::Refusal;
 

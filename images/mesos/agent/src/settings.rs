@@ -1,5 +1,6 @@
 //! The flags, read and judged: everything that can be wrong about them is wrong before anything starts.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -70,6 +71,8 @@ pub struct Settings {
     pub attributes: Vec<Attribute>,
     /// `--executor_environment_variables`.
     pub executor_variables: Vec<(String, String)>,
+    /// `--docker_container_labels`.
+    pub container_labels: BTreeMap<String, String>,
     /// `--recover`.
     pub recover: Recover,
     /// `--reconfiguration_policy`.
@@ -156,15 +159,21 @@ impl Settings {
             let allowed = "at most 15secs is allowed".to_string();
             return Err(invalid("executor_reregistration_timeout", allowed));
         }
-        if !flags
-            .text("containerizers")
-            .unwrap_or("mesos")
+        let containerizers = flags.text("containerizers").unwrap_or("mesos");
+        if !containerizers
             .split(',')
-            .any(|c| c == "mesos")
+            .all(|one| matches!(one.trim(), "mesos" | "docker"))
         {
-            let allowed = "`mesos` is the containerizer that is here".to_string();
+            let allowed = "`docker`, `mesos` or both are expected".to_string();
             return Err(invalid("containerizers", allowed));
         }
+        let container_labels = match flags.text("docker_container_labels") {
+            None => Vec::new(),
+            Some(text) => variables(text).ok_or_else(|| {
+                let allowed = "a JSON object of texts is expected".to_string();
+                invalid("docker_container_labels", allowed)
+            })?,
+        };
         let hostname = flags.text("hostname").map(ToString::to_string);
         Ok(Self {
             master,
@@ -175,6 +184,7 @@ impl Settings {
             resources,
             attributes,
             executor_variables,
+            container_labels: container_labels.into_iter().collect(),
             recover,
             reconfiguration,
             flags,
@@ -272,8 +282,8 @@ mod tests {
                 "flag `ip` is `localhost`: an IPv4 address is expected",
             ),
             (
-                vec!["--master=m:1", "--work_dir=/w", "--containerizers=docker"],
-                "flag `containerizers` is `docker`: `mesos` is the containerizer that is here",
+                vec!["--master=m:1", "--work_dir=/w", "--containerizers=appc"],
+                "flag `containerizers` is `appc`: `docker`, `mesos` or both are expected",
             ),
         ];
         for (args, want) in cases {
@@ -286,9 +296,9 @@ mod tests {
         let got = settings(&[
             "--master=m:1",
             "--work_dir=/w",
-            "--cgroups_enable_cfs",
+            "--nvidia_gpu_devices=0",
             "--gc_delay=1weeks",
         ]);
-        assert_eq!(got.expect("fine").without_effect(), ["cgroups_enable_cfs"]);
+        assert_eq!(got.expect("fine").without_effect(), ["nvidia_gpu_devices"]);
     }
 }

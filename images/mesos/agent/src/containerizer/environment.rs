@@ -143,6 +143,8 @@ mod tests {
             directory: "WORK".into(),
             user: None,
             volumes: Vec::new(),
+            is_command: false,
+            ports: Vec::new(),
         }
     }
 

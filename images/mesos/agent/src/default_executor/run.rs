@@ -193,6 +193,7 @@ impl Runner {
                 variables: Vec::new(),
                 directory: self.environment.sandbox.clone(),
                 identity: None,
+                container: None,
                 within: Some(Within::new(self.agent.clone(), container.clone())),
             };
             let (words, id) = (self.words.clone(), id.clone());

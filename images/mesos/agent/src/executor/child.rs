@@ -2,6 +2,7 @@
 
 use std::io;
 use std::io::IsTerminal as _;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::PathBuf;
 
@@ -25,6 +26,8 @@ pub(crate) struct Context {
     pub(crate) identity: Option<Identity>,
     /// The container that commands run in, if it is not this process's own.
     pub(crate) within: Option<Within>,
+    /// The task's container, if a Docker engine runs it.
+    pub(crate) container: Option<super::docker::Place>,
 }
 
 impl Context {
@@ -49,7 +52,16 @@ impl Context {
                 .transpose()
                 .map_err(|error| error.to_string())?,
             within: None,
+            container: None,
         })
+    }
+}
+
+impl Context {
+    /// Where the task's ports are.
+    pub(super) fn address(&self) -> IpAddr {
+        let own = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        self.container.as_ref().map_or(own, |place| place.address)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Looks once whether a task does its work: by a command, over HTTP, or by a connection.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use mesos_proto::mesos::{CheckInfo, CommandInfo, HealthCheck, check_info, health_check};
@@ -134,14 +135,21 @@ impl Probe {
             self.timeout
         };
         let looking = async {
+            let host = context.address();
             match &self.target {
+                Target::Command(command) if let Some(place) = &context.container => {
+                    match place.exec(command).await {
+                        Ok(status) => Seen::Exit(status),
+                        Err(text) => Seen::Nothing(text),
+                    }
+                }
                 Target::Command(command) => command_status(command, context, limit).await,
                 Target::Http { scheme, port, path } if scheme == "http" => {
-                    page_status(*port, path).await
+                    page_status(host, *port, path).await
                 }
-                Target::Http { scheme, port, path } => curl_status(scheme, *port, path).await,
+                Target::Http { scheme, port, path } => curl_status(scheme, host, *port, path).await,
                 Target::Tcp(port) => {
-                    Seen::Connected(TcpStream::connect(("127.0.0.1", *port)).await.is_ok())
+                    Seen::Connected(TcpStream::connect((host, *port)).await.is_ok())
                 }
             }
         };
@@ -185,16 +193,16 @@ async fn command_status(command: &CommandInfo, context: &Context, limit: Duratio
 }
 
 /// Asks for a page, and reads no more of the answer than its status.
-async fn page_status(port: u16, path: &str) -> Seen {
+async fn page_status(host: IpAddr, port: u16, path: &str) -> Seen {
     let asking = async {
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+        let mut stream = TcpStream::connect((host, port)).await?;
         let path = if path.starts_with('/') {
             path.to_string()
         } else {
             format!("/{path}")
         };
         let request = format!(
-            "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: */*\r\nConnection: close\r\n\r\n"
+            "GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nAccept: */*\r\nConnection: close\r\n\r\n"
         );
         stream.write_all(request.as_bytes()).await?;
         let mut line = Vec::new();
@@ -225,11 +233,8 @@ fn status_of(line: &[u8]) -> Option<u16> {
 }
 
 /// Asks by `curl`, as the original does, where encryption is needed.
-async fn curl_status(scheme: &str, port: u16, path: &str) -> Seen {
-    let url = format!(
-        "{scheme}://127.0.0.1:{port}/{}",
-        path.trim_start_matches('/')
-    );
+async fn curl_status(scheme: &str, host: IpAddr, port: u16, path: &str) -> Seen {
+    let url = format!("{scheme}://{host}:{port}/{}", path.trim_start_matches('/'));
     let output = Command::new("curl")
         .args([
             "-s",
@@ -279,6 +284,7 @@ mod tests {
             directory: "/".into(),
             identity: None,
             within: None,
+            container: None,
         }
     }
 

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::child::{Child, Context};
+use super::docker::{self, Docker};
 use super::health::{Check, Health};
 use super::probe::{Probe, Seen};
 use super::task::{Order, Task};
@@ -31,6 +32,28 @@ enum Sight {
     Check(Seen),
 }
 
+/// What runs the task.
+#[derive(Debug)]
+enum Running {
+    /// A process.
+    Process(Child),
+    /// A container of a Docker engine.
+    Container(docker::Container),
+}
+
+impl Running {
+    /// Waits for the end; whether it was a success, and the words for that.
+    async fn wait(&mut self) -> std::io::Result<(bool, String)> {
+        match self {
+            Self::Process(child) => {
+                let status = child.wait().await?;
+                Ok((status == 0, format!("Command {}", wait_status(status))))
+            }
+            Self::Container(container) => container.ended().await,
+        }
+    }
+}
+
 /// The executor: what it was told, and what it runs.
 pub(super) struct Executor {
     driver: Driver,
@@ -38,7 +61,8 @@ pub(super) struct Executor {
     user: Option<String>,
     framework: Option<FrameworkInfo>,
     task: Option<Task>,
-    child: Option<Child>,
+    docker: Option<Docker>,
+    child: Option<Running>,
     health: Option<Health>,
     check: Option<Check>,
     sight: mpsc::UnboundedSender<Sight>,
@@ -56,12 +80,21 @@ impl Executor {
             user,
             framework: None,
             task: None,
+            docker: None,
             child: None,
             health: None,
             check: None,
             sight,
             sights,
             over: false,
+        }
+    }
+
+    /// Runs its task in a container.
+    pub(super) fn with_docker(self, docker: Docker) -> Self {
+        Self {
+            docker: Some(docker),
+            ..self
         }
     }
 
@@ -143,14 +176,44 @@ impl Executor {
         tracing::info!("starting task {}", id.value());
         self.report(&id, TaskState::TASK_STARTING, "");
         let context = Context::new(&info, &self.environment, self.user.as_deref());
-        let started = context.and_then(|context| Ok((Child::start(&info, &context)?, context)));
+        let started = match (context, &self.docker) {
+            (Err(text), _) => Err(text),
+            (Ok(context), None) => {
+                Child::start(&info, &context).map(|child| (Running::Process(child), context))
+            }
+            (Ok(mut context), Some(docker)) => docker
+                .start(&info)
+                .await
+                .map_err(|error| docker::explained(&error))
+                .map(|container| {
+                    context.container = Some(container.place.clone());
+                    (Running::Container(container), context)
+                }),
+        };
         match started {
             Ok((child, context)) => {
-                tracing::info!("task {} runs as process {}", id.value(), child.pid());
+                let mut update = self.status_of(&id, TaskState::TASK_RUNNING, "");
+                match &child {
+                    Running::Process(child) => {
+                        tracing::info!("task {} runs as process {}", id.value(), child.pid());
+                    }
+                    Running::Container(container) => {
+                        let (data, status) = container.described();
+                        update.set_data(data);
+                        update.container_status = Some(status).into();
+                    }
+                }
                 self.child = Some(child);
                 self.watch(&info, &context);
-                self.task = Some(Task::new(Instant::now(), &info, self.framework.as_ref()));
-                self.report(&id, TaskState::TASK_RUNNING, "");
+                let mut task = Task::new(Instant::now(), &info, self.framework.as_ref());
+                if let Some(docker) = &self.docker {
+                    task.set_default_grace(docker.grace);
+                }
+                self.task = Some(task);
+                if let Some(check) = &self.check {
+                    update.check_status = Some(check.status().clone()).into();
+                }
+                self.driver.update(update);
             }
             // To the framework this is a command that ran and failed: the original's launcher runs, and
             // fails to become the command.
@@ -231,8 +294,14 @@ impl Executor {
         if let (true, Some(task)) = (report, &self.task) {
             self.report(task.id(), TaskState::TASK_KILLING, "");
         }
-        if let Some(child) = &self.child {
-            child.signal(signal);
+        match &self.child {
+            Some(Running::Process(child)) => child.signal(signal),
+            Some(Running::Container(container)) => {
+                let deadline = self.task.as_ref().and_then(Task::deadline);
+                let grace = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+                container.signal(signal, grace.unwrap_or_default());
+            }
+            None => {}
         }
     }
 
@@ -251,15 +320,12 @@ impl Executor {
         false
     }
 
-    async fn finish(&mut self, status: std::io::Result<i32>) -> ExitCode {
+    async fn finish(&mut self, ended: std::io::Result<(bool, String)>) -> ExitCode {
         let Some(task) = &self.task else {
             return ExitCode::SUCCESS;
         };
-        let (end, text) = match status {
-            Ok(status) => (
-                task.end(status == 0),
-                format!("Command {}", wait_status(status)),
-            ),
+        let (end, text) = match ended {
+            Ok((succeeded, text)) => (task.end(succeeded), text),
             Err(error) => (
                 task.end(false),
                 format!("Failed to get exit status for Command: {error}"),
@@ -303,7 +369,7 @@ impl Executor {
     }
 }
 
-async fn exited(child: Option<&mut Child>) -> std::io::Result<i32> {
+async fn exited(child: Option<&mut Running>) -> std::io::Result<(bool, String)> {
     match child {
         Some(child) => child.wait().await,
         None => std::future::pending().await,

@@ -40,6 +40,7 @@ pub(crate) struct End {
 pub(crate) struct Task {
     id: TaskID,
     policy: Option<Duration>,
+    default_grace: Duration,
     hears_killing: bool,
     must_end_by: Option<Instant>,
     kill_at: Option<Instant>,
@@ -53,6 +54,7 @@ impl Task {
         let mut task = Self {
             id: info.task_id.clone().unwrap_or_default(),
             policy: info.kill_policy.as_ref().and_then(grace),
+            default_grace: DEFAULT_GRACE,
             hears_killing: false,
             must_end_by: info
                 .max_completion_time
@@ -67,6 +69,11 @@ impl Task {
             task.set_framework(framework);
         }
         task
+    }
+
+    /// The time that it has to end where no policy says so.
+    pub(crate) fn set_default_grace(&mut self, grace: Duration) {
+        self.default_grace = grace;
     }
 
     pub(crate) fn id(&self) -> &TaskID {
@@ -89,7 +96,7 @@ impl Task {
         let grace = policy
             .and_then(grace)
             .or(self.policy)
-            .unwrap_or(DEFAULT_GRACE);
+            .unwrap_or(self.default_grace);
         self.kill_within(now, grace)
     }
 

@@ -11,6 +11,7 @@ use mesos_wire::pid::Upid;
 use protobuf::MessageDyn;
 
 use super::framework::Link;
+use super::share::Share;
 
 /// Names a run of an executor, and so its folders.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,6 +39,10 @@ pub struct Launch {
     pub user: Option<String>,
     /// Persistent volumes to put into the sandbox.
     pub volumes: Vec<Mount>,
+    /// Whether the agent made the executor up for a command task.
+    pub is_command: bool,
+    /// The ports that it was given, with its first task.
+    pub ports: Vec<Resource>,
 }
 
 /// A persistent volume in a sandbox.
@@ -125,6 +130,8 @@ pub enum Effect {
         /// The volumes.
         volumes: Vec<Resource>,
     },
+    /// What a container may use has changed, or is said for the first time.
+    Resize(String, Share),
     /// Kill all processes of a container. Ends in `container_exited`.
     Destroy(String),
     /// Tell an executor something.

@@ -149,6 +149,7 @@ impl Model {
             self.start_executor(now, &id, executor_info, is_command, &queued);
         }
         self.deliver(now, &id, &executor, queued);
+        self.resize(&id, &executor);
     }
 
     fn reason_to_drop(
@@ -265,6 +266,10 @@ impl Model {
                 is_command,
             }));
         }
+        let tasks = first.tasks().iter().flat_map(|task| &task.resources);
+        let given = tasks.chain(&executor.info.resources);
+        let ports = given.filter(|resource| resource.name() == "ports");
+        let ports = ports.cloned().collect();
         self.effects.push(Effect::Launch(Box::new(Launch {
             place: executor.place(),
             info: executor.info.clone(),
@@ -272,6 +277,8 @@ impl Model {
             directory: executor.directory.clone(),
             user: executor.user.clone(),
             volumes,
+            is_command,
+            ports,
         })));
         framework
             .executors

@@ -88,6 +88,7 @@ impl Model {
         let mut detach = None;
         let found = self.executor_mut(&framework, &executor);
         let mut started = false;
+        let mut shrinks = false;
         let ended;
         if let Some(executor) = found {
             place = Some(executor.place());
@@ -96,6 +97,7 @@ impl Model {
                 describe_container(status, executor, &ip);
             }
             (started, ended) = record(executor, &update);
+            shrinks = ended && !executor.is_command;
             detach = if ended {
                 Self::detachment(executor, &task)
             } else {
@@ -105,6 +107,9 @@ impl Model {
             ended = is_terminal(state);
         }
         self.effects.extend(detach);
+        if shrinks {
+            self.resize(&framework, &executor);
+        }
         let checkpoint = self
             .executor_mut(&framework, &executor)
             .is_some_and(|executor| executor.checkpoint);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use mesos_wire::http::Media;
 use mesos_wire::libprocess::Process;
 use tokio::sync::{Notify, mpsc};
 
-use crate::containerizer::Watcher;
+use crate::containerizer::{Containers, Watcher};
 use crate::model::{Effect, Model, Now};
 use crate::nested::Nested;
 
@@ -39,6 +39,7 @@ pub(crate) struct Agent {
     pub(crate) wake: Notify,
     subscribers: Mutex<HashMap<u64, Subscriber>>,
     next_link: AtomicU64,
+    containers: OnceLock<Arc<Containers>>,
 }
 
 impl Agent {
@@ -60,7 +61,19 @@ impl Agent {
             wake: Notify::new(),
             subscribers: Mutex::default(),
             next_link: AtomicU64::new(1),
+            containers: OnceLock::new(),
         })
+    }
+
+    /// Tells the agent of its containers, once.
+    pub(crate) fn set_containers(&self, containers: Arc<Containers>) {
+        // A second one would be a mistake of this program's; the first stays.
+        let _ = self.containers.set(containers);
+    }
+
+    /// What runs here.
+    pub(crate) fn containers(&self) -> Option<&Arc<Containers>> {
+        self.containers.get()
     }
 
     pub(crate) fn now(&self) -> Now {

@@ -123,6 +123,8 @@ pub(super) fn executor(agent: &Agent, container: &str) -> Option<(Parent, Option
             directory: executor.directory.clone(),
             user: executor.user.clone(),
             volumes: Vec::new(),
+            is_command: false,
+            ports: Vec::new(),
         };
         let id = model.id().unwrap_or_default();
         let parent = Parent {

@@ -42,6 +42,7 @@ pub(crate) async fn carry_out(
                 }
             }
             Effect::Detach { directory, volumes } => containers.detach(&directory, &volumes),
+            Effect::Resize(container, share) => containers.resize(&container, share),
             Effect::Destroy(container) => containers.destroy(&container),
             Effect::Tell {
                 link: Link::Http(link),

@@ -25,6 +25,7 @@ use super::effects::{Exit, carry_out};
 use super::recovery::{Incompatible, judge, restore};
 use super::routes::Routes;
 use crate::checkpoint::{Store, recover};
+use crate::containerizer::docker::{Docker, Settings as DockerSettings};
 use crate::containerizer::environment::Contribution;
 use crate::containerizer::{Containers, Settings as ContainerSettings, fetcher, terminal};
 use crate::flags;
@@ -55,6 +56,10 @@ enum RunError {
     Resources(String),
     #[error("a checkpoint cannot be used: {0}. `--no-strict` starts without it")]
     Recovery(String),
+    #[error(
+        "Failed to create a containerizer: Could not create DockerContainerizer: Failed to create docker"
+    )]
+    Docker(#[source] crate::docker::engine::EngineError),
     #[error("cannot start")]
     Start(#[source] std::io::Error),
 }
@@ -200,10 +205,16 @@ async fn run(mut settings: Settings) -> Result<u8, RunError> {
     let nested = Nested::new(nested_settings(&settings, &process));
     let flags = settings.flags.clone();
     let agent = Agent::new(model, flags, process.clone(), nested, sender);
+    let docker = match docker_settings(&settings) {
+        Some(wanted) => Some(Docker::connect(wanted).await.map_err(RunError::Docker)?),
+        None => None,
+    };
     let containers = Arc::new(Containers::new(
         container_settings(&settings, &process),
         Arc::new(ContainerEvents(agent.clone())),
+        docker,
     ));
+    agent.set_containers(containers.clone());
     let (exit, mut exited) = watch::channel(None);
     let work = carry_out(agent.clone(), containers.clone(), store, effects, exit);
     tokio::spawn(work);
@@ -212,9 +223,12 @@ async fn run(mut settings: Settings) -> Result<u8, RunError> {
         // An error means that the sender is gone, which is the same.
         let _ = stopped.await;
     }));
-    if keeps_id {
-        restore(&agent, &containers, recovered);
-    }
+    let known = if keeps_id {
+        restore(&agent, &containers, recovered)
+    } else {
+        Vec::new()
+    };
+    containers.clear_orphans(&known).await;
     let executors = agent.look(executors_that_run);
     agent.nested.recover(&executors);
     agent.act(|model, now| {
@@ -386,6 +400,31 @@ fn executors_that_run(model: &Model) -> Vec<String> {
     running
         .map(|(_, executor)| executor.container_id.clone())
         .collect()
+}
+
+/// How the Docker engine is used, if it is.
+fn docker_settings(settings: &Settings) -> Option<DockerSettings> {
+    let flags = &settings.flags;
+    let lists = |flag: &str, name: &str| {
+        let all = flags.text(flag).unwrap_or_default();
+        all.split(',').any(|one| one.trim() == name)
+    };
+    let takes_docker = lists("containerizers", "docker");
+    let takes_images = lists("containerizers", "mesos") && lists("image_providers", "docker");
+    let text = |name: &str| flags.text(name).unwrap_or_default().to_string();
+    (takes_docker || takes_images).then(|| DockerSettings {
+        socket: text("docker_socket"),
+        mapped: text("sandbox_directory"),
+        remove_delay: settings.duration("docker_remove_delay"),
+        stop_timeout: settings.duration("docker_stop_timeout"),
+        kills_orphans: flags.is_on("docker_kill_orphans"),
+        has_quota: flags.is_on("cgroups_enable_cfs"),
+        launcher_dir: text("launcher_dir").into(),
+        work_dir: settings.work_dir.clone(),
+        labels: settings.container_labels.clone(),
+        takes_docker,
+        takes_images,
+    })
 }
 
 /// Tells the model who leads.

@@ -55,7 +55,7 @@ pub(crate) async fn answer(agent: Arc<Agent>, mut request: Request) -> Response 
         mesos_wire::log::set_verbosity(wanted.level(), Duration::from_nanos(nanos));
         return Response::status(StatusCode::OK);
     }
-    match read(&agent, &call) {
+    match read(&agent, &call).await {
         Ok(Some(answer)) => written(&request, &answer),
         Ok(None) => Response::status(StatusCode::NOT_IMPLEMENTED),
         Err(response) => response,
@@ -107,7 +107,7 @@ pub(super) fn invalid(reason: &str) -> Response {
 }
 
 /// The answer to a call that reads; `None` for calls that have no meaning here.
-fn read(agent: &Agent, call: &Call) -> Result<Option<Answer>, Response> {
+async fn read(agent: &Agent, call: &Call) -> Result<Option<Answer>, Response> {
     use call::Type as Asked;
     use response::Type;
     let mut answer = Answer::new();
@@ -205,7 +205,7 @@ fn read(agent: &Agent, call: &Call) -> Result<Option<Answer>, Response> {
                 nested: asked.show_nested(),
                 standalone: asked.show_standalone(),
             };
-            let containers = statistics::v1_containers(agent, show);
+            let containers = statistics::v1_containers(agent, show).await;
             // Without containers not even the field that would hold them is set.
             if !containers.is_empty() {
                 answer.get_containers.mut_or_insert_default().containers = containers;

@@ -79,8 +79,13 @@ fn difference(policy: Reconfiguration, before: &SlaveInfo, now: &SlaveInfo) -> O
     None
 }
 
-/// Puts back what an earlier life left, and takes hold of the executors that still run.
-pub(super) fn restore(agent: &Arc<Agent>, containers: &Arc<Containers>, recovered: Recovered) {
+/// Puts back what an earlier life left, and takes hold of the executors that still run: these containers.
+pub(super) fn restore(
+    agent: &Arc<Agent>,
+    containers: &Arc<Containers>,
+    recovered: Recovered,
+) -> Vec<String> {
+    let mut alive_containers = Vec::new();
     if let Some(config) = recovered.drain {
         agent.act(|model, now| model.restore_drain(now, config));
     }
@@ -94,7 +99,7 @@ pub(super) fn restore(agent: &Arc<Agent>, containers: &Arc<Containers>, recovere
             let place = executor.place;
             let process = alive.and_then(|(pid, _)| u32::try_from(pid).ok());
             let directory = agent.act(|model, now| {
-                let (info, is_command) = (executor.info, executor.is_command);
+                let (info, is_command) = (executor.info.clone(), executor.is_command);
                 model.restore_executor(now, &place, info, is_command, process, executor.tasks);
                 if alive.is_none() {
                     model.lost_with_former_life(now, &place.container, recovered.is_same_boot);
@@ -103,8 +108,10 @@ pub(super) fn restore(agent: &Arc<Agent>, containers: &Arc<Containers>, recovere
                 crate::paths::run(&model.config().work_dir, id, &place)
             });
             if let Some((pid, start)) = alive {
+                alive_containers.push(place.container.clone());
                 tracing::info!("executor {} still runs as process {pid}", place.executor);
-                containers.adopt(&place, &directory, pid, start);
+                let container = executor.info.container.as_ref();
+                containers.adopt(&place, container, &directory, pid, start);
                 if let Some(driver) = &executor.libprocess {
                     let mut message = ReconnectExecutorMessage::new();
                     message.slave_id =
@@ -115,6 +122,7 @@ pub(super) fn restore(agent: &Arc<Agent>, containers: &Arc<Containers>, recovere
             }
         }
     }
+    alive_containers
 }
 
 #[cfg(test)]

@@ -139,10 +139,10 @@ async fn own(agent: Arc<Agent>, request: Request) -> Response {
     if under("monitor/statistics")
         || matches!(path, "monitor/statistics.json" | "monitor/usage.json")
     {
-        return Response::json(query, &statistics::statistics(&agent));
+        return Response::json(query, &statistics::statistics(&agent).await);
     }
     if under("containers") {
-        return match statistics::containers(&agent, query) {
+        return match statistics::containers(&agent, query).await {
             Ok(containers) => Response::json(query, &containers),
             Err(text) => Response::text(StatusCode::BAD_REQUEST, text),
         };

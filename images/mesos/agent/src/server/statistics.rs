@@ -1,6 +1,6 @@
 //! What containers use: `/monitor/statistics`, `/containers` and GET_CONTAINERS.
 
-use mesos_proto::mesos::{ContainerID, ContainerStatus, ResourceStatistics, Task, TaskInfo};
+use mesos_proto::mesos::{ContainerID, ContainerInfo, ContainerStatus, ResourceStatistics};
 use mesos_proto::v1_agent::response::get_containers::Container;
 use mesos_wire::http::Query;
 use mesos_wire::json::{Dialect, to_value};
@@ -19,11 +19,12 @@ pub(crate) struct Measured {
     source: String,
     container: String,
     process: u32,
+    info: Option<ContainerInfo>,
     statistics: ResourceStatistics,
 }
 
 /// All executors that run. Their processes are looked at without holding the model.
-pub(crate) fn measure(agent: &Agent) -> Vec<Measured> {
+pub(crate) async fn measure(agent: &Agent) -> Vec<Measured> {
     let running: Vec<Measured> = agent.look(|model| {
         let measured = |executor: &Executor| {
             Some(Measured {
@@ -33,6 +34,7 @@ pub(crate) fn measure(agent: &Agent) -> Vec<Measured> {
                 source: executor.info.source().to_string(),
                 container: executor.container_id.clone(),
                 process: executor.process?,
+                info: executor.info.container.clone().into_option(),
                 statistics: limits(executor),
             })
         };
@@ -42,16 +44,27 @@ pub(crate) fn measure(agent: &Agent) -> Vec<Measured> {
             .collect()
     });
     let wall = agent.now().wall;
-    running
-        .into_iter()
-        .filter_map(|mut one| {
-            let used = usage(one.process)?;
-            let statistics = &mut one.statistics;
-            statistics.set_timestamp(wall);
-            note(statistics, &used);
-            Some(one)
-        })
-        .collect()
+    let used = running.iter().map(|one| used(agent, one));
+    let used = futures_util::future::join_all(used).await;
+    let measured = |(mut one, used): (Measured, Option<Usage>)| {
+        let used = used?;
+        let statistics = &mut one.statistics;
+        statistics.set_timestamp(wall);
+        note(statistics, &used);
+        Some(one)
+    };
+    running.into_iter().zip(used).filter_map(measured).collect()
+}
+
+/// What a container uses, by who runs it: the engine, or this agent itself.
+async fn used(agent: &Agent, one: &Measured) -> Option<Usage> {
+    let containers = agent.containers();
+    if let Some(used) =
+        containers.and_then(|all| all.engine_usage(one.info.as_ref(), &one.container))
+    {
+        return used.await;
+    }
+    usage(one.process)
 }
 
 /// What an executor was given. Nothing enforces it here.
@@ -61,38 +74,12 @@ fn limits(executor: &Executor) -> ResourceStatistics {
     statistics.set_cpus_soft_limit(allocated.scalar("cpus"));
     let requested = to_bytes(allocated.scalar("mem"));
     statistics.set_mem_soft_limit_bytes(requested);
-    let limit = memory_limit(executor).unwrap_or(requested);
-    statistics.set_mem_limit_bytes(limit);
-    let cpus = cpu_limit(executor);
-    if let Some(cpus) = cpus {
+    let limit = |name: &str| executor.declared(name).filter(|limit| limit.is_finite());
+    statistics.set_mem_limit_bytes(limit("mem").map_or(requested, to_bytes));
+    if let Some(cpus) = limit("cpus") {
         statistics.set_cpus_limit(cpus);
     }
     statistics
-}
-
-/// The limits that all tasks of an executor declare, added up; `None` if one has none.
-fn declared(executor: &Executor, name: &str) -> Option<f64> {
-    let launched = executor
-        .launched
-        .values()
-        .map(|task: &Task| task.limits.get(name));
-    let queued = executor
-        .queued_tasks()
-        .map(|task: &TaskInfo| task.limits.get(name));
-    let limits: Option<Vec<f64>> = launched.chain(queued).map(|l| Some(l?.value())).collect();
-    limits
-        .filter(|all| !all.is_empty())
-        .map(|all| all.iter().sum())
-}
-
-fn memory_limit(executor: &Executor) -> Option<u64> {
-    declared(executor, "mem")
-        .filter(|mb| mb.is_finite())
-        .map(to_bytes)
-}
-
-fn cpu_limit(executor: &Executor) -> Option<f64> {
-    declared(executor, "cpus").filter(|cpus| cpus.is_finite())
 }
 
 fn to_bytes(megabytes: f64) -> u64 {
@@ -100,8 +87,9 @@ fn to_bytes(megabytes: f64) -> u64 {
 }
 
 /// `/monitor/statistics`.
-pub(crate) fn statistics(agent: &Agent) -> Value {
+pub(crate) async fn statistics(agent: &Agent) -> Value {
     measure(agent)
+        .await
         .iter()
         .map(|one| {
             json!({
@@ -125,7 +113,7 @@ fn status(one: &Measured) -> ContainerStatus {
 }
 
 /// `/containers`; the error says which queries are taken.
-pub(crate) fn containers(agent: &Agent, query: &Query) -> Result<Value, &'static str> {
+pub(crate) async fn containers(agent: &Agent, query: &Query) -> Result<Value, &'static str> {
     let (container, framework, executor) = (
         query.get("container_id"),
         query.get("framework_id"),
@@ -145,7 +133,7 @@ pub(crate) fn containers(agent: &Agent, query: &Query) -> Result<Value, &'static
             && framework.is_none_or(|id| id == one.framework)
             && executor.is_none_or(|id| id == one.executor)
     };
-    let measured = measure(agent);
+    let measured = measure(agent).await;
     let asks = |name: &str| query.get(name) == Some("true");
     let show = Show {
         nested: asks("show_nested"),
@@ -191,8 +179,8 @@ pub(crate) fn containers(agent: &Agent, query: &Query) -> Result<Value, &'static
 }
 
 /// The containers of GET_CONTAINERS.
-pub(crate) fn v1_containers(agent: &Agent, show: Show) -> Vec<Container> {
-    let executors = measure(agent).into_iter().map(|one| {
+pub(crate) async fn v1_containers(agent: &Agent, show: Show) -> Vec<Container> {
+    let executors = measure(agent).await.into_iter().map(|one| {
         let mut container = Container::new();
         let status = status(&one);
         container.framework_id = framework_id(&one.framework);

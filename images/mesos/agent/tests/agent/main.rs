@@ -8,6 +8,7 @@
 )]
 mod client;
 mod containers;
+mod docker;
 mod documents;
 mod groups;
 mod recorded;

@@ -206,7 +206,7 @@ pub(crate) fn run(task: TaskInfo, checkpoint: bool) -> RunTaskMessage {
 
 /// Starts the agent as a program. It dies with the test.
 pub(crate) fn agent(master: &str, work_dir: &Path) -> Child {
-    agent_at(master, work_dir, 0)
+    agent_with(master, work_dir, &[])
 }
 
 /// The same at a port: an agent that is started again has to be where it was.
@@ -226,6 +226,17 @@ pub(crate) fn agent_with(master: &str, work_dir: &Path, port: u16, resources: &s
         .expect("the agent starts")
 }
 
+/// The same with more flags.
+pub(crate) fn agent_flagged(master: &str, work_dir: &Path, flags: &[&str]) -> Child {
+    let resources = "cpus:4;mem:4096;disk:20480;ports:[31000-32000]";
+    let port = flags.iter().find_map(|flag| flag.strip_prefix("--port=")?.parse().ok());
+    let flags = flags.iter().filter(|flag| !flag.starts_with("--port="));
+    command(master, work_dir, port.unwrap_or(0), resources)
+        .args(flags)
+        .spawn()
+        .expect("the agent starts")
+}
+
 fn command(master: &str, work_dir: &Path, port: u16, resources: &str) -> Command {
     let programs = Path::new(env!("CARGO_BIN_EXE_mesos-executor"))
         .parent()
@@ -235,7 +246,6 @@ fn command(master: &str, work_dir: &Path, port: u16, resources: &str) -> Command
         .arg(format!("--master={master}"))
         .arg(format!("--work_dir={}", work_dir.display()))
         .arg(format!("--launcher_dir={}", programs.display()))
-        .arg(format!("--port={port}"))
         .arg(format!("--runtime_dir={}", work_dir.join("run").display()))
         .args(["--ip=127.0.0.1", "--no-switch_user", "--hostname=localhost"])
         .args([
@@ -302,4 +312,14 @@ pub(crate) async fn ended(pid: &str) {
         }
     };
     timeout(PATIENCE, gone).await.expect("it ends");
+}
+
+/// Waits until something is so.
+pub(crate) async fn eventually(is_so: impl Fn() -> bool) {
+    let so = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(PATIENCE, so).await.expect("it becomes so");
 }

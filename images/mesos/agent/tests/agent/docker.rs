@@ -1,0 +1,322 @@
+//! Tasks in containers of the machine's own Docker engine. Without an engine there is nothing to test: a
+//! machine that is to have one, such as CI, says so by `DEVCLUSTER_TEST_DOCKER=1`.
+
+use std::path::Path;
+use std::process::Command;
+
+use mesos_proto::mesos::container_info::docker_info::Network;
+use mesos_proto::mesos::{ContainerInfo, TaskInfo, TaskState, container_info};
+
+use crate::support::{self, *};
+
+/// A label that no other test's containers carry.
+struct Mark(String);
+
+impl Drop for Mark {
+    fn drop(&mut self) {
+        let found = docker(&["ps", "-aq", "--filter", &format!("label={}", self.0)]);
+        for id in found.lines() {
+            docker(&["rm", "-fv", id]);
+        }
+    }
+}
+
+fn docker(args: &[&str]) -> String {
+    let output = Command::new("docker")
+        .args(args)
+        .output()
+        .expect("docker runs");
+    String::from_utf8_lossy(&output.stdout).trim().to_string()
+}
+
+fn has_engine() -> bool {
+    let has = Path::new("/var/run/docker.sock").exists()
+        && Command::new("docker")
+            .arg("version")
+            .output()
+            .is_ok_and(|o| o.status.success());
+    assert!(
+        has || std::env::var_os("DEVCLUSTER_TEST_DOCKER").is_none(),
+        "there is no Docker engine"
+    );
+    has
+}
+
+/// An image with this machine's shell and little else; made once, and kept for the next test.
+fn image() -> String {
+    static ONCE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _one = ONCE.lock();
+    let name = "devcluster-test/agent-shell:1";
+    if !docker(&["images", "-q", name]).is_empty() {
+        return name.to_string();
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    let script = "set -e; mkdir -p $0/bin $0/tmp; \
+        for p in sh sleep cat; do f=$(readlink -f /bin/$p); cp $f $0/bin/$p; \
+        for l in $(ldd $f | grep -o '/[^ )]*'); do mkdir -p $0$(dirname $l); cp -Ln $l $0$l; done; done; \
+        tar -C $0 -c . | docker import -c 'ENV IMAGE=yes' -c 'CMD [\"/bin/sh\",\"-c\",\"echo of the image\"]' - $1";
+    let made = Command::new("sh")
+        .args(["-c", script])
+        .arg(dir.path())
+        .arg(name)
+        .status()
+        .expect("sh runs");
+    assert!(made.success());
+    name.to_string()
+}
+
+fn in_docker(id: &str, command: &str, network: Network) -> TaskInfo {
+    let mut task = task("M-S0", id, command);
+    let mut container = ContainerInfo::new();
+    container.set_type(container_info::Type::DOCKER);
+    let docker = container.docker.mut_or_insert_default();
+    docker.set_image(image());
+    docker.set_network(network);
+    task.container = Some(container).into();
+    task
+}
+
+async fn start(
+    master: &mut Master,
+    work: &Path,
+    mark: &str,
+) -> (tokio::process::Child, mesos_wire::pid::Upid) {
+    let (key, value) = mark.split_once('=').expect("a label");
+    let labels = format!("{{\"{key}\":\"{value}\"}}");
+    let child = support::agent_flagged(
+        &master.address(),
+        work,
+        &[
+            "--containerizers=docker,mesos",
+            "--image_providers=docker",
+            "--docker_remove_delay=1secs",
+            &format!("--docker_container_labels={labels}"),
+        ],
+    );
+    let agent = master.register("M-S0").await;
+    (child, agent)
+}
+
+fn mark(name: &str) -> Mark {
+    Mark(format!("agent.test={name}-{}", std::process::id()))
+}
+
+fn sandbox(work: &Path, executor: &str) -> std::path::PathBuf {
+    work.join(format!(
+        "slaves/M-S0/frameworks/M-0000/executors/{executor}/runs/latest"
+    ))
+}
+
+#[tokio::test]
+async fn a_docker_task_runs_in_its_image_and_its_status_is_reported() {
+    if !has_engine() {
+        return;
+    }
+    let mark = mark("status");
+    let work = tempfile::tempdir().expect("a folder");
+    let mut master = Master::start().await;
+    let (_child, agent) = start(&mut master, work.path(), &mark.0).await;
+    let command =
+        "echo $IMAGE $MESOS_SANDBOX; echo err >&2; echo kept > $MESOS_SANDBOX/file; exit 3";
+    master.send(&agent, &run(in_docker("t1", command, Network::NONE), false));
+    assert_eq!(master.state(&agent).await.0, TaskState::TASK_STARTING);
+    let running = master.update(&agent).await;
+    assert_eq!(running.status.state(), TaskState::TASK_RUNNING);
+    let data: serde_json::Value = serde_json::from_slice(running.status.data()).expect("JSON");
+    let name = data[0]["Name"].as_str().expect("a name");
+    let container = running.status.container_status.container_id.value();
+    assert_eq!(name, format!("/mesos-{container}"));
+    assert_eq!(data[0]["HostConfig"]["CpuShares"], 512);
+    assert_eq!(data[0]["HostConfig"]["Memory"], 64 * 1024 * 1024);
+    let failed = (
+        TaskState::TASK_FAILED,
+        "Container exited with status 3".to_string(),
+    );
+    assert_eq!(master.state(&agent).await, failed);
+    let read =
+        |name: &str| std::fs::read_to_string(sandbox(work.path(), "t1").join(name)).expect(name);
+    assert_eq!(read("stdout"), "yes /mnt/mesos/sandbox\n");
+    assert!(read("stderr").contains("err\n"));
+    assert_eq!(read("file"), "kept\n");
+    // It is removed after its delay.
+    let filter = format!("label={}", mark.0);
+    eventually(|| docker(&["ps", "-aq", "--filter", &filter]).is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_kill_stops_the_container_and_ports_lead_to_it() {
+    if !has_engine() {
+        return;
+    }
+    let mark = mark("kill");
+    let work = tempfile::tempdir().expect("a folder");
+    let mut master = Master::start().await;
+    let (_child, agent) = start(&mut master, work.path(), &mark.0).await;
+    let command = "trap 'echo got term; exit 0' TERM; sleep 300 & wait";
+    master.send(
+        &agent,
+        &run(in_docker("t1", command, Network::BRIDGE), false),
+    );
+    assert_eq!(master.state(&agent).await.0, TaskState::TASK_STARTING);
+    let running = master.update(&agent).await;
+    let address = running.status.container_status.network_infos[0].ip_addresses[0].ip_address();
+    assert!(address.starts_with("172."), "{address}");
+    let (_, statistics) = get(&agent, "/monitor/statistics").await;
+    let statistics: serde_json::Value = serde_json::from_str(&statistics).expect("JSON");
+    assert!(
+        statistics[0]["statistics"]["mem_rss_bytes"].as_u64() > Some(0),
+        "{statistics}"
+    );
+    master.kill(&agent, "t1");
+    assert_eq!(master.state(&agent).await.0, TaskState::TASK_KILLING);
+    let killed = (
+        TaskState::TASK_KILLED,
+        "Container exited with status 0".to_string(),
+    );
+    assert_eq!(master.state(&agent).await, killed);
+    let stdout = std::fs::read_to_string(sandbox(work.path(), "t1").join("stdout")).expect("there");
+    assert_eq!(stdout, "got term\n");
+}
+
+#[tokio::test]
+async fn what_the_engine_cannot_run_fails_and_says_why() {
+    if !has_engine() {
+        return;
+    }
+    let mark = mark("fails");
+    let work = tempfile::tempdir().expect("a folder");
+    let mut master = Master::start().await;
+    let (_child, agent) = start(&mut master, work.path(), &mark.0).await;
+    let mut unknown = in_docker("t1", "true", Network::NONE);
+    let mut parameter = mesos_proto::mesos::Parameter::new();
+    parameter.set_key("frobnicate".into());
+    parameter.set_value("1".into());
+    unknown
+        .container
+        .mut_or_insert_default()
+        .docker
+        .mut_or_insert_default()
+        .parameters
+        .push(parameter);
+    master.send(&agent, &run(unknown, false));
+    assert_eq!(master.state(&agent).await.0, TaskState::TASK_STARTING);
+    let (state, text) = master.state(&agent).await;
+    assert_eq!(state, TaskState::TASK_FAILED);
+    assert_eq!(
+        text,
+        "Failed to create docker run options: unknown flag: --frobnicate"
+    );
+
+    let mut missing = in_docker("t2", "true", Network::NONE);
+    missing.command.mut_or_insert_default().set_shell(false);
+    missing
+        .command
+        .mut_or_insert_default()
+        .set_value("/no/such/program".into());
+    master.send(&agent, &run(missing, false));
+    assert_eq!(master.state(&agent).await.0, TaskState::TASK_STARTING);
+    let (state, text) = master.state(&agent).await;
+    assert_eq!(state, TaskState::TASK_FAILED);
+    assert!(
+        text.starts_with("Container exited with status 127"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_container_outlives_the_agent_and_an_orphan_does_not() {
+    if !has_engine() {
+        return;
+    }
+    let mark = mark("recovery");
+    let work = tempfile::tempdir().expect("a folder");
+    let mut master = Master::start().await;
+    let (mut child, agent) = start(&mut master, work.path(), &mark.0).await;
+    master.send(
+        &agent,
+        &run(
+            in_docker("t1", "trap 'exit 7' TERM; sleep 300 & wait", Network::NONE),
+            true,
+        ),
+    );
+    assert_eq!(master.state(&agent).await.0, TaskState::TASK_STARTING);
+    assert_eq!(master.state(&agent).await.0, TaskState::TASK_RUNNING);
+    child.kill().await.expect("killed");
+    let host_path = format!("org.apache.mesos.agent.work_dir={}", work.path().display());
+    let image = image();
+    let orphan = format!("mesos-orphan-{}", std::process::id());
+    docker(&[
+        "run", "-d", "--name", &orphan, "--label", &host_path, "--label", &mark.0, &image, "sleep",
+        "300",
+    ]);
+    let labels = mark
+        .0
+        .split_once('=')
+        .map(|(k, v)| format!("{{\"{k}\":\"{v}\"}}"))
+        .expect("a label");
+    let _child = support::agent_flagged(
+        &master.address(),
+        work.path(),
+        &[
+            "--containerizers=docker,mesos",
+            &format!("--docker_container_labels={labels}"),
+            &format!("--port={}", agent.address.port()),
+        ],
+    );
+    let (agent, _) = master.reregister("M-S0").await;
+    eventually(|| docker(&["ps", "-aq", "--filter", &format!("name={orphan}")]).is_empty()).await;
+    let filter = format!("label={}", mark.0);
+    assert_eq!(
+        docker(&["ps", "-q", "--filter", &filter]).lines().count(),
+        1
+    );
+    master.kill(&agent, "t1");
+    loop {
+        let (state, text) = master.state(&agent).await;
+        if state == TaskState::TASK_KILLED {
+            assert_eq!(text, "Container exited with status 7");
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_executor_of_a_frameworks_own_runs_in_its_image() {
+    if !has_engine() {
+        return;
+    }
+    let mark = mark("custom");
+    let work = tempfile::tempdir().expect("a folder");
+    let mut master = Master::start().await;
+    let (_child, agent) = start(&mut master, work.path(), &mark.0).await;
+    // The agent's own command executor stands for a framework's: one static program, brought by its URI.
+    let mut task = task("M-S0", "t1", "");
+    let command = task.command.take();
+    let mut executor = mesos_proto::mesos::ExecutorInfo::new();
+    executor
+        .executor_id
+        .mut_or_insert_default()
+        .set_value("e1".into());
+    executor.framework_id = framework_id();
+    let mut own = command.unwrap_or_default();
+    own.set_value("echo $MESOS_SANDBOX $PATH; cp=1; test -x $MESOS_SANDBOX/prog && exit 5".into());
+    let mut uri = mesos_proto::mesos::command_info::URI::new();
+    uri.set_value(env!("CARGO_BIN_EXE_mesos-executor").into());
+    uri.set_output_file("prog".into());
+    uri.set_executable(true);
+    own.uris.push(uri);
+    executor.command = Some(own).into();
+    let mut container = ContainerInfo::new();
+    container.set_type(container_info::Type::DOCKER);
+    container.docker.mut_or_insert_default().set_image(image());
+    executor.container = Some(container).into();
+    task.executor = Some(executor).into();
+    master.send(&agent, &run(task, false));
+    let failed = (
+        TaskState::TASK_FAILED,
+        "Command exited with status 5".to_string(),
+    );
+    assert_eq!(master.state(&agent).await, failed);
+    let stdout = std::fs::read_to_string(sandbox(work.path(), "e1").join("stdout")).expect("there");
+    assert!(stdout.starts_with("/mnt/mesos/sandbox"), "{stdout}");
+}
