@@ -21,8 +21,8 @@ pub use address::AddressError;
 pub use check::{Ask, Check, Probe, Want, Where};
 pub use network::{NoFreeSubnet, choose_subnet};
 pub use node::{
-    BindMount, File, HostPort, Image, Link, NodeName, NodePlan, OwnImage, Plan, Port, Surroundings,
-    TierPlan, Volume, VolumeOf,
+    BindMount, CLUSTER_LABEL, File, HostPort, Image, Link, NodeName, NodePlan, OwnImage, Plan,
+    Port, Surroundings, TASKS_OF_LABEL, TierPlan, Volume, VolumeOf,
 };
 pub use template::TemplateError;
 

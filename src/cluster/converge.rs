@@ -80,7 +80,14 @@ impl Changes {
 }
 
 pub(super) fn changes(plan: &Plan, found: &[FoundContainer], everything: Everything) -> Changes {
-    let mut surplus: Vec<FoundContainer> = found.to_vec();
+    // The container of a task is its agent's to remove, for as long as the cluster has that agent.
+    let is_nodes = |found: &&FoundContainer| {
+        found
+            .labels
+            .get(labels::TASKS_OF)
+            .is_none_or(|of| !plan.nodes.iter().any(|node| node.name.as_str() == of))
+    };
+    let mut surplus: Vec<FoundContainer> = found.iter().filter(is_nodes).cloned().collect();
     let mut nodes = HashMap::new();
     for node in &plan.nodes {
         if node.managed == Managed::User {

@@ -7,7 +7,9 @@ use crate::plan::{Link, NodeName, NodePlan, Probe, Volume, VolumeOf};
 use crate::profile::ClusterName;
 
 /// The cluster: on every container, network and volume.
-pub const CLUSTER: &str = "devcluster.cluster";
+pub const CLUSTER: &str = crate::plan::CLUSTER_LABEL;
+/// The node whose task it is: on containers that agents have made.
+pub const TASKS_OF: &str = crate::plan::TASKS_OF_LABEL;
 /// The tier: on containers, and on volumes of a tier or a node.
 pub const TIER: &str = "devcluster.tier";
 /// The node: on containers, and on a node's own volume.
@@ -68,7 +70,11 @@ pub fn of_container(labels: Labels, node: &NodePlan, probe: &Probe, reach: Reach
     put(PROBE, json(serde_json::to_string(probe)));
     put(LINKS, json(serde_json::to_string(&node.links)));
     put(REACH, reach.name().to_owned());
-    if let Some(bind) = node.binds.first() {
+    if let Some(bind) = node
+        .binds
+        .first()
+        .filter(|bind| !bind.target.ends_with(".sock"))
+    {
         put(FOLDER, bind.source.display().to_string());
         put(WORK_FOLDER, bind.target.clone());
     }

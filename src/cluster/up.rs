@@ -354,6 +354,7 @@ async fn network(
     let spec = NetworkSpec {
         name: plan.cluster.to_string(),
         subnet: plan.subnet,
+        range: plan.range,
         gateway: plan.gateway,
         labels: common.clone(),
     };

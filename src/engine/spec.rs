@@ -32,6 +32,8 @@ pub struct NetworkSpec {
     pub name: String,
     /// Its addresses.
     pub subnet: Subnet,
+    /// Where the engine takes addresses from that nobody asks for, if not from all.
+    pub range: Option<Subnet>,
     /// The host's address in it.
     pub gateway: Ipv4Addr,
     /// Its labels.

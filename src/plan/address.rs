@@ -19,6 +19,14 @@ pub(super) fn gateway(subnet: Subnet) -> Option<Ipv4Addr> {
     subnet.host(1)
 }
 
+/// Where the addresses of containers that are no nodes come from, such as those of tasks: none is a node's, but those of
+/// agents from the 119th on. None in a network that does not reach that far.
+pub(super) fn for_others(subnet: Subnet) -> Option<Subnet> {
+    const FIRST: u32 = 128;
+    const PREFIX: u8 = 26;
+    Some(Subnet::containing(subnet.host(FIRST)?, PREFIX))
+}
+
 /// The address of a tier's node; nodes count from 1, services are told apart by their place in the profile.
 ///
 /// The tutorials' numbers come first: ZooKeeper .2, master .3, scheduler .7, agents from .10; all others lie from .200.
@@ -81,6 +89,30 @@ mod tests {
         }
         assert!(of(subnet, &Tier::MesosAgent, 191, 0).is_err());
         assert!(of(subnet, &Tier::Devtools, 2, 0).is_err());
+    }
+
+    #[test]
+    fn tasks_take_no_addresses_of_the_usual_nodes() {
+        let subnet: Subnet = "192.168.33.0/24".parse().unwrap();
+        let range = for_others(subnet).unwrap();
+        assert_eq!(range.to_string(), "192.168.33.128/26");
+        for tier in Tier::BUILT_IN {
+            let most = if tier == Tier::MesosAgent {
+                118
+            } else {
+                u16::MAX
+            };
+            for index in 1..=most {
+                let Ok(address) = of(subnet, &tier, index, 0) else {
+                    break;
+                };
+                assert!(
+                    !range.overlaps(Subnet::containing(address, 32)),
+                    "{tier}-{index}"
+                );
+            }
+        }
+        assert_eq!(for_others("10.0.0.0/26".parse().unwrap()), None);
     }
 
     #[test]

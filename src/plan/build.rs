@@ -54,6 +54,7 @@ impl Plan {
         Ok(Self {
             cluster: profile.name.clone(),
             subnet: surroundings.subnet,
+            range: address::for_others(surroundings.subnet),
             gateway,
             tiers,
             nodes,
@@ -148,6 +149,7 @@ fn node(
     let values = values(seat, hosts, gateway, profile);
     let context = Context {
         profile,
+        node: seat.name.as_str(),
         index: seat.index,
         address: seat.address,
         advertised: &advertised,
@@ -183,7 +185,7 @@ fn node(
         index: seat.index,
         address: seat.address,
         ports: ports(seat, &recipe),
-        binds: binds(seat, profile, surroundings),
+        binds: binds(seat, &recipe, profile, surroundings),
         advertised,
         image: recipe
             .image
@@ -228,7 +230,12 @@ fn ports(seat: &Seat<'_>, recipe: &Recipe) -> Vec<Port> {
     ports
 }
 
-fn binds(seat: &Seat<'_>, profile: &Profile, surroundings: &Surroundings) -> Vec<BindMount> {
+fn binds(
+    seat: &Seat<'_>,
+    recipe: &Recipe,
+    profile: &Profile,
+    surroundings: &Surroundings,
+) -> Vec<BindMount> {
     let folders = profile.mounts.iter().map(|mount| BindMount {
         source: absolute(surroundings, &mount.source),
         target: mount.target.clone(),
@@ -244,7 +251,12 @@ fn binds(seat: &Seat<'_>, profile: &Profile, surroundings: &Surroundings) -> Vec
             target: tiers::binary_target(name),
             read_only: true,
         });
-    folders.chain(binary).collect()
+    let sockets = recipe.sockets.iter().map(|path| BindMount {
+        source: path.into(),
+        target: (*path).to_owned(),
+        read_only: false,
+    });
+    folders.chain(binary).chain(sockets).collect()
 }
 
 /// A path from a profile as an absolute one, without `.` components.

@@ -21,6 +21,11 @@ pub struct Surroundings {
     pub folder: PathBuf,
 }
 
+/// The label that says which cluster something belongs to: on every container, network and volume of it.
+pub const CLUSTER_LABEL: &str = "devcluster.cluster";
+/// The label of a task's container: the agent's node.
+pub const TASKS_OF_LABEL: &str = "devcluster.tasks-of";
+
 /// A whole cluster, decided before anything is made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
@@ -28,6 +33,8 @@ pub struct Plan {
     pub cluster: ClusterName,
     /// Its network.
     pub subnet: Subnet,
+    /// Addresses of containers that are no nodes, such as those of tasks.
+    pub range: Option<Subnet>,
     /// The host as the nodes see it.
     pub gateway: Ipv4Addr,
     /// The tiers in the order in which they become ready.

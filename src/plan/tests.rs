@@ -101,6 +101,41 @@ fn the_default_cluster_has_the_tutorials_names_addresses_and_ports() {
 }
 
 #[test]
+fn agents_get_the_engines_socket_only_where_the_profile_says_so() {
+    let plain = plan_of("");
+    let docker = plan_of("[mesos-agent]\ndocker_tasks = true");
+    let sockets = |plan: &Plan| -> Vec<String> {
+        let has = |node: &&NodePlan| {
+            node.binds
+                .iter()
+                .any(|bind| bind.target == "/var/run/docker.sock")
+        };
+        plan.nodes
+            .iter()
+            .filter(has)
+            .map(|node| node.name.to_string())
+            .collect()
+    };
+    assert!(sockets(&plain).is_empty());
+    assert_eq!(
+        sockets(&docker),
+        ["mesos-agent-1", "mesos-agent-2", "mesos-agent-3"]
+    );
+    let agent = node(&docker, "mesos-agent-2");
+    let command = agent.command.join(" ");
+    assert!(
+        command.contains("--containerizers=docker,mesos --image_providers=docker"),
+        "{command}"
+    );
+    let labels: serde_json::Value =
+        serde_json::from_str(&agent.env["MESOS_DOCKER_CONTAINER_LABELS"]).unwrap();
+    assert_eq!(labels["devcluster.cluster"], "devcluster");
+    assert_eq!(labels["devcluster.tasks-of"], "mesos-agent-2");
+    let agent = node(&plain, "mesos-agent-2");
+    assert!(!agent.command.join(" ").contains("docker") && agent.env.is_empty());
+}
+
+#[test]
 fn commands_have_the_tiers_flags_and_the_profiles_win() {
     let plan = plan_of(
         "[mesos-agent]\ncount = 2\n[mesos-agent.flags]\nregistration_backoff_factor = '1secs'\nswitch_user = false",

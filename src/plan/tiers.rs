@@ -35,12 +35,16 @@ pub(super) struct Recipe {
     /// Whose volumes the node has, and where they are seen.
     pub(super) volumes: Vec<(VolumeOf, &'static str)>,
     pub(super) files: Vec<File>,
+    /// Sockets of the host that the node sees where they are there.
+    pub(super) sockets: Vec<&'static str>,
     pub(super) links: Vec<Link>,
 }
 
 /// What a recipe may know of its node and cluster.
 pub(super) struct Context<'a> {
     pub(super) profile: &'a Profile,
+    /// The node's name.
+    pub(super) node: &'a str,
     pub(super) index: u16,
     pub(super) address: Ipv4Addr,
     /// What the node tells others to reach it by.

@@ -1,7 +1,8 @@
 //! The profiles that come with the launcher.
 
-const BUILT_IN: [(&str, &str); 2] = [
+const BUILT_IN: [(&str, &str); 3] = [
     ("default", include_str!("../../profiles/default.toml")),
+    ("docker", include_str!("../../profiles/docker.toml")),
     ("tiny", include_str!("../../profiles/tiny.toml")),
 ];
 

@@ -122,6 +122,9 @@ fn tier(entry: &Entry<'_>, settings: &mut TierSettings) -> Result<(), ProfileErr
         if let Some(entry) = reader.entry("attributes") {
             settings.attributes = Some(entry.text()?.to_owned());
         }
+        if let Some(entry) = reader.entry("docker_tasks") {
+            settings.docker_tasks = entry.switch()?;
+        }
     }
     settings.node = node(&mut reader)?;
     reader.finish()

@@ -127,7 +127,7 @@ impl<'a> Reader<'a> {
 fn unsupported(key: &str) -> Option<&'static str> {
     match key {
         "docker" | "docker_tasks" | "docker-tasks" => {
-            Some("tasks run as processes in the agents, not as Docker containers")
+            Some("tasks run in Docker containers where `[mesos-agent]` says `docker_tasks = true`")
         }
         "secure" | "tls" | "auth" | "authentication" | "credentials" => {
             Some("the cluster is open to whoever reaches its network")
@@ -157,6 +157,13 @@ impl<'a> Entry<'a> {
 
     pub(super) fn text(&self) -> Result<&'a str, ProfileError> {
         self.value.as_str().ok_or_else(|| self.wrong("a string"))
+    }
+
+    pub(super) fn switch(&self) -> Result<bool, ProfileError> {
+        match self.value {
+            DeValue::Boolean(value) => Ok(*value),
+            _ => Err(self.wrong("`true` or `false`")),
+        }
     }
 
     pub(super) fn whole(&self, from: u64, to: u64) -> Result<u64, ProfileError> {

@@ -55,6 +55,8 @@ pub struct TierSettings {
     pub resources: Option<String>,
     /// Mesos attributes of an agent; may hold `{index}`.
     pub attributes: Option<String>,
+    /// Whether agents run tasks in containers of the host's engine, and so get its socket.
+    pub docker_tasks: bool,
     /// What every tier and service may say.
     pub node: NodeSettings,
 }
@@ -196,6 +198,7 @@ impl Default for Profile {
                     resources: agent
                         .then(|| "cpus:4;mem:4096;disk:20480;ports:[31000-32000]".to_owned()),
                     attributes: agent.then(|| "rack:{index}".to_owned()),
+                    docker_tasks: false,
                     node: NodeSettings::default(),
                     tier,
                 }

@@ -36,11 +36,13 @@ impl DockerEngine {
         let NetworkSpec {
             name,
             subnet,
+            range,
             gateway,
             labels,
         } = spec;
         let pool = IpamConfig {
             subnet: Some(subnet.to_string()),
+            ip_range: range.map(|range| range.to_string()),
             gateway: Some(gateway.to_string()),
             ..IpamConfig::default()
         };

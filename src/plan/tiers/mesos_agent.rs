@@ -3,7 +3,7 @@
 use super::{Context, KEYS, Origin, Recipe, arguments, mesos_master, page, program};
 use crate::plan::check::{Check, Want};
 use crate::plan::flags::{Flags, Style};
-use crate::plan::node::{OwnImage, VolumeOf};
+use crate::plan::node::{CLUSTER_LABEL, OwnImage, TASKS_OF_LABEL, VolumeOf};
 use crate::plan::template::TemplateError;
 use crate::profile::{Tier, TierSettings};
 
@@ -11,6 +11,19 @@ const PORT: u16 = 5051;
 const OBSERVER: u16 = 1338;
 /// Lets devtools in.
 const SSH: &str = "/usr/share/devcluster/ssh/serve";
+/// Where engines listen, on the host and where agents look for it.
+const ENGINE_SOCKET: &str = "/var/run/docker.sock";
+/// Tells an agent what to write on the containers of its tasks: a variable, so that the original ignores it.
+const LABELS: &str = "MESOS_DOCKER_CONTAINER_LABELS";
+
+/// By these the containers of a node's tasks are found, and go with the cluster.
+fn task_labels(context: &Context<'_>) -> String {
+    serde_json::json!({
+        CLUSTER_LABEL: context.profile.name.to_string(),
+        TASKS_OF_LABEL: context.node,
+    })
+    .to_string()
+}
 
 pub(super) fn recipe(
     settings: &TierSettings,
@@ -30,6 +43,11 @@ pub(super) fn recipe(
     if let Some(attributes) = &settings.attributes {
         flags = flags.text("attributes", attributes);
     }
+    if settings.docker_tasks {
+        flags = flags
+            .text("containerizers", "docker,mesos")
+            .text("image_providers", "docker");
+    }
     let args = arguments(flags, settings, Style::Stout, context)?;
     let (image, entrypoint, mut command, origin) =
         program(&settings.node, OwnImage::Mesos, "mesos-agent", args);
@@ -39,6 +57,10 @@ pub(super) fn recipe(
         links: vec![page(PORT, "/state")],
         ..Recipe::default()
     };
+    if settings.docker_tasks {
+        recipe.sockets.push(ENGINE_SOCKET);
+        recipe.env.insert(LABELS.to_owned(), task_labels(context));
+    }
     if origin == Origin::Own {
         let observer = [
             "---",

@@ -206,7 +206,7 @@ pub(crate) fn run(task: TaskInfo, checkpoint: bool) -> RunTaskMessage {
 
 /// Starts the agent as a program. It dies with the test.
 pub(crate) fn agent(master: &str, work_dir: &Path) -> Child {
-    agent_with(master, work_dir, &[])
+    agent_at(master, work_dir, 0)
 }
 
 /// The same at a port: an agent that is started again has to be where it was.
@@ -246,6 +246,7 @@ fn command(master: &str, work_dir: &Path, port: u16, resources: &str) -> Command
         .arg(format!("--master={master}"))
         .arg(format!("--work_dir={}", work_dir.display()))
         .arg(format!("--launcher_dir={}", programs.display()))
+        .arg(format!("--port={port}"))
         .arg(format!("--runtime_dir={}", work_dir.join("run").display()))
         .args(["--ip=127.0.0.1", "--no-switch_user", "--hostname=localhost"])
         .args([
