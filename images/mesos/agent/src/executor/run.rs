@@ -215,6 +215,12 @@ impl Executor {
                 }
                 self.driver.update(update);
             }
+            Err(text) if self.docker.is_some() => {
+                tracing::error!("task {}: {text}", id.value());
+                self.report(&id, TaskState::TASK_FAILED, &text);
+                self.last_words().await;
+                self.over = true;
+            }
             // To the framework this is a command that ran and failed: the original's launcher runs, and
             // fails to become the command.
             Err(text) => {
