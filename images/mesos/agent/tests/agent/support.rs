@@ -229,7 +229,9 @@ pub(crate) fn agent_with(master: &str, work_dir: &Path, port: u16, resources: &s
 /// The same with more flags.
 pub(crate) fn agent_flagged(master: &str, work_dir: &Path, flags: &[&str]) -> Child {
     let resources = "cpus:4;mem:4096;disk:20480;ports:[31000-32000]";
-    let port = flags.iter().find_map(|flag| flag.strip_prefix("--port=")?.parse().ok());
+    let port = flags
+        .iter()
+        .find_map(|flag| flag.strip_prefix("--port=")?.parse().ok());
     let flags = flags.iter().filter(|flag| !flag.starts_with("--port="));
     command(master, work_dir, port.unwrap_or(0), resources)
         .args(flags)
