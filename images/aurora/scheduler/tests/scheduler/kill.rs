@@ -111,7 +111,7 @@ impl Promised {
                 self.quotas.insert(role, nth.into());
             }
             _ => {
-                let job = JobKey::new("www", "devel", &format!("job{nth}"));
+                let job = JobKey::new("www", "devel", format!("job{nth}"));
                 let instances = 1 + nth % 3;
                 let call = Call::CreateJob(CreateJobArgs {
                     description: Some(jobs::job(&job, 1, instances)),

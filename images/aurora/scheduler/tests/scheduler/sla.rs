@@ -162,15 +162,13 @@ async fn a_drain_goes_on_after_a_restart() {
     // The one that left runs elsewhere, and a minute later the other may go.
     let later = now_ms() + 1000;
     model.at(later);
-    for (task, state) in [(&gone, TaskState::TASK_KILLED)] {
-        model.reported(&aurora_scheduler::model::StatusReport {
-            task: task.clone(),
-            state,
-            message: None,
-            reason: None,
-            source: None,
-        });
-    }
+    model.reported(&aurora_scheduler::model::StatusReport {
+        task: gone.clone(),
+        state: TaskState::TASK_KILLED,
+        message: None,
+        reason: None,
+        source: None,
+    });
     let mut elsewhere = offer("O9");
     elsewhere.set_hostname("10.0.0.8".to_string());
     elsewhere
