@@ -211,7 +211,6 @@ fn give_quota(desk: &mut Desk, role: &str) {
             aurora_api::Resource::DiskMb(100_000),
         ]
         .into(),
-        ..Default::default()
     };
     desk.run(|model| model.set_quota(role, &quota)).unwrap();
 }

@@ -41,7 +41,6 @@ impl World {
                 Resource::DiskMb(10_000),
             ]
             .into(),
-            ..ResourceAggregate::default()
         };
         let set = self.command(|model| model.set_quota(ROLE, &quota));
         format!("{set:?}")
