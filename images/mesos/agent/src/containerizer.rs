@@ -215,6 +215,12 @@ impl Containers {
         }
     }
 
+    /// The fetcher's cache: bytes in all, and in use.
+    pub fn cache_sizes(&self) -> (u64, u64) {
+        let cache = self.settings.fetcher.cache.as_ref();
+        cache.map_or((0, 0), |cache| cache.sizes())
+    }
+
     /// Ends a container and everything in it.
     pub fn destroy(&self, container: &str) {
         if let Some(destroy) = self.lock().get(container) {
@@ -288,10 +294,11 @@ impl Containers {
             let sandbox = &launch.directory;
             let fetched = fetcher::fetch(uri, sandbox, identity.as_ref(), &self.settings.fetcher);
             if let Err(error) = fetched.await {
+                tracing::warn!("container {}: {error}", launch.place.container);
                 self.watcher.fetched(false);
                 let container = &launch.place.container;
                 return Err(format!(
-                    "Failed to fetch all URIs for container '{container}': {error}"
+                    "Failed to fetch all URIs for container '{container}': exited with status 1"
                 ));
             }
         }

@@ -4,13 +4,14 @@ use mesos_wire::flags::{Flag, Kind, flag};
 
 /// What changes how this agent works.
 #[rustfmt::skip]
-const EFFECTIVE: [Flag; 42] = [
+const EFFECTIVE: [Flag; 48] = [
     flag("advertise_ip", Kind::Text, None, "The address that others reach this agent at"),
     flag("advertise_port", Kind::Integer, None, "The port that others reach this agent at"),
     flag("attributes", Kind::Text, None, "What the agent is, such as `rack:r1;level:10`"),
     flag("cgroups_enable_cfs", Kind::Bool, Some("false"), "Whether CPUs are the most that a task may use, and not its share alone"),
     flag("containerizers", Kind::Text, Some("mesos"), "The containerizers in use: `docker`, `mesos`, or both"),
     flag("default_role", Kind::Text, Some("*"), "The role of resources that name none"),
+    flag("disk_watch_interval", Kind::Duration, Some("1mins"), "How often the disk is looked at"),
     flag("docker_container_labels", Kind::Text, None, "JSON object of labels for every container that the engine is asked for; no flag of the original's"),
     flag("docker_kill_orphans", Kind::Bool, Some("true"), "Whether containers of an earlier life that no executor knows are removed"),
     flag("docker_remove_delay", Kind::Duration, Some("6hrs"), "How long an ended container is kept by the engine"),
@@ -21,8 +22,13 @@ const EFFECTIVE: [Flag; 42] = [
     flag("executor_reregistration_timeout", Kind::Duration, Some("2secs"), "How long executors may take to come back after a restart of the agent"),
     flag("executor_shutdown_grace_period", Kind::Duration, Some("5secs"), "How long an executor may take to end"),
     flag("external_log_file", Kind::Text, None, "A file that is shown as `/slave/log`"),
+    flag("fetcher_cache_dir", Kind::Text, Some("/tmp/mesos/fetch"), "Where files are kept that are fetched with `cache`; emptied when the agent starts"),
+    flag("fetcher_cache_size", Kind::Text, Some("2GB"), "How much is kept there"),
     flag("fetcher_stall_timeout", Kind::Duration, Some("1mins"), "How long a download may stand still"),
     flag("frameworks_home", Kind::Text, Some(""), "Where relative URIs start"),
+    flag("gc_delay", Kind::Duration, Some("1weeks"), "How old the sandbox of an ended executor becomes, on an empty disk"),
+    flag("gc_disk_headroom", Kind::Number, Some("0.1"), "The part of the disk that is to stay free: the fuller it is the sooner sandboxes are removed"),
+    flag("gc_non_executor_container_sandboxes", Kind::Bool, Some("false"), "Whether sandboxes of nested and standalone containers age as those of executors"),
     flag("hostname", Kind::Text, None, "The host name that is advertised"),
     flag("hostname_lookup", Kind::Bool, Some("true"), "Whether the host name is looked up where none is given"),
     flag("http_command_executor", Kind::Bool, Some("false"), "What `MESOS_HTTP_COMMAND_EXECUTOR` tells command executors"),
@@ -52,7 +58,7 @@ const EFFECTIVE: [Flag; 42] = [
 /// What the original also takes, and what has no meaning here. Giving one of these another value than
 /// its default is answered by a warning.
 #[rustfmt::skip]
-pub const INERT: [Flag; 77] = [
+pub const INERT: [Flag; 71] = [
     flag("acls", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("agent_features", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("appc_simple_discovery_uri_prefix", Kind::Text, Some("http://"), "Taken for compatibility; without effect here"),
@@ -79,7 +85,6 @@ pub const INERT: [Flag; 77] = [
     flag("disallow_sharing_agent_ipc_namespace", Kind::Bool, Some("false"), "Taken for compatibility; without effect here"),
     flag("disallow_sharing_agent_pid_namespace", Kind::Bool, Some("false"), "Taken for compatibility; without effect here"),
     flag("disk_profile_adaptor", Kind::Text, None, "Taken for compatibility; without effect here"),
-    flag("disk_watch_interval", Kind::Duration, Some("1mins"), "Taken for compatibility; without effect here"),
     flag("docker", Kind::Text, Some("docker"), "Taken for compatibility; without effect here"),
     flag("docker_config", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("docker_ignore_runtime", Kind::Bool, Some("false"), "Taken for compatibility; without effect here"),
@@ -92,12 +97,7 @@ pub const INERT: [Flag; 77] = [
     flag("domain_socket_location", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("enforce_container_disk_quota", Kind::Bool, Some("false"), "Taken for compatibility; without effect here"),
     flag("executor_reregistration_retry_interval", Kind::Text, None, "Taken for compatibility; without effect here"),
-    flag("fetcher_cache_dir", Kind::Text, Some("/tmp/mesos/fetch"), "Taken for compatibility; without effect here"),
-    flag("fetcher_cache_size", Kind::Text, Some("2GB"), "Taken for compatibility; without effect here"),
     flag("firewall_rules", Kind::Text, None, "Taken for compatibility; without effect here"),
-    flag("gc_delay", Kind::Duration, Some("1weeks"), "Taken for compatibility; without effect here"),
-    flag("gc_disk_headroom", Kind::Number, Some("0.1"), "Taken for compatibility; without effect here"),
-    flag("gc_non_executor_container_sandboxes", Kind::Bool, Some("false"), "Taken for compatibility; without effect here"),
     flag("hadoop_home", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("hooks", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("http_authenticators", Kind::Text, None, "Taken for compatibility; without effect here"),

@@ -11,6 +11,7 @@ pub mod detect;
 pub mod docker;
 pub mod executor;
 pub mod flags;
+pub mod gc;
 mod launcher;
 pub mod model;
 pub mod nested;

@@ -17,7 +17,7 @@ use std::time::Duration;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use tokio::process::Child;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::containerizer::environment::Contribution;
 use crate::containerizer::{fetcher, terminal};
@@ -50,6 +50,8 @@ pub struct Settings {
     pub contribution: Contribution,
     /// `--switch_user`.
     pub switch_user: bool,
+    /// Who is told of the sandboxes of ended containers (`--gc_non_executor_container_sandboxes`).
+    pub ended: Option<mpsc::UnboundedSender<PathBuf>>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -335,6 +337,10 @@ impl Nested {
             let _ = fs::remove_file(socket);
         }
         tracing::info!("container {id} has ended with wait status {status:?}");
+        if let Some(told) = self.settings.ended.as_ref().filter(|_| !record.is_session) {
+            // Nobody removes sandboxes any more when the program ends.
+            let _ = told.send(record.directory);
+        }
         let status = status.or(Some(nix::libc::SIGKILL));
         entry
             .phase

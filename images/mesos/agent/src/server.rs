@@ -3,6 +3,7 @@
 
 mod agent;
 mod attach;
+mod collect;
 mod container_calls;
 mod container_checks;
 mod documents;

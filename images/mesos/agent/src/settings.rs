@@ -73,6 +73,8 @@ pub struct Settings {
     pub executor_variables: Vec<(String, String)>,
     /// `--docker_container_labels`.
     pub container_labels: BTreeMap<String, String>,
+    /// `--fetcher_cache_dir` and `--fetcher_cache_size` in bytes.
+    pub cache: (PathBuf, u64),
     /// `--recover`.
     pub recover: Recover,
     /// `--reconfiguration_policy`.
@@ -174,6 +176,18 @@ impl Settings {
                 invalid("docker_container_labels", allowed)
             })?,
         };
+        let cache_size = bytes(flags.text("fetcher_cache_size").unwrap_or_default());
+        let cache_size = cache_size.ok_or_else(|| {
+            invalid(
+                "fetcher_cache_size",
+                "a size such as `2GB` is expected".to_string(),
+            )
+        })?;
+        let headroom = flags.number("gc_disk_headroom").unwrap_or_default();
+        if !(0.0..=1.0).contains(&headroom) {
+            let allowed = "a number from 0 to 1 is expected".to_string();
+            return Err(invalid("gc_disk_headroom", allowed));
+        }
         let hostname = flags.text("hostname").map(ToString::to_string);
         Ok(Self {
             master,
@@ -183,6 +197,10 @@ impl Settings {
             work_dir,
             resources,
             attributes,
+            cache: (
+                flags.text("fetcher_cache_dir").unwrap_or_default().into(),
+                cache_size,
+            ),
             executor_variables,
             container_labels: container_labels.into_iter().collect(),
             recover,
@@ -215,6 +233,15 @@ fn names(text: &str, parsed: &Resources) -> Vec<String> {
     written
         .chain(parsed.iter().map(|resource| resource.name().to_string()))
         .collect()
+}
+
+/// A number of bytes, such as `2GB`.
+fn bytes(text: &str) -> Option<u64> {
+    let units = [("TB", 40), ("GB", 30), ("MB", 20), ("KB", 10), ("B", 0)];
+    let (number, shift) = units
+        .iter()
+        .find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, *shift)))?;
+    number.trim().parse::<u64>().ok()?.checked_mul(1 << shift)
 }
 
 fn variables(text: &str) -> Option<Vec<(String, String)>> {
@@ -285,9 +312,31 @@ mod tests {
                 vec!["--master=m:1", "--work_dir=/w", "--containerizers=appc"],
                 "flag `containerizers` is `appc`: `docker`, `mesos` or both are expected",
             ),
+            (
+                vec!["--master=m:1", "--work_dir=/w", "--gc_disk_headroom=1.5"],
+                "flag `gc_disk_headroom` is `1.5`: a number from 0 to 1 is expected",
+            ),
+            (
+                vec!["--master=m:1", "--work_dir=/w", "--fetcher_cache_size=much"],
+                "flag `fetcher_cache_size` is `much`: a size such as `2GB` is expected",
+            ),
         ];
         for (args, want) in cases {
             assert_eq!(settings(&args).expect_err(want), want);
+        }
+    }
+
+    #[test]
+    fn sizes_are_read() {
+        for (text, want) in [
+            ("2GB", Some(2 << 30)),
+            ("10B", Some(10)),
+            ("1TB", Some(1 << 40)),
+            ("99999999999TB", None),
+            ("x", None),
+            ("GB", None),
+        ] {
+            assert_eq!(bytes(text), want, "case `{text}`");
         }
     }
 

@@ -3,15 +3,19 @@
 //! Done by running the usual programs as the task's user: `cp`, `tar`, `gzip`, `unzip`, and `curl` for
 //! what is on the network. What cannot be brought fails the launch; nothing is passed over.
 
+pub mod cache;
+
 use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Component, Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 
 use mesos_proto::mesos::command_info::URI;
 use thiserror::Error;
 
 use crate::spawn::{Identity, Spawn};
+use cache::{Cache, Held};
 
 /// What the fetcher needs to know.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +24,8 @@ pub struct Settings {
     pub frameworks_home: String,
     /// `--fetcher_stall_timeout`, in seconds.
     pub stall_secs: u64,
+    /// Where what is fetched with `cache` is kept; nothing is where there is none.
+    pub cache: Option<Arc<Cache>>,
 }
 
 /// Why a URI is not in the sandbox.
@@ -71,73 +77,239 @@ impl Step {
     }
 }
 
-/// Brings one URI.
+/// Brings one URI. Why it could not is also written to the sandbox's `stderr`.
 pub async fn fetch(
     uri: &URI,
     sandbox: &Path,
     user: Option<&Identity>,
     settings: &Settings,
 ) -> Result<(), FetchError> {
-    for step in plan(uri, sandbox, settings)? {
+    let fetched = bring(uri, sandbox, user, settings).await;
+    if let Err(error) = &fetched {
+        use std::io::Write as _;
+        let text = format!("Failed to fetch '{}': {error}\n", uri.value().trim());
+        // Where it cannot be written the launch fails all the same.
+        let _ = super::sandbox::open(sandbox, "stderr", user)
+            .and_then(|mut file| file.write_all(text.as_bytes()));
+    }
+    fetched
+}
+
+async fn bring(
+    uri: &URI,
+    sandbox: &Path,
+    user: Option<&Identity>,
+    settings: &Settings,
+) -> Result<(), FetchError> {
+    let asked = Asked::new(uri, settings)?;
+    let steps = match cached(&asked, uri, sandbox, user, settings).await? {
+        Some(held) => {
+            let steps = asked.placed(uri, &held.file, sandbox);
+            for step in steps {
+                run(step, uri.value(), sandbox, user).await?;
+            }
+            return Ok(());
+        }
+        None => asked.downloaded(uri, sandbox, settings),
+    };
+    for step in steps {
         run(step, uri.value(), sandbox, user).await?;
     }
     Ok(())
 }
 
-/// The steps that bring a URI.
-fn plan(uri: &URI, sandbox: &Path, settings: &Settings) -> Result<Vec<Step>, FetchError> {
-    let value = uri.value().trim();
-    let name = match uri.output_file() {
-        "" => base_name(value),
-        given => Some(given.to_string()),
+/// The file in the cache, if it is to be there and there is room. It is brought by the first who asks.
+async fn cached(
+    asked: &Asked,
+    uri: &URI,
+    sandbox: &Path,
+    user: Option<&Identity>,
+    settings: &Settings,
+) -> Result<Option<Held>, FetchError> {
+    let Some(cache) = settings.cache.as_ref().filter(|_| uri.cache()) else {
+        return Ok(None);
     };
-    let name = name
-        .filter(|name| is_inside(name))
-        .ok_or_else(|| FetchError::Name(value.to_string()))?;
-    let target = sandbox.join(&name);
-    let mut steps = Vec::new();
-    if let Some(folder) = target.parent().filter(|folder| *folder != sandbox) {
-        steps.push(Step::new("mkdir", [&"-p", &folder]));
+    let failed = |what: String| FetchError::Failed {
+        uri: asked.value.clone(),
+        what,
+    };
+    let owner = user.map_or("root", |user| user.name.as_str());
+    let held = match cache.find(owner, &asked.value) {
+        Some(held) => Some(held),
+        None => match asked.size().await {
+            Some(size) => cache.reserve(owner, &asked.value, &asked.base_name(), size),
+            None => None,
+        },
+    };
+    let Some(mut held) = held else {
+        tracing::info!(
+            "'{}' is fetched without the cache: its size is unknown, or too large",
+            asked.value
+        );
+        return Ok(None);
+    };
+    if !held.is_first {
+        return match held.wait().await {
+            true => Ok(Some(held)),
+            false => Err(failed(
+                "another fetch of it into the cache failed".to_string(),
+            )),
+        };
     }
-    let stall = settings.stall_secs.max(1).to_string();
-    match value.split_once("://") {
-        Some(("http" | "https" | "ftp" | "ftps", _)) => steps.push(Step::new(
-            "curl",
-            [
-                &"-fsSL",
-                &"--speed-limit",
-                &"1",
-                &"--speed-time",
-                &stall,
-                &"-o",
-                &target,
-                &"--",
-                &value,
-            ],
-        )),
-        Some(("file", path)) if path.starts_with('/') => {
-            steps.push(Step::new("cp", [&"--", &path, &target]));
-        }
-        Some(_) => return Err(FetchError::Scheme(value.to_string())),
-        None if value.starts_with('/') => steps.push(Step::new("cp", [&"--", &value, &target])),
-        None if settings.frameworks_home.is_empty() => {
-            return Err(FetchError::Relative(value.to_string()));
-        }
-        None => {
-            let path = Path::new(&settings.frameworks_home).join(value);
-            steps.push(Step::new("cp", [&"--", &path, &target]));
-        }
-    }
-    if uri.executable() {
-        steps.push(Step::new("chmod", [&"755", &target]));
-    } else if uri.extract() {
-        steps.extend(extraction(&target, &name, sandbox));
-    }
-    Ok(steps)
+    let folder = cache.folder_of(owner);
+    std::fs::create_dir_all(&folder)
+        .and_then(|()| super::sandbox::give(&folder, user))
+        .map_err(|error| failed(format!("cannot make '{}': {error}", folder.display())))?;
+    run(
+        asked.source.step(&held.file, settings),
+        &asked.value,
+        sandbox,
+        user,
+    )
+    .await?;
+    let size = std::fs::metadata(&held.file)
+        .map_err(|error| failed(error.to_string()))?
+        .len();
+    held.is_brought(size);
+    Ok(Some(held))
 }
 
-/// How an archive is taken apart, by its name's ending; `None` for what is no archive.
-fn extraction(archive: &Path, name: &str, sandbox: &Path) -> Option<Step> {
+/// Where a file comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Source {
+    Network(String),
+    File(PathBuf),
+}
+
+impl Source {
+    fn step(&self, target: &Path, settings: &Settings) -> Step {
+        let stall = settings.stall_secs.max(1).to_string();
+        match self {
+            Self::Network(url) => Step::new(
+                "curl",
+                [
+                    &"-fsSL",
+                    &"--speed-limit",
+                    &"1",
+                    &"--speed-time",
+                    &stall,
+                    &"-o",
+                    &target,
+                    &"--",
+                    &url,
+                ],
+            ),
+            Self::File(path) => Step::new("cp", [&"--", &path, &target]),
+        }
+    }
+}
+
+/// What is asked for, and where it goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Asked {
+    value: String,
+    source: Source,
+    /// Below the sandbox.
+    name: String,
+}
+
+impl Asked {
+    fn new(uri: &URI, settings: &Settings) -> Result<Self, FetchError> {
+        let value = uri.value().trim().to_string();
+        let name = match uri.output_file() {
+            "" => base_name(&value),
+            given => Some(given.to_string()),
+        };
+        let name = name
+            .filter(|name| is_inside(name))
+            .ok_or_else(|| FetchError::Name(value.clone()))?;
+        let source = match value.split_once("://") {
+            Some(("http" | "https" | "ftp" | "ftps", _)) => Source::Network(value.clone()),
+            Some(("file", path)) if path.starts_with('/') => Source::File(path.into()),
+            Some(_) => return Err(FetchError::Scheme(value)),
+            None if value.starts_with('/') => Source::File(value.clone().into()),
+            None if settings.frameworks_home.is_empty() => return Err(FetchError::Relative(value)),
+            None => Source::File(Path::new(&settings.frameworks_home).join(&value)),
+        };
+        Ok(Self {
+            value,
+            source,
+            name,
+        })
+    }
+
+    fn base_name(&self) -> String {
+        base_name(&self.value).unwrap_or_else(|| self.name.clone())
+    }
+
+    fn folder(&self, sandbox: &Path) -> Option<Step> {
+        let target = sandbox.join(&self.name);
+        let folder = target.parent().filter(|folder| *folder != sandbox)?;
+        Some(Step::new("mkdir", [&"-p", &folder]))
+    }
+
+    /// The steps that bring it past the cache: an archive stays beside what was in it.
+    fn downloaded(&self, uri: &URI, sandbox: &Path, settings: &Settings) -> Vec<Step> {
+        let target = sandbox.join(&self.name);
+        let mut steps: Vec<Step> = self.folder(sandbox).into_iter().collect();
+        steps.push(self.source.step(&target, settings));
+        if uri.executable() {
+            steps.push(Step::new("chmod", [&"755", &target]));
+        } else if uri.extract() {
+            steps.extend(extraction(&target, &self.name, &target, sandbox));
+        }
+        steps
+    }
+
+    /// The steps that bring it from the cache: an archive is taken apart there.
+    fn placed(&self, uri: &URI, cached: &Path, sandbox: &Path) -> Vec<Step> {
+        let target = sandbox.join(&self.name);
+        let mut steps: Vec<Step> = self.folder(sandbox).into_iter().collect();
+        let base = self.base_name();
+        if let Some(step) = extraction(cached, &base, &target, sandbox)
+            .filter(|_| uri.extract() && !uri.executable())
+        {
+            steps.push(step);
+            return steps;
+        }
+        steps.push(Step::new("cp", [&"--", &cached, &target]));
+        if uri.executable() {
+            steps.push(Step::new("chmod", [&"755", &target]));
+        }
+        steps
+    }
+
+    /// How many bytes it has, as far as can be known before.
+    async fn size(&self) -> Option<u64> {
+        match &self.source {
+            Source::File(path) => std::fs::metadata(path)
+                .ok()
+                .filter(|m| m.is_file())
+                .map(|m| m.len()),
+            Source::Network(url) => {
+                let mut curl = tokio::process::Command::new("curl");
+                curl.args(["-fsSIL", "--max-time", "30", "--", url]);
+                let answer = curl
+                    .stdin(Stdio::null())
+                    .kill_on_drop(true)
+                    .output()
+                    .await
+                    .ok()?;
+                let text = String::from_utf8_lossy(&answer.stdout).into_owned();
+                let lengths = text.lines().filter_map(|line| {
+                    let (name, value) = line.split_once(':')?;
+                    name.eq_ignore_ascii_case("content-length")
+                        .then(|| value.trim().parse().ok())?
+                });
+                lengths.last().filter(|_| answer.status.success())
+            }
+        }
+    }
+}
+
+/// How an archive is taken apart, by its name's ending; `None` for what is no archive. `target` is where it
+/// is, or would be, in the sandbox.
+fn extraction(archive: &Path, name: &str, target: &Path, sandbox: &Path) -> Option<Step> {
     const TAR: [&str; 7] = [
         ".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz",
     ];
@@ -149,7 +321,7 @@ fn extraction(archive: &Path, name: &str, sandbox: &Path) -> Option<Step> {
             [&"-o", &"-q", &"-d", &sandbox, &archive],
         ))
     } else {
-        let plain = archive.to_str()?.strip_suffix(".gz")?;
+        let plain = target.to_str()?.strip_suffix(".gz")?;
         let output = Some(PathBuf::from(plain));
         Some(Step {
             output,
@@ -244,7 +416,56 @@ mod tests {
         Settings {
             frameworks_home: String::new(),
             stall_secs: 60,
+            cache: None,
         }
+    }
+
+    fn plan(uri: &URI, sandbox: &Path, settings: &Settings) -> Result<Vec<Step>, FetchError> {
+        Ok(Asked::new(uri, settings)?.downloaded(uri, sandbox, settings))
+    }
+
+    #[tokio::test]
+    async fn a_cached_file_is_brought_once_and_taken_apart_in_each_sandbox() {
+        let dir = tempfile::tempdir().expect("a folder");
+        std::fs::write(dir.path().join("a.txt"), "hello").expect("written");
+        let archive = dir.path().join("a.tgz");
+        let done = std::process::Command::new("tar")
+            .arg("-C")
+            .arg(dir.path())
+            .arg("-czf")
+            .arg(&archive)
+            .arg("a.txt")
+            .status();
+        assert!(done.expect("tar runs").success());
+        let cache = Cache::new(dir.path().join("cache"), 1 << 20);
+        let settings = Settings {
+            cache: Some(cache.clone()),
+            ..settings()
+        };
+        let mut archive_uri = uri(archive.to_str().expect("UTF-8"));
+        archive_uri.set_cache(true);
+        for name in ["one", "two"] {
+            let sandbox = dir.path().join(name);
+            std::fs::create_dir(&sandbox).expect("made");
+            fetch(&archive_uri, &sandbox, None, &settings)
+                .await
+                .expect("fetched");
+            assert_eq!(
+                std::fs::read_to_string(sandbox.join("a.txt")).expect("there"),
+                "hello"
+            );
+            assert!(!sandbox.join("a.tgz").exists());
+            // The second time it comes from the cache alone.
+            let _ = std::fs::remove_file(&archive);
+        }
+        let files: Vec<_> = std::fs::read_dir(dir.path().join("cache/root"))
+            .expect("there")
+            .flatten()
+            .collect();
+        assert_eq!(files.len(), 1);
+        assert_eq!(files[0].file_name(), "c1-a.tgz");
+        cache.clear().expect("cleared");
+        assert!(!dir.path().join("cache").exists());
     }
 
     #[test]
@@ -314,5 +535,7 @@ mod tests {
             .await
             .expect_err("missing");
         assert!(error.to_string().contains("/no/such/file"), "{error}");
+        let said = std::fs::read_to_string(sandbox.join("stderr")).expect("there");
+        assert!(said.contains("Failed to fetch '/no/such/file'"), "{said}");
     }
 }

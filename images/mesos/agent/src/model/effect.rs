@@ -145,6 +145,10 @@ pub enum Effect {
     },
     /// End an executor's event stream: it has another one now.
     End(u64),
+    /// An executor is gone and all of its updates are acknowledged: its sandbox may age.
+    RetireExecutor(Place),
+    /// A framework has nothing more here: its folders may age.
+    RetireFramework(String),
     /// Write to disk before anything that follows.
     Checkpoint(Checkpoint),
     /// End the program with this exit code, for this reason.

@@ -246,6 +246,7 @@ impl Model {
                 let forget = Checkpoint::ForgetExecutor(executor.place());
                 self.effects.push(Effect::Checkpoint(forget));
             }
+            self.effects.push(Effect::RetireExecutor(executor.place()));
             owner.completed.push_back(executor);
             while owner.completed.len() > keep {
                 owner.completed.pop_front();
@@ -270,6 +271,8 @@ impl Model {
         if gone.terminating {
             self.streams.forget(framework);
         }
+        let retire = Effect::RetireFramework(framework.to_string());
+        self.effects.push(retire);
         if gone.info.checkpoint() {
             let forget = Checkpoint::ForgetFramework(framework.to_string());
             self.effects.push(Effect::Checkpoint(forget));

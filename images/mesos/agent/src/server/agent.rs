@@ -1,9 +1,10 @@
 //! The one agent of a program: its model behind a lock, and what surrounds it.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use mesos_wire::flags::Flags;
@@ -12,6 +13,7 @@ use mesos_wire::libprocess::Process;
 use tokio::sync::{Notify, mpsc};
 
 use crate::containerizer::{Containers, Watcher};
+use crate::gc::Collector;
 use crate::model::{Effect, Model, Now};
 use crate::nested::Nested;
 
@@ -40,6 +42,9 @@ pub(crate) struct Agent {
     subscribers: Mutex<HashMap<u64, Subscriber>>,
     next_link: AtomicU64,
     containers: OnceLock<Arc<Containers>>,
+    gc: Mutex<Collector>,
+    /// Rings when a folder has begun to wait for its removal.
+    pub(crate) retired: Notify,
 }
 
 impl Agent {
@@ -50,6 +55,8 @@ impl Agent {
         nested: Arc<Nested>,
         effects: mpsc::UnboundedSender<Effect>,
     ) -> Arc<Self> {
+        let delay = flags.duration("gc_delay").unwrap_or_default();
+        let gc = Collector::new(delay, flags.number("gc_disk_headroom").unwrap_or_default());
         Arc::new(Self {
             model: Mutex::new(model),
             effects,
@@ -62,6 +69,8 @@ impl Agent {
             subscribers: Mutex::default(),
             next_link: AtomicU64::new(1),
             containers: OnceLock::new(),
+            gc: Mutex::new(gc),
+            retired: Notify::new(),
         })
     }
 
@@ -69,6 +78,21 @@ impl Agent {
     pub(crate) fn set_containers(&self, containers: Arc<Containers>) {
         // A second one would be a mistake of this program's; the first stays.
         let _ = self.containers.set(containers);
+    }
+
+    /// Does something with the folders that wait for their removal.
+    pub(crate) fn gc<R>(&self, act: impl FnOnce(&mut Collector) -> R) -> R {
+        act(&mut self.gc.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Folders are not used any more, and have not been for so long.
+    pub(crate) fn retire(&self, folders: impl IntoIterator<Item = (PathBuf, Duration)>) {
+        let now = self.now().at;
+        self.gc(|gc| {
+            let all = folders.into_iter();
+            all.for_each(|(folder, age)| gc.retire(now, folder, age));
+        });
+        self.retired.notify_one();
     }
 
     /// What runs here.

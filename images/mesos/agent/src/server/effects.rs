@@ -6,7 +6,7 @@ use protobuf::MessageDyn;
 use tokio::sync::{mpsc, watch};
 
 use super::agent::{Agent, PROCESS_ID};
-use super::v0;
+use super::{collect, v0};
 use crate::checkpoint::Store;
 use crate::containerizer::Containers;
 use crate::model::{Effect, Link};
@@ -27,8 +27,17 @@ pub(crate) async fn carry_out(
             Effect::Send(to, message) => send(&agent, &to, &*message),
             Effect::Link(pid) => agent.process.link(&pid),
             Effect::Launch(launch) => {
-                let id = agent.look(|model| model.id().unwrap_or_default().to_string());
+                let (id, work_dir) = whereabouts(&agent);
+                collect::revive(&agent, &work_dir, &id, &launch.place);
                 containers.launch(id, *launch);
+            }
+            Effect::RetireExecutor(place) => {
+                let (id, work_dir) = whereabouts(&agent);
+                collect::retire_executor(&agent, &work_dir, &id, &place);
+            }
+            Effect::RetireFramework(framework) => {
+                let (id, work_dir) = whereabouts(&agent);
+                collect::retire_framework(&agent, &work_dir, &id, &framework);
             }
             Effect::Attach {
                 place,
@@ -72,6 +81,14 @@ pub(crate) async fn carry_out(
             }
         }
     }
+}
+
+/// The agent's id and its work directory.
+fn whereabouts(agent: &Agent) -> (String, std::path::PathBuf) {
+    agent.look(|model| {
+        let id = model.id().unwrap_or_default().to_string();
+        (id, model.config().work_dir.clone())
+    })
 }
 
 pub(crate) fn send(agent: &Agent, to: &mesos_wire::pid::Upid, message: &dyn MessageDyn) {

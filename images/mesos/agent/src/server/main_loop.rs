@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep_until;
 
 use super::agent::{Agent, ContainerEvents, PROCESS_ID};
+use super::collect;
 use super::documents::VERSION;
 use super::effects::{Exit, carry_out};
 use super::recovery::{Incompatible, judge, restore};
@@ -27,6 +28,7 @@ use super::routes::Routes;
 use crate::checkpoint::{Store, recover};
 use crate::containerizer::docker::{Docker, Settings as DockerSettings};
 use crate::containerizer::environment::Contribution;
+use crate::containerizer::fetcher::cache::Cache;
 use crate::containerizer::{Containers, Settings as ContainerSettings, fetcher, terminal};
 use crate::flags;
 use crate::model::{Config, ExecutorState, Master, Model};
@@ -202,7 +204,18 @@ async fn run(mut settings: Settings) -> Result<u8, RunError> {
         model.restore_agent(id);
     }
     let (sender, effects) = mpsc::unbounded_channel();
-    let nested = Nested::new(nested_settings(&settings, &process));
+    let cache = Cache::new(settings.cache.0.clone(), settings.cache.1);
+    if let Err(error) = cache.clear() {
+        let folder = settings.cache.0.display();
+        tracing::warn!("cannot empty the fetcher's cache '{folder}': {error}");
+    }
+    let mut container_settings = container_settings(&settings, &process);
+    container_settings.fetcher.cache = Some(cache);
+    let (told, ended_sandboxes) = mpsc::unbounded_channel();
+    let mut nested = nested_settings(&settings, &container_settings);
+    nested.ended =
+        Some(told).filter(|_| settings.flags.is_on("gc_non_executor_container_sandboxes"));
+    let nested = Nested::new(nested);
     let flags = settings.flags.clone();
     let agent = Agent::new(model, flags, process.clone(), nested, sender);
     let docker = match docker_settings(&settings) {
@@ -210,7 +223,7 @@ async fn run(mut settings: Settings) -> Result<u8, RunError> {
         None => None,
     };
     let containers = Arc::new(Containers::new(
-        container_settings(&settings, &process),
+        container_settings,
         Arc::new(ContainerEvents(agent.clone())),
         docker,
     ));
@@ -229,6 +242,11 @@ async fn run(mut settings: Settings) -> Result<u8, RunError> {
         Vec::new()
     };
     containers.clear_orphans(&known).await;
+    collect::retire_left(&agent, &settings.work_dir, id.as_deref());
+    let interval = settings.duration("disk_watch_interval");
+    let work_dir = settings.work_dir.clone();
+    tokio::spawn(collect::collect(agent.clone(), work_dir, interval));
+    tokio::spawn(collect::retire_sent(agent.clone(), ended_sandboxes));
     let executors = agent.look(executors_that_run);
     agent.nested.recover(&executors);
     agent.act(|model, now| {
@@ -369,6 +387,7 @@ fn container_settings(settings: &Settings, process: &Process) -> ContainerSettin
         fetcher: fetcher::Settings {
             frameworks_home: text("frameworks_home"),
             stall_secs: settings.duration("fetcher_stall_timeout").as_secs(),
+            cache: None,
         },
         terminals: terminal::Settings {
             runtime_dir: PathBuf::from(text("runtime_dir")),
@@ -379,16 +398,16 @@ fn container_settings(settings: &Settings, process: &Process) -> ContainerSettin
     }
 }
 
-fn nested_settings(settings: &Settings, process: &Process) -> nested::Settings {
+fn nested_settings(settings: &Settings, containers: &ContainerSettings) -> nested::Settings {
     let path = |name: &str| PathBuf::from(settings.flags.text(name).unwrap_or_default());
-    let containers = container_settings(settings, process);
     nested::Settings {
         runtime_dir: path("runtime_dir"),
         work_dir: settings.work_dir.clone(),
         launcher: path("launcher_dir").join("mesos-containerizer"),
-        fetcher: containers.fetcher,
-        contribution: containers.contribution,
+        fetcher: containers.fetcher.clone(),
+        contribution: containers.contribution.clone(),
         switch_user: settings.flags.is_on("switch_user"),
+        ended: None,
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use mesos_proto::mesos::TaskState;
-use mesos_wire::flags::Flags;
 use serde_json::Value;
 
 use super::agent::Agent;
@@ -17,7 +16,22 @@ const RESOURCES: [&str; 4] = ["cpus", "disk", "gpus", "mem"];
 /// All metrics by name, in order.
 pub(crate) fn snapshot(agent: &Agent) -> BTreeMap<String, f64> {
     let uptime = agent.uptime();
-    let mut all = agent.look(|model| of_model(model, &agent.flags, uptime));
+    let mut all = agent.look(|model| of_model(model, uptime));
+    let (age, removals) = agent.gc(|gc| (gc.allowed(), gc.removals()));
+    let (total, used) = agent.containers().map_or((0, 0), |all| all.cache_sizes());
+    for (name, value) in [
+        (
+            "slave/executor_directory_max_allowed_age_secs",
+            age.as_secs_f64(),
+        ),
+        ("gc/path_removals_pending", removals.pending as f64),
+        ("gc/path_removals_succeeded", removals.succeeded as f64),
+        ("gc/path_removals_failed", removals.failed as f64),
+        ("containerizer/fetcher/cache_size_total_bytes", total as f64),
+        ("containerizer/fetcher/cache_size_used_bytes", used as f64),
+    ] {
+        all.insert(name.to_string(), value);
+    }
     let system = System::now();
     let [one, five, fifteen] = system.load;
     for (name, value) in [
@@ -66,15 +80,10 @@ pub(crate) fn gauges(model: &Model) -> Gauges {
     gauges
 }
 
-fn of_model(model: &Model, flags: &Flags, uptime: f64) -> BTreeMap<String, f64> {
+fn of_model(model: &Model, uptime: f64) -> BTreeMap<String, f64> {
     let counters = model.counters();
     let tasks = gauges(model);
     let executors = |state| model.executors().filter(|(_, e)| e.state == state).count() as f64;
-    let age = flags.duration("gc_delay").unwrap_or_default().as_secs_f64();
-    let cache = flags
-        .text("fetcher_cache_size")
-        .and_then(bytes)
-        .unwrap_or_default();
     let registered = if model.state() == State::Running {
         1.0
     } else {
@@ -128,14 +137,10 @@ fn of_model(model: &Model, flags: &Flags, uptime: f64) -> BTreeMap<String, f64> 
             "slave/invalid_framework_messages",
             counters.invalid_framework_messages as f64,
         ),
-        ("slave/executor_directory_max_allowed_age_secs", age),
         (
             "slave/container_launch_errors",
             counters.container_launch_errors as f64,
         ),
-        ("gc/path_removals_pending", 0.0),
-        ("gc/path_removals_succeeded", 0.0),
-        ("gc/path_removals_failed", 0.0),
         ("resource_provider_manager/subscribed", 0.0),
         ("resource_provider_manager/events/subscribe", 0.0),
         ("resource_provider_manager/events/disconnect", 0.0),
@@ -147,8 +152,6 @@ fn of_model(model: &Model, flags: &Flags, uptime: f64) -> BTreeMap<String, f64> 
             "containerizer/fetcher/task_fetches_failed",
             counters.fetches_failed as f64,
         ),
-        ("containerizer/fetcher/cache_size_total_bytes", cache),
-        ("containerizer/fetcher/cache_size_used_bytes", 0.0),
         (
             "containerizer/mesos/container_destroy_errors",
             counters.container_destroy_errors as f64,
@@ -190,15 +193,6 @@ fn of_model(model: &Model, flags: &Flags, uptime: f64) -> BTreeMap<String, f64> 
     all
 }
 
-/// A size such as `2GB`, in bytes.
-fn bytes(text: &str) -> Option<f64> {
-    let units = [("TB", 40), ("GB", 30), ("MB", 20), ("KB", 10), ("B", 0)];
-    let (number, shift) = units
-        .iter()
-        .find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, *shift)))?;
-    Some(number.trim().parse::<u64>().ok()? as f64 * f64::from(2u32).powi(shift))
-}
-
 /// `/metrics/snapshot`.
 pub(crate) fn document(agent: &Agent) -> Value {
     Value::Object(
@@ -207,21 +201,4 @@ pub(crate) fn document(agent: &Agent) -> Value {
             .map(|(name, value)| (name, value.into()))
             .collect(),
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_read() {
-        for (text, want) in [
-            ("2GB", Some(2_147_483_648.0)),
-            ("10B", Some(10.0)),
-            ("x", None),
-            ("GB", None),
-        ] {
-            assert_eq!(bytes(text), want, "case `{text}`");
-        }
-    }
 }

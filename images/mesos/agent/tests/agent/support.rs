@@ -249,6 +249,10 @@ fn command(master: &str, work_dir: &Path, port: u16, resources: &str) -> Command
         .arg(format!("--work_dir={}", work_dir.display()))
         .arg(format!("--launcher_dir={}", programs.display()))
         .arg(format!("--port={port}"))
+        .arg(format!(
+            "--fetcher_cache_dir={}",
+            work_dir.join("fetch").display()
+        ))
         .arg(format!("--runtime_dir={}", work_dir.join("run").display()))
         .args(["--ip=127.0.0.1", "--no-switch_user", "--hostname=localhost"])
         .args([

@@ -214,3 +214,25 @@ async fn a_task_that_is_not_healthy_is_killed() {
     ];
     assert_eq!(seen, want);
 }
+
+#[tokio::test]
+async fn the_sandbox_of_an_ended_task_is_removed_when_it_is_old_enough() {
+    let work = tempfile::tempdir().expect("a folder");
+    let mut master = Master::start().await;
+    let flags = ["--gc_delay=1ms", "--disk_watch_interval=200ms"];
+    let _agent = support::agent_flagged(&master.address(), work.path(), &flags);
+    let agent = master.register("M-S0").await;
+    master.send(&agent, &run(task("M-S0", "t1", "sleep 1"), false));
+    assert_eq!(master.state(&agent).await.0, TaskState::TASK_STARTING);
+    let framework = work.path().join("slaves/M-S0/frameworks/M-0000");
+    assert!(framework.join("executors/t1/runs/latest/stdout").exists());
+    assert_eq!(master.state(&agent).await.0, TaskState::TASK_RUNNING);
+    assert_eq!(master.state(&agent).await.0, TaskState::TASK_FINISHED);
+    eventually(|| !framework.exists()).await;
+    let (_, metrics) = get(&agent, "/metrics/snapshot").await;
+    let metrics: serde_json::Value = serde_json::from_str(&metrics).expect("JSON");
+    assert!(
+        metrics["gc/path_removals_succeeded"].as_f64() >= Some(1.0),
+        "{metrics}"
+    );
+}
