@@ -93,6 +93,8 @@ pub struct Groups {
     by_job: HashMap<JobKey, BTreeSet<u64>>,
     next: u64,
     placements: u64,
+    /// How many agents were passed over because of a ban, and how many could have been.
+    bans_met: (u64, u64),
     /// When each has its turn.
     pub turns: Turns,
 }
@@ -209,6 +211,22 @@ impl Groups {
     /// How many agents are banned for groups, summed up.
     pub fn bans(&self) -> usize {
         self.groups.values().map(|group| group.bans.len()).sum()
+    }
+
+    /// Notes how many of so many agents were passed over because of a ban.
+    pub fn note_bans_met(&mut self, banned: usize, agents: usize) {
+        let (met, all) = &mut self.bans_met;
+        *met = met.saturating_add(banned as u64);
+        *all = all.saturating_add(agents as u64);
+    }
+
+    /// The share of agents that a ban spared a look at; 1 before any was asked for.
+    pub fn ban_hit_rate(&self) -> f64 {
+        let (met, all) = self.bans_met;
+        match all {
+            0 => 1.0,
+            all => met as f64 / all as f64,
+        }
     }
 
     /// The groups that wait and ask for at most so many cores, plain or revocable.

@@ -3,7 +3,8 @@
 //!
 //! A group that fits nowhere waits longer and longer. An offer that it fits ends the wait: only groups
 //! that ask for no more than the offer has are looked at for that, so those that fit nowhere cost
-//! nothing.
+//! nothing. The limit of attempts is one of attempts that may succeed: a group that fits no held offer
+//! has its turn all the same, and says why it waits, but it takes no other group's turn.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,6 +20,9 @@ use super::offers::Held;
 use super::resources::{Demand, Revocable};
 use super::state::Target;
 use super::turns::Class;
+
+/// How many groups that fit nowhere are looked at before others are let in: some milliseconds' work.
+const LOOKS_AT_ONCE: usize = 200;
 
 /// A task that is to be placed, as far as offers are concerned.
 pub(super) struct Wanted<'a> {
@@ -39,11 +43,23 @@ pub(super) struct Against {
     ban: Option<Ban>,
 }
 
+/// What came of looking at offers for a group.
+#[derive(Debug, Default)]
+struct Look {
+    /// How many it was allowed to use.
+    offers: usize,
+    /// How many of those it was refused before, so that they were passed over.
+    banned: usize,
+    /// What stands against the others that do not fit.
+    vetoes: Vec<(String, Against)>,
+}
+
 impl Model {
     /// Places what can be placed. Says whether anything was.
     pub(super) fn place(&mut self) -> bool {
         self.groups.turns.ripen(self.now);
         let rate = self.settings.scheduling.attempts_per_sec;
+        let mut looks = 0;
         while let Some((number, class)) = self.groups.turns.first() {
             if class == Class::Promising && self.offers.is_empty() && self.slots.is_empty() {
                 // What it was promised has gone to another: that is no attempt.
@@ -51,12 +67,22 @@ impl Model {
                 self.put_off(number, class);
                 continue;
             }
+            let began = Instant::now();
+            if let Some(look) = self.look_in_vain(number) {
+                self.groups.turns.take();
+                self.fail_attempt(number, class, look);
+                self.stats.time("task_schedule_attempt", began.elapsed());
+                looks += 1;
+                if looks == LOOKS_AT_ONCE {
+                    break;
+                }
+                continue;
+            }
             if !self.attempts.take(self.now, rate) {
                 self.stats.count("schedule_attempts_blocks");
                 break;
             }
             self.groups.turns.take();
-            let began = Instant::now();
             self.attempt(number, class);
             self.stats.time("task_schedule_attempt", began.elapsed());
         }
@@ -88,6 +114,60 @@ impl Model {
         if let Some(task) = self.tasks.get(id) {
             let revocable = self.revocable(&task.config);
             self.groups.add(task, revocable, self.now, delay);
+        }
+    }
+
+    /// Looks at every offer for a group. `None` if it fits one, or may get room by other means.
+    fn look_in_vain(&self, number: u64) -> Option<Look> {
+        let group = self.groups.numbered(number)?;
+        let kept = &self.reservations.instances;
+        let is_expected = || {
+            let at_once = self.settings.scheduling.tasks_per_attempt;
+            let mut tasks = group.tasks.iter().take(at_once);
+            tasks.any(|(_, id)| self.reserved_by_update(id).is_some())
+        };
+        if !kept.is_empty() && is_expected() || self.has_slot(&group.config) {
+            return None;
+        }
+        let wanted = Wanted {
+            config: &group.config,
+            demand: &group.demand,
+            revocable: group.revocable,
+        };
+        let counts = self.counts_for(&group.config);
+        let mut look = Look::default();
+        for held in self.offers.iter() {
+            if !self.may_use(held, &group.config) {
+                continue;
+            }
+            look.offers += 1;
+            if is_banned(group, held) {
+                look.banned += 1;
+                continue;
+            }
+            let against = self.against(&wanted, held, &counts)?;
+            look.vetoes.push((held.agent_id.clone(), against));
+        }
+        Some(look)
+    }
+
+    /// A group has its turn, and fits nowhere.
+    fn fail_attempt(&mut self, number: u64, class: Class, look: Look) {
+        let at_once = self.settings.scheduling.tasks_per_attempt;
+        let group = self.groups.numbered(number);
+        let tasks = group.map_or(0, |group| group.tasks.len().min(at_once));
+        self.stats.add("schedule_attempts_fired", tasks);
+        self.stats.add("schedule_attempts_no_match", tasks);
+        self.note_look(number, look);
+        self.put_off(number, class);
+    }
+
+    fn note_look(&mut self, number: u64, look: Look) {
+        self.groups.note_bans_met(look.banned, look.offers);
+        let evaluated = look.offers.saturating_sub(look.banned);
+        self.stats.add("veto_evaluated_offers", evaluated);
+        for (agent, against) in look.vetoes {
+            self.note_veto(number, agent, against);
         }
     }
 
@@ -169,13 +249,16 @@ impl Model {
         let group = self.groups.numbered(number)?;
         let by = &self.settings.scheduling.offer_order;
         let mut best: Option<(MaintenanceMode, &Held)> = None;
-        let mut vetoes: Vec<(String, Against)> = Vec::new();
-        let mut evaluated = 0;
+        let mut look = Look::default();
         for held in self.offers.iter() {
-            if !self.may_use(held, &group.config) || is_banned(group, held) {
+            if !self.may_use(held, &group.config) {
                 continue;
             }
-            evaluated += 1;
+            look.offers += 1;
+            if is_banned(group, held) {
+                look.banned += 1;
+                continue;
+            }
             match self.against(wanted, held, counts) {
                 None => {
                     let mode = self.maintenance_rank(&held.host);
@@ -188,14 +271,11 @@ impl Model {
                         best = Some((mode, held));
                     }
                 }
-                Some(against) => vetoes.push((held.agent_id.clone(), against)),
+                Some(against) => look.vetoes.push((held.agent_id.clone(), against)),
             }
         }
         let chosen = best.map(|(_, held)| held.agent_id.clone());
-        self.stats.add("veto_evaluated_offers", evaluated);
-        for (agent, against) in vetoes {
-            self.note_veto(number, agent, against);
-        }
+        self.note_look(number, look);
         chosen
     }
 

@@ -64,6 +64,12 @@ impl Model {
         }
     }
 
+    /// Whether a slot was found for a group.
+    pub(super) fn has_slot(&self, config: &Arc<TaskConfig>) -> bool {
+        let mut slots = self.slots.iter(self.now);
+        slots.any(|(_, slot)| Arc::ptr_eq(&slot.group, config))
+    }
+
     /// Looks for slots, and sets the time of the next look.
     pub(super) fn search_slots(&mut self) {
         let next = self.now + self.settings.scheduling.slot_search_interval;
@@ -145,14 +151,10 @@ impl Model {
     fn idle_groups(&self) -> VecDeque<Arc<TaskConfig>> {
         let since = self.now - self.settings.scheduling.preemption_delay;
         let batch = self.settings.scheduling.slot_batch.max(1);
-        let has_slot = |config: &Arc<TaskConfig>| {
-            let mut slots = self.slots.iter(self.now);
-            slots.any(|(_, slot)| Arc::ptr_eq(&slot.group, config))
-        };
         let mut idle: Vec<(Arc<TaskConfig>, usize)> = self
             .groups
             .iter()
-            .filter(|group| !has_slot(&group.config))
+            .filter(|group| !self.has_slot(&group.config))
             .map(|group| {
                 let waited = group.tasks.iter().take_while(|(from, _)| *from <= since);
                 (Arc::clone(&group.config), waited.count())

@@ -92,6 +92,39 @@ fn a_thousand_jobs_that_fit_nowhere_do_not_delay_another() {
 }
 
 #[test]
+fn a_new_job_does_not_wait_for_new_ones_that_fit_nowhere() {
+    let mut elsewhere = service("wrong-rack", 0.5);
+    elsewhere.constraints.insert(Constraint {
+        name: "rack".to_string(),
+        constraint: TaskConstraint::Value(ValueConstraint {
+            negated: false,
+            values: ["elsewhere".to_string()].into(),
+        }),
+    });
+    let cases = [
+        (service("too-big", 16.0), "Insufficient: CPU"),
+        (elsewhere, "Constraint not satisfied: rack"),
+    ];
+    for (config, reason) in cases {
+        let mut desk = Desk::new(Settings::default());
+        desk.offer("a", 2.0);
+        for n in 0..300 {
+            let mut config = config.clone();
+            config.job = Some(key(&format!("waiting{n}")));
+            desk.create(&config, 1);
+        }
+        desk.create(&service("small", 0.5), 1);
+        // The next turn that the limit of attempts allows.
+        desk.pass(25);
+        assert_eq!(desk.launched().len(), 1, "{reason}");
+        // Each was looked at, and says why it waits.
+        assert_eq!(reasons(&desk), vec![reason; 300]);
+        assert_eq!(desk.stat("schedule_attempts_no_match"), 300);
+        assert_eq!(desk.stat("schedule_attempts_fired"), 301);
+    }
+}
+
+#[test]
 fn attempts_are_limited_and_jobs_take_turns() {
     let mut desk = Desk::new(Settings::default());
     desk.create(&service("first", 0.1), 600);
@@ -103,8 +136,8 @@ fn attempts_are_limited_and_jobs_take_turns() {
         let of_first = launched.iter().filter(|(id, _)| id.contains("-first-"));
         (of_first.count(), launched.len())
     };
-    // Two of them were made before there was an offer.
-    assert_eq!(names(&desk.launched()), (95, 190));
+    // Those made before there was an offer were in vain, and do not count.
+    assert_eq!(names(&desk.launched()), (100, 200));
     assert!(desk.stat("schedule_attempts_blocks") > 0);
     let launched = desk.keep_offering(1000, "a", 1000.0);
     let (of_first, all) = names(&launched);
