@@ -63,7 +63,7 @@ async fn each_change_of_a_wanted_state_is_posted() {
     assert_eq!(response.message(), "");
     let ids = run_all(&mut server, "O1").await;
     until_var(&server, "webhooks_success", 2).await;
-    let seen = seen.lock().unwrap();
+    let seen = seen.lock().unwrap().clone();
     let (headers, pending) = &seen[0];
     assert_eq!(headers["Producer-Type"], "reliable");
     assert!(
@@ -82,7 +82,6 @@ async fn each_change_of_a_wanted_state_is_posted() {
     assert_eq!(running["task"]["cachedHashCode"], 0);
     assert_eq!(running["task"]["assignedTask"]["taskId"], ids[0]);
     assert_eq!(running["task"]["taskEvents"][0]["status"], "PENDING");
-    drop(seen);
     assert_eq!(var(&server, "webhooks_attempts").await, 2);
 }
 

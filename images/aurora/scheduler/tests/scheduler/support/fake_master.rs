@@ -49,7 +49,7 @@ impl Inner {
     fn send(&self, event: &Event) {
         let record = encode(&event.write_to_bytes().unwrap());
         if let Some(events) = &self.events {
-            let _ = events.send(Ok(Bytes::from(record)));
+            let _ = events.send(Ok(record));
         }
     }
 
