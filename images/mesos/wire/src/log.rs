@@ -96,6 +96,18 @@ pub fn set_verbosity(verbosity: u32, time: Duration) {
     });
 }
 
+/// Logs at this level from now on, whatever [`set_verbosity`] was told before. `false`, and no change, if
+/// [`init`] did not start this process's log.
+pub fn set_level(level: Level) -> bool {
+    CHANGES.fetch_add(1, Ordering::Relaxed);
+    VERBOSITY.store(0, Ordering::Relaxed);
+    let running = RUNNING.get();
+    if let Some((set, _)) = running {
+        set(level);
+    }
+    running.is_some()
+}
+
 fn apply(verbosity: u32) {
     VERBOSITY.store(verbosity, Ordering::Relaxed);
     if let Some((set, first)) = RUNNING.get() {

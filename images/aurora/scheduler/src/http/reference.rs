@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use aurora_api::Call;
 use aurora_api::schema::{EnumSchema, Shape, StructSchema, Type};
-use axum::extract::State;
-use axum::http::StatusCode;
+use axum::extract::{Query, State};
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value as Json, json};
 use tracing::level_filters::LevelFilter;
@@ -89,19 +89,65 @@ pub(super) async fn api(State(app): State<Shared>) -> Response {
     app.templates.page("api.html", "API", content)
 }
 
-/// `/logconfig`
-pub(super) async fn log_config(State(app): State<Shared>) -> Response {
-    let level = LevelFilter::current().to_string().to_uppercase();
-    let loggers = json!([{ "name": "root", "level": level }]);
-    app.templates.page(
-        "logconfig.html",
-        "Log levels",
-        json!({ "loggers": loggers }),
-    )
+/// The levels that may be chosen, the quietest first.
+const LEVELS: &[(&str, tracing::Level)] = &[
+    ("ERROR", tracing::Level::ERROR),
+    ("WARN", tracing::Level::WARN),
+    ("INFO", tracing::Level::INFO),
+    ("DEBUG", tracing::Level::DEBUG),
+    ("TRACE", tracing::Level::TRACE),
+];
+
+/// The one logger there is.
+const LOGGER: &str = "root";
+
+/// What a change asks for.
+#[derive(serde::Deserialize)]
+struct Change {
+    #[serde(default)]
+    logger: String,
+    #[serde(default)]
+    level: String,
 }
 
-/// A change of `/logconfig`.
-pub(super) async fn change_log_config() -> Response {
-    let text = "The level of this scheduler's log is set by -vlog when it starts.\n";
-    (StatusCode::NOT_IMPLEMENTED, text).into_response()
+fn levels_page(app: &Shared, message: &str) -> Response {
+    let level = LevelFilter::current().to_string().to_uppercase();
+    let names: Vec<&str> = LEVELS.iter().map(|(name, _)| *name).collect();
+    let content = json!({
+        "loggers": [{ "name": LOGGER, "level": level }],
+        "levels": names,
+        "message": message,
+    });
+    app.templates.page("logconfig.html", "Log levels", content)
+}
+
+/// `/logconfig`
+pub(super) async fn log_config(State(app): State<Shared>) -> Response {
+    levels_page(&app, "")
+}
+
+/// A change of `/logconfig`: `logger` and `level`, as a form sends them. It lasts until the next one, or
+/// the end of the process.
+pub(super) async fn change_log_config(State(app): State<Shared>, body: String) -> Response {
+    let form = format!("/?{body}").parse::<Uri>().ok();
+    let form = form.and_then(|uri| Query::<Change>::try_from_uri(&uri).ok());
+    let Some(Query(Change { logger, level })) = form else {
+        let page = levels_page(&app, "The form cannot be read.");
+        return (StatusCode::BAD_REQUEST, page).into_response();
+    };
+    if logger != LOGGER {
+        let page = levels_page(&app, &format!("There is no logger {logger:?}."));
+        return (StatusCode::BAD_REQUEST, page).into_response();
+    }
+    let wanted = LEVELS.iter().find(|(name, _)| *name == level);
+    let Some((_, wanted)) = wanted else {
+        let page = levels_page(&app, &format!("There is no level {level:?}."));
+        return (StatusCode::BAD_REQUEST, page).into_response();
+    };
+    if !mesos_wire::log::set_level(*wanted) {
+        let page = levels_page(&app, "The log of this process was not started by it.");
+        return (StatusCode::CONFLICT, page).into_response();
+    }
+    tracing::info!("the log's level is {level} from now on");
+    levels_page(&app, &format!("{logger} is at {level} now."))
 }
