@@ -7,6 +7,7 @@ mod consumption;
 mod documents;
 mod graph;
 mod pages;
+mod process;
 mod redirect;
 mod reference;
 mod series;

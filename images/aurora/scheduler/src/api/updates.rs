@@ -55,9 +55,14 @@ impl Api<'_> {
         let request = required(args.request)?;
         let sanitize =
             |model: &Model, request: &_| validate::update_request(model.settings(), request);
-        let result = self
-            .engine
-            .promise(|model| model.start_update(request, sanitize, self.user, args.message))??;
+        let instances = usize::try_from(request.instance_count).unwrap_or(0);
+        let result = self.engine.promise(|model| {
+            let result = model.start_update(request, sanitize, self.user, args.message);
+            if let Ok(Started::Rolling(_)) = &result {
+                model.note_workload("startJobUpdate", instances);
+            }
+            result
+        })??;
         Ok(match result {
             Started::Rolling(summary) => Answer::result(started(summary)),
             Started::Unchanged => Answer::ok().saying("Job is unchanged by proposed update."),

@@ -111,6 +111,9 @@ fn model_event(
         event::Type::RESCIND => model.rescinded(event.rescind.offer_id.value()),
         event::Type::UPDATE => {
             let status = &event.update.status;
+            if status.has_source() && status.has_timestamp() {
+                model.note_delivery(status.source(), status.timestamp());
+            }
             model.reported(&StatusReport::of(status));
             acknowledgements.extend(acknowledge(status));
         }

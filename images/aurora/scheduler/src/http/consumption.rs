@@ -65,6 +65,10 @@ pub(super) fn task_vars(model: &Model, set: &mut impl FnMut(&str, Json)) {
         "statically_banned_offers_size",
         model.groups().bans().into(),
     );
+    set(
+        "statically_banned_offers_hit_rate",
+        model.groups().ban_hit_rate().into(),
+    );
     for (name, slots) in empty_slots(model) {
         set(&name, slots.into());
     }

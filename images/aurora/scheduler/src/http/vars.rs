@@ -1,6 +1,7 @@
 //! `/vars`: every statistic, computed when asked.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use aurora_api::ScheduleStatus;
 use axum::extract::{RawQuery, State};
@@ -8,7 +9,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value as Json};
 
-use super::{App, Shared, consumption};
+use super::{App, Shared, consumption, process};
 use crate::engine::Lifecycle;
 use crate::model::Model;
 
@@ -20,8 +21,15 @@ fn clean(name: &str) -> String {
         .collect()
 }
 
-/// Timings that are shown in milliseconds; all others are in nanoseconds.
-const IN_MS: &[&str] = &["scheduled_task_penalty"];
+/// The unit a timing is shown in, with its nanoseconds.
+fn unit_of(name: &str) -> (&'static str, u128) {
+    match name {
+        "scheduled_task_penalty" => ("ms", 1_000_000),
+        "variable_scrape" => ("micros", 1000),
+        name if name.starts_with("task_delivery_delay_") => ("micros", 1000),
+        _ => ("nanos", 1),
+    }
+}
 
 /// All variables; without `all` only those that need no look at every task.
 pub(super) fn collect(app: &App, all: bool) -> BTreeMap<String, Json> {
@@ -45,17 +53,14 @@ pub(super) fn collect(app: &App, all: bool) -> BTreeMap<String, Json> {
     let uptime = app.started.elapsed();
     set("jvm_uptime_secs", uptime.as_secs().into());
     set("build.version", env!("CARGO_PKG_VERSION").into());
-    process(&mut set);
+    process::vars(&mut set);
     for (name, timing) in app.stats.timings() {
-        let in_ms = IN_MS.contains(&name.as_str());
-        let (unit, nanos_of_unit) = if in_ms { ("ms", 1e6) } else { ("nanos", 1.0) };
-        let total = match in_ms {
-            true => timing.total.as_millis(),
-            false => timing.total.as_nanos(),
-        };
+        let (unit, nanos_of_unit) = unit_of(&name);
         set(&format!("{name}_events"), timing.events.into());
+        let total = timing.total.as_nanos() / nanos_of_unit;
         let total = u64::try_from(total).unwrap_or(u64::MAX);
         set(&format!("{name}_{unit}_total"), total.into());
+        let nanos_of_unit = nanos_of_unit as f64;
         let rate = app.stats.rate(&name);
         set(
             &format!("{name}_events_per_sec"),
@@ -133,46 +138,16 @@ fn model_vars(model: &Model, set: &mut impl FnMut(&str, Json)) {
     }
     set("mem_storage_attribute_size", model.hosts().len().into());
     set("mem_storage_cron_size", model.crons().len().into());
+    let maintenance = model.maintenance_requests().len();
+    set("mem_storage_maintenance_size", maintenance.into());
+    set("timeout_queue_size", model.timeouts().into());
     set("mem_storage_quota_size", model.quotas().len().into());
     set("mem_storage_update_size", model.updates().count().into());
 }
 
-/// What the kernel says of this process and the machine.
-fn process(set: &mut impl FnMut(&str, Json)) {
-    let field = |path: &str, name: &str| -> Option<u64> {
-        let text = std::fs::read_to_string(path).ok()?;
-        let line = text
-            .lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-        line.split_whitespace().next()?.parse().ok()
-    };
-    if let Ok(files) = std::fs::read_dir("/proc/self/fd") {
-        set("process_open_fd_count", files.count().into());
-    }
-    if let Some(kb) = field("/proc/self/status", "VmRSS") {
-        set("jvm_memory_mb_total", (kb / 1024).into());
-    }
-    if let Some(threads) = field("/proc/self/status", "Threads") {
-        set("jvm_threads_active", threads.into());
-    }
-    if let Some(kb) = field("/proc/meminfo", "MemFree") {
-        set("system_free_physical_memory_mb", (kb / 1024).into());
-    }
-    if let Ok(count) = std::thread::available_parallelism() {
-        set("jvm_available_processors", count.get().into());
-    }
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    if let Some(load) = load
-        .split_whitespace()
-        .next()
-        .and_then(|text| text.parse::<f64>().ok())
-    {
-        set("system_load_avg", load.into());
-    }
-}
-
 /// `/vars`: a line a statistic.
 pub(super) async fn text(State(app): State<Shared>) -> Response {
+    let began = Instant::now();
     let mut text = String::new();
     for (name, value) in collect(&app, true) {
         let shown = value
@@ -180,16 +155,19 @@ pub(super) async fn text(State(app): State<Shared>) -> Response {
             .map_or_else(|| value.to_string(), str::to_string);
         text.push_str(&format!("{name} {shown}\n"));
     }
+    app.stats.time("variable_scrape", began.elapsed());
     ([(header::CONTENT_TYPE, "text/plain")], text).into_response()
 }
 
 /// `/vars.json`: an object; indented with `?pretty`.
 pub(super) async fn json(State(app): State<Shared>, RawQuery(query): RawQuery) -> Response {
+    let began = Instant::now();
     let object = Json::Object(
         collect(&app, true)
             .into_iter()
             .collect::<Map<String, Json>>(),
     );
+    app.stats.time("variable_scrape", began.elapsed());
     let pretty = query
         .unwrap_or_default()
         .split('&')

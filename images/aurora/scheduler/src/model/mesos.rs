@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
 
 use aurora_api::{Attribute, HostAttributes, MaintenanceMode, ScheduleStatus};
 use mesos_proto::mesos::task_status::{Reason, Source};
@@ -195,9 +196,11 @@ impl Model {
 
     /// The master takes an offer back.
     pub fn rescinded(&mut self, offer: &str) {
-        if self.offers.remove(offer) {
-            self.stats.count("offers_rescinded");
-        }
+        self.stats.count(match self.offers.remove(offer) {
+            true => "offers_rescinded",
+            // It was accepted or declined meanwhile.
+            false => "offer_cancel_failures",
+        });
     }
 
     /// An offer has been held for long enough.
@@ -211,6 +214,22 @@ impl Model {
         }
     }
 
+    /// Notes how long a status was on its way: it was made at `timestamp`, in seconds since the epoch.
+    /// Times that other machines' clocks make impossible are left out.
+    pub fn note_delivery(&mut self, source: Source, timestamp: f64) {
+        let name = match source {
+            Source::SOURCE_MASTER => "task_delivery_delay_SOURCE_MASTER_requests",
+            Source::SOURCE_SLAVE => "task_delivery_delay_SOURCE_SLAVE_requests",
+            Source::SOURCE_EXECUTOR => "task_delivery_delay_SOURCE_EXECUTOR_requests",
+        };
+        let took = self.now as f64 / 1000.0 - timestamp;
+        if took > 0.0
+            && let Ok(took) = Duration::try_from_secs_f64(took)
+        {
+            self.stats.time(name, took);
+        }
+    }
+
     /// A task's status came.
     pub fn reported(&mut self, report: &StatusReport) {
         self.stats.count("scheduler_status_update");
@@ -220,9 +239,7 @@ impl Model {
         {
             self.stats.count(&format!("task_lost_{source:?}"));
         }
-        if status.is_terminal()
-            && let Some(reason) = report.reason
-        {
+        if let Some(reason) = report.reason {
             self.stats.count(&format!("task_exit_{reason:?}"));
         }
         let outcome = self.change(&report.task, None, Target::Status(status), report.text());

@@ -247,6 +247,11 @@ impl Model {
         }
     }
 
+    /// How much waits for its time.
+    pub fn timeouts(&self) -> usize {
+        self.timers.len()
+    }
+
     /// Ends a command: follows all its consequences, and hands over what is to be done.
     pub fn finish(&mut self) -> Effects {
         loop {

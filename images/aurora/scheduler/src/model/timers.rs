@@ -77,6 +77,16 @@ impl Timers {
         self.queue.insert((at, self.sequence), timer);
     }
 
+    /// How many are set.
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether none is set.
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     /// When the next one is due.
     pub fn next(&self) -> Option<i64> {
         self.queue.keys().next().map(|(at, _)| *at)

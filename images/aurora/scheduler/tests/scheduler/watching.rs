@@ -5,6 +5,7 @@ use std::io::Read as _;
 use aurora_api::{JobConfiguration, JobKey, Resource};
 use aurora_scheduler::model::resources::scalar;
 use mesos_proto::mesos::Offer;
+use mesos_proto::mesos::task_status::Source;
 
 use crate::support::jobs;
 use crate::support::server::Server;
@@ -88,6 +89,74 @@ async fn the_statistics_that_users_watch_are_there() {
             "no `{line}` in {vars}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_status_counts_with_its_way_here_and_calls_with_what_they_affect() {
+    let server = waiting().await;
+    server
+        .engine
+        .command(|model| {
+            let made = model.now() as f64 / 1000.0;
+            model.note_delivery(Source::SOURCE_SLAVE, made - 2.0);
+            // Another machine's clock is ahead, or says nothing that can be.
+            for timestamp in [made + 60.0, f64::NAN, -1e300] {
+                model.note_delivery(Source::SOURCE_SLAVE, timestamp);
+            }
+            model.note_delivery(Source::SOURCE_MASTER, made - 1.0);
+            model.rescinded("O9");
+        })
+        .unwrap();
+    server.app.sample(1, true);
+    let (_, vars) = server.get("/vars").await;
+    let value = |name: &str| -> f64 {
+        let line = vars.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_else(|| panic!("no {name} in {vars}"))
+            .trim()
+            .parse()
+            .unwrap()
+    };
+    let slave = "task_delivery_delay_SOURCE_SLAVE_requests";
+    assert_eq!(value(&format!("{slave}_events ")), 1.0);
+    let micros = value(&format!("{slave}_micros_total "));
+    assert!((2_000_000.0..2_100_000.0).contains(&micros), "{micros}");
+    assert_eq!(
+        value("task_delivery_delay_SOURCE_MASTER_requests_events "),
+        1.0
+    );
+    assert_eq!(value("offer_cancel_failures "), 1.0);
+    assert_eq!(value("thrift_workload_startJobUpdate "), 0.0);
+    assert_eq!(value("statically_banned_offers_hit_rate "), 0.0);
+    assert!(value("process_cpu_time_nanos ") >= 0.0);
+    assert!(value("process_max_fd_count ") > 0.0);
+    assert!(value("timeout_queue_size ") > 0.0);
+}
+
+#[tokio::test]
+async fn the_level_of_the_log_can_be_changed() {
+    let server = Server::start().await;
+    mesos_wire::log::init("info");
+    let post = |form: &'static str| {
+        let request = server.request(reqwest::Method::POST, "/logconfig");
+        async move {
+            let response = request.body(form).send().await.unwrap();
+            (response.status().as_u16(), response.text().await.unwrap())
+        }
+    };
+    for (form, status, text) in [
+        ("logger=root&level=DEBUG", 200, "<td>DEBUG</td>"),
+        ("logger=root&level=WARN", 200, "<td>WARN</td>"),
+        ("logger=root&level=LOUD", 400, "There is no level"),
+        ("logger=other&level=INFO", 400, "There is no logger"),
+        ("level=INFO", 400, "There is no logger"),
+        ("logger=root", 400, "There is no level"),
+    ] {
+        let (found, page) = post(form).await;
+        assert_eq!(found, status, "{form}: {page}");
+        assert!(page.contains(text), "{form}: {page}");
+    }
+    let (_, page) = server.get("/logconfig").await;
+    assert!(page.contains("<td>WARN</td>"), "{page}");
 }
 
 #[tokio::test]
