@@ -1,5 +1,6 @@
 //! The master's command line: its flags as Mesos has them, and what is made of them.
 
+mod security;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +13,7 @@ use thiserror::Error;
 
 use crate::model::{Config, Quantities};
 
+pub use security::Security;
 pub use table::FLAGS;
 
 /// The least time a disconnected agent is given (flags.md §2).
@@ -19,12 +21,9 @@ const LEAST_REREGISTER_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Flags that this master takes and shows, but that change nothing it does: whoever gives one should
 /// know.
-const WITHOUT_EFFECT: [&str; 10] = [
+const WITHOUT_EFFECT: [&str; 7] = [
     "acls",
-    "credentials",
-    "firewall_rules",
     "hooks",
-    "http_framework_authenticators",
     "ip_discovery_command",
     "max_executors_per_agent",
     "modules",
@@ -53,6 +52,9 @@ pub enum SettingsError {
         /// What is allowed.
         reason: String,
     },
+    /// Flags about who may speak to this master do not fit together.
+    #[error("{0}")]
+    Security(String),
 }
 
 /// A master's settings, made of its flags.
@@ -72,6 +74,8 @@ pub struct Settings {
     pub cluster: Option<String>,
     /// What the state machine is told.
     pub config: Config,
+    /// Who may speak to it.
+    pub security: Security,
     /// The file of the hosts to make offers of, if that is restricted.
     pub whitelist: Option<std::path::PathBuf>,
     /// How many event streams operators may have.
@@ -118,17 +122,6 @@ impl Settings {
                 "`replicated_log` or `in_memory` is expected",
             ));
         }
-        for flag in [
-            "authenticate_frameworks",
-            "authenticate_agents",
-            "authenticate_http_readonly",
-            "authenticate_http_readwrite",
-            "authenticate_http_frameworks",
-        ] {
-            if flags.is_on(flag) {
-                return Err(wrong(flag, "true", "this master authenticates nobody"));
-            }
-        }
         let listen = SocketAddrV4::new(
             ip(&flags, "ip")?.unwrap_or(Ipv4Addr::UNSPECIFIED),
             port(&flags, "port")?.unwrap_or(5050),
@@ -155,6 +148,7 @@ impl Settings {
                 .filter(|text| *text != "*")
                 .map(|text| text.strip_prefix("file://").unwrap_or(text).into()),
             config: config(&flags)?,
+            security: Security::new(&flags)?,
             max_subscribers: count(&flags, "max_operator_event_stream_subscribers").unwrap_or(1000),
             flags,
         })
@@ -206,6 +200,8 @@ fn config(flags: &Flags) -> Result<Config, SettingsError> {
         }
     }
     Ok(Config {
+        authenticate_frameworks: flags.is_on("authenticate_frameworks"),
+        authenticate_agents: flags.is_on("authenticate_agents"),
         ping_timeout,
         max_ping_timeouts: u32::try_from(max_ping_timeouts).unwrap_or(u32::MAX),
         agent_reregister_timeout,

@@ -9,6 +9,7 @@ mod agent;
 mod agents;
 mod allocator;
 mod amounts;
+mod authentication;
 mod calls;
 mod config;
 mod counters;

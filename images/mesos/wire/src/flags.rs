@@ -229,15 +229,23 @@ fn find<'a>(specs: &'a [Flag], name: &str) -> Option<&'a Flag> {
         .find(|spec| spec.name == name || spec.alias == Some(name))
 }
 
+/// Flags that are shown as the file's name, not as what is in it. A master may itself be named by a
+/// file, which its detector reads again and again; so is a whitelist. Secrets are shown to nobody.
+const STAYS_PATH: [&str; 5] = [
+    "master",
+    "whitelist",
+    "credential",
+    "credentials",
+    "http_credentials",
+];
+
 fn checked(spec: &Flag, value: String) -> Result<String, FlagError> {
     let wrong = |reason: String| FlagError::Value {
         name: spec.name,
         reason,
     };
     let value = match value.strip_prefix("file://") {
-        // A master may itself be named by a file, which its detector reads again and again; so is a
-        // whitelist.
-        Some(path) if !matches!(spec.name, "master" | "whitelist") => std::fs::read_to_string(path)
+        Some(path) if !STAYS_PATH.contains(&spec.name) => std::fs::read_to_string(path)
             .map_err(|e| wrong(format!("cannot read `{path}`: {e}")))?
             .trim()
             .to_string(),

@@ -41,6 +41,8 @@ pub struct Request {
     pub headers: HeaderMap,
     /// The path and query as they came.
     pub target: String,
+    /// Who makes it, where its realm asks for that.
+    pub principal: Option<String>,
     /// What follows the headers, unread.
     pub body: Incoming,
     /// The connection that it came on.

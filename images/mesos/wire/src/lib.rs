@@ -4,6 +4,7 @@
 //! The modules without sockets are pure codecs; `libprocess`, `http` and `zk` hold the sockets.
 
 pub mod attributes;
+pub mod authentication;
 pub mod duration;
 pub mod flags;
 pub mod http;

@@ -28,6 +28,9 @@ impl Master {
     /// A new agent.
     pub fn register_agent(&mut self, from: &Upid, message: RegisterSlaveMessage) {
         self.counters.bump("messages_register_slave");
+        if !self.is_known_agent(from) {
+            return;
+        }
         if self.is_down(message.slave.hostname(), from) {
             self.shut_down(from, MACHINE_DOWN);
             return;
@@ -85,6 +88,9 @@ impl Master {
     /// connection.
     pub fn reregister_agent(&mut self, from: &Upid, message: ReregisterSlaveMessage) {
         self.counters.bump("messages_reregister_slave");
+        if !self.is_known_agent(from) {
+            return;
+        }
         if self.is_down(message.slave.hostname(), from) {
             self.shut_down(from, MACHINE_DOWN);
             return;

@@ -37,6 +37,19 @@ impl CallError {
 }
 
 impl Master {
+    /// Whether a framework, if there is such a one, is this principal's.
+    pub fn check_principal(&self, id: &FrameworkId, proved: &str) -> Result<(), CallError> {
+        match self.frameworks.get(id).map(|known| known.info.principal()) {
+            Some(own) if own != proved => Err(CallError::new(
+                400,
+                format!(
+                    "Authenticated principal '{proved}' does not match principal '{own}' set in `FrameworkInfo`"
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether a call other than SUBSCRIBE may be made (v1-api §5; drivers are known by their pid).
     fn check_caller(&self, id: &FrameworkId, caller: Caller<'_>) -> Result<(), CallError> {
         let Some(framework) = self.frameworks.get(id) else {

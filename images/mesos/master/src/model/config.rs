@@ -17,6 +17,10 @@ pub struct Config {
     pub agent_reregister_timeout: Duration,
     /// Between two allocation runs.
     pub allocation_interval: Duration,
+    /// Whether drivers must prove who they are before they subscribe.
+    pub authenticate_frameworks: bool,
+    /// Whether agents must prove who they are before they register.
+    pub authenticate_agents: bool,
     /// How long an offer may stay unanswered; `None` is for ever.
     pub offer_timeout: Option<Duration>,
     /// An offer must hold at least one of these; empty allows any offer.
@@ -56,6 +60,8 @@ impl Default for Config {
             max_ping_timeouts: 5,
             agent_reregister_timeout: Duration::from_secs(600),
             allocation_interval: Duration::from_secs(1),
+            authenticate_frameworks: false,
+            authenticate_agents: false,
             offer_timeout: None,
             min_allocatable: vec![
                 Quantities::from([("cpus".to_string(), 0.01)]),

@@ -46,7 +46,16 @@ impl Master {
     }
 
     /// A framework that wants messages sent to its v0 driver.
-    pub fn subscribe_driver(&mut self, from: &Upid, call: call::Subscribe) {
+    pub fn subscribe_driver(&mut self, from: &Upid, mut call: call::Subscribe) {
+        let claimed = match call.framework_info.as_mut() {
+            Some(info) => self.claim_framework(from, info),
+            None => Ok(()),
+        };
+        if let Err(error) = claimed {
+            tracing::warn!("refusing the framework at {from}: {error}");
+            self.send_framework_error(from, &error);
+            return;
+        }
         let id = FrameworkId::from(call.framework_info.id.get_or_default());
         if let Some(error) = self.subscription_flaw(&call, &id) {
             tracing::warn!(

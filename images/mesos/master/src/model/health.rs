@@ -134,6 +134,7 @@ impl Master {
 
     /// The connection to a process broke.
     pub fn exited(&mut self, pid: &Upid) {
+        self.forget_principals_at(pid);
         if let Some(id) = self.agents_by_pid.get(pid).cloned() {
             self.disconnect_agent(&id);
         }

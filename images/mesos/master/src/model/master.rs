@@ -67,6 +67,8 @@ pub struct Master {
     pub(crate) observers: HashMap<u64, AgentId>,
     pub(crate) frameworks_by_stream: HashMap<StreamId, FrameworkId>,
     pub(crate) frameworks_by_pid: HashMap<Upid, FrameworkId>,
+    /// The peers that have proved who they are.
+    pub(crate) principals: HashMap<Upid, String>,
     pub(crate) timers: Timers,
     /// Agents to allocate at the end of this step.
     pub(crate) due: BTreeSet<AgentId>,
@@ -114,6 +116,7 @@ impl Master {
             observers: HashMap::new(),
             frameworks_by_stream: HashMap::new(),
             frameworks_by_pid: HashMap::new(),
+            principals: HashMap::new(),
             timers: Timers::default(),
             due: BTreeSet::new(),
             run_due: false,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hyper::{Method, StatusCode};
 use mesos_proto::mesos::offer::operation::Type as Kind;
+use mesos_wire::authentication::Realm;
 use mesos_wire::http::{Query, Request, Response};
 
 use super::node::Node;
@@ -35,6 +36,33 @@ enum Route {
     MachineDown,
     Teardown,
     Operation(Kind),
+}
+
+impl Route {
+    /// Who is asked for credentials here.
+    fn realm(self) -> Realm {
+        match self {
+            Self::Page | Self::Health | Self::Redirect => Realm::Open,
+            Self::Scheduler => Realm::Frameworks,
+            Self::Flags
+            | Self::State(_)
+            | Self::Summary
+            | Self::Slaves
+            | Self::Frameworks
+            | Self::Tasks
+            | Self::Roles
+            | Self::Stats
+            | Self::MaintenanceStatus => Realm::ReadOnly,
+            Self::Operator
+            | Self::Weights
+            | Self::Quota
+            | Self::Schedule
+            | Self::MachineUp
+            | Self::MachineDown
+            | Self::Teardown
+            | Self::Operation(_) => Realm::ReadWrite,
+        }
+    }
 }
 
 /// Every route. A route also answers what lies below it; the longest that fits is taken.
@@ -88,11 +116,22 @@ fn route(path: &str) -> Option<Route> {
 }
 
 /// Answers a request.
-pub(super) async fn answer(node: Arc<Node>, request: Request) -> Response {
+pub(super) async fn answer(node: Arc<Node>, mut request: Request) -> Response {
+    let route = match request.process.as_str() {
+        "master" => route(&request.path),
+        _ => None,
+    };
+    let realm = match route {
+        Some(route) => route.realm(),
+        None => globals::realm(&request),
+    };
+    if let Err(refusal) = node.gate.admit(&mut request, realm) {
+        return refusal;
+    }
     if request.process != "master" {
         return globals::answer(&node, &request);
     }
-    let Some(route) = route(&request.path) else {
+    let Some(route) = route else {
         return Response::status(StatusCode::NOT_FOUND);
     };
     let is_everybodys = matches!(route, Route::Health | Route::Flags | Route::Redirect);

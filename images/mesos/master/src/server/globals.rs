@@ -1,6 +1,7 @@
 //! What every libprocess program serves besides its own process (http-endpoints §5).
 
 use hyper::StatusCode;
+use mesos_wire::authentication::Realm;
 use mesos_wire::duration;
 use mesos_wire::http::{Request, Response};
 use mesos_wire::json::{Dialect, to_value};
@@ -12,6 +13,15 @@ use super::files;
 use super::node::Node;
 use super::system;
 use crate::view;
+
+/// Who is asked for credentials at a process other than the master's own.
+pub(super) fn realm(request: &Request) -> Realm {
+    match request.process.as_str() {
+        "files" | "metrics" | "registrar(1)" | "allocator" => Realm::ReadOnly,
+        "logging" | "profiler" => Realm::ReadWrite,
+        _ => Realm::Open,
+    }
+}
 
 /// Answers a request to a process other than the master's own.
 pub(super) fn answer(node: &Node, request: &Request) -> Response {

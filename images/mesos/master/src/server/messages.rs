@@ -25,6 +25,15 @@ const GLOBALS: [&str; 10] = [
     "allocator",
 ];
 
+/// What waits while its sender proves who it is.
+const WAITS: [&str; 5] = [
+    "mesos.internal.RegisterSlaveMessage",
+    "mesos.internal.ReregisterSlaveMessage",
+    "mesos.internal.RegisterFrameworkMessage",
+    "mesos.internal.ReregisterFrameworkMessage",
+    "mesos.scheduler.Call",
+];
+
 impl Handler for Node {
     fn delegate(&self) -> &str {
         "master"
@@ -44,8 +53,7 @@ impl Handler for Node {
                 self.step(|master| master.pong(number));
             }
         } else if self.sessions.has(&message.to) {
-            self.sessions
-                .go_on(self, &message.to, &message.from, &message.name);
+            self.go_on_authenticating(&message);
         } else if message.to == "master" {
             self.master_message(&message);
         }
@@ -65,12 +73,15 @@ impl Node {
         self.read_master(|master| master.has_observer(number))
     }
 
-    fn master_message(&self, message: &Message) {
+    pub(super) fn master_message(&self, message: &Message) {
         if !self.is_leading() {
             self.step(|master| master.counters.bump("dropped_messages"));
             return;
         }
         let from = &message.from;
+        if WAITS.contains(&message.name.as_str()) && self.sessions.hold(message) {
+            return;
+        }
         let Some(name) = message.name.strip_prefix("mesos.internal.") else {
             if message.name == "mesos.scheduler.Call"
                 && let Some(call) = decode(message)
@@ -130,8 +141,9 @@ impl Node {
                 self.send(&self.pid("master"), from, &answer);
             }
             "AuthenticateMessage" => {
-                self.step(|master| master.counters.bump("messages_authenticate"));
-                self.sessions.begin(self, from);
+                if let Some(body) = decode(message) {
+                    self.begin_authentication(from, &body);
+                }
             }
             // Unknown messages are dropped without a word, as the original does.
             _ => tracing::debug!("dropping {name} from {from}"),

@@ -2,12 +2,13 @@
 //! goes into the machine, and what it asks for is done before the next step.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use mesos_proto::mesos::MasterInfo;
 use mesos_proto::v1_master::response::GetState;
+use mesos_wire::authentication::Gate;
 use mesos_wire::flags::Flags;
 use mesos_wire::http::{Media, Response};
 use mesos_wire::libprocess::Process;
@@ -39,6 +40,8 @@ pub struct Node {
     cluster: Option<String>,
     built: Moment,
     pub(super) sessions: Sessions,
+    pub(super) gate: Gate,
+    own: Weak<Self>,
 }
 
 struct State {
@@ -111,7 +114,8 @@ impl Node {
         if settings.hostname.is_none() {
             flags.set("hostname", info.hostname());
         }
-        Arc::new(Self {
+        Arc::new_cyclic(|own| Self {
+            own: own.clone(),
             process,
             state: Mutex::new(State {
                 master: Master::new(settings.config.clone(), info, now),
@@ -129,13 +133,22 @@ impl Node {
             flags,
             cluster: settings.cluster.clone(),
             built: built().unwrap_or(now),
-            sessions: Sessions::default(),
+            sessions: Sessions::new(
+                settings.security.credentials.clone(),
+                settings.security.timeout,
+            ),
+            gate: settings.security.gate.clone(),
         })
     }
 
     /// Where it listens, as others see it.
     pub fn address(&self) -> std::net::SocketAddrV4 {
         self.process.address()
+    }
+
+    /// Itself, for what outlives a call.
+    pub(super) fn weak(&self) -> Weak<Self> {
+        self.own.clone()
     }
 
     /// All flags with their values.

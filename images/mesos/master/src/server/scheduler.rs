@@ -11,7 +11,7 @@ use mesos_wire::json::{Dialect, from_slice};
 use protobuf::{Enum as _, MessageField, MessageFull};
 
 use super::node::Node;
-use crate::model::Caller;
+use crate::model::{Caller, FrameworkId};
 
 /// The header that ties calls to their event stream.
 const STREAM_ID: &str = "mesos-stream-id";
@@ -22,7 +22,8 @@ pub(super) async fn answer(node: Arc<Node>, mut request: Request) -> Response {
         Ok(call) => call,
         Err(response) => return response,
     };
-    if let Some(flaw) = flaw(&call) {
+    let principal = request.principal.take();
+    if let Some(flaw) = flaw(&call).or_else(|| impostor(&call, principal.as_deref())) {
         return bad(format!("Failed to validate scheduler::Call: {flaw}"));
     }
     let stream = request.header(STREAM_ID).map(str::to_string);
@@ -34,10 +35,22 @@ pub(super) async fn answer(node: Arc<Node>, mut request: Request) -> Response {
         if stream.is_some() {
             return bad("Subscribe calls should not include the 'Mesos-Stream-Id' header");
         }
-        return subscribe(&node, call, media);
+        return subscribe(&node, call, media, principal);
     }
-    let call = devolve(call);
-    match node.step(|master| master.call(Caller::Http(stream.as_deref()), call)) {
+    let mut call = devolve(call);
+    if let (Some(update), Some(principal)) = (call.update_framework.as_mut(), &principal)
+        && let Some(info) = update.framework_info.as_mut()
+        && !info.has_principal()
+    {
+        info.set_principal(principal.clone());
+    }
+    match node.step(|master| {
+        let id = FrameworkId::from(call.framework_id.get_or_default());
+        if let Some(principal) = &principal {
+            master.check_principal(&id, principal)?;
+        }
+        master.call(Caller::Http(stream.as_deref()), call)
+    }) {
         Ok(()) if is_update => Response::status(StatusCode::OK),
         Ok(()) => Response::status(StatusCode::ACCEPTED),
         Err(error) => {
@@ -47,10 +60,18 @@ pub(super) async fn answer(node: Arc<Node>, mut request: Request) -> Response {
     }
 }
 
-fn subscribe(node: &Arc<Node>, call: v1_scheduler::Call, media: Media) -> Response {
+fn subscribe(
+    node: &Arc<Node>,
+    call: v1_scheduler::Call,
+    media: Media,
+    principal: Option<String>,
+) -> Response {
     let wanted = call.subscribe.unwrap_or_default();
     let mut subscribe = call::Subscribe::new();
     subscribe.framework_info = wanted.framework_info;
+    if let (Some(info), Some(principal)) = (subscribe.framework_info.as_mut(), principal) {
+        info.set_principal(principal);
+    }
     subscribe.suppressed_roles = wanted.suppressed_roles;
     subscribe.offer_constraints = wanted.offer_constraints;
     let (id, mut response) = node.open_stream(media);
@@ -84,6 +105,16 @@ pub(super) async fn read<M: MessageFull>(request: &mut Request) -> Result<M, Res
 
 pub(super) fn bad(text: impl Into<String>) -> Response {
     Response::text(StatusCode::BAD_REQUEST, text)
+}
+
+/// Whether a framework subscribes under another principal than it has proved to be.
+fn impostor(call: &v1_scheduler::Call, proved: Option<&str>) -> Option<String> {
+    let info = &call.subscribe.framework_info;
+    let proved = proved.filter(|proved| info.has_principal() && info.principal() != *proved)?;
+    Some(format!(
+        "Authenticated principal '{proved}' does not match principal '{}' set in `FrameworkInfo`",
+        info.principal()
+    ))
 }
 
 fn expecting(field: &str) -> Option<String> {

@@ -11,5 +11,6 @@ mod operators;
 mod policies;
 mod registry;
 mod requests;
+mod security;
 mod shape;
 mod site;

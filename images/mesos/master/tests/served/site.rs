@@ -46,6 +46,11 @@ pub(crate) fn settings(more: &[&str]) -> Settings {
 
 impl Site {
     pub(crate) async fn start(more: &[&str]) -> Self {
+        Self::start_with(more, 200).await
+    }
+
+    /// A master that answers `/state` with this status once it leads.
+    pub(crate) async fn start_with(more: &[&str], status: u16) -> Self {
         let server = Server::bind(settings(more)).await.expect("a free port");
         let pid = Upid::new("master", server.address());
         let master_id = server.info().id().to_string();
@@ -66,7 +71,7 @@ impl Site {
             _serving: serving,
         };
         // It listens already; the first answer comes when it serves and leads.
-        while site.client().get("/state").await.status != 200 {
+        while site.client().get("/state").await.status != status {
             tokio::task::yield_now().await;
         }
         site

@@ -143,6 +143,7 @@ async fn take_request(handler: Arc<dyn Handler>, request: hyper::Request<Incomin
             query,
             headers: parts.headers,
             target,
+            principal: None,
             body,
             traffic: parts.extensions.remove(),
         })
