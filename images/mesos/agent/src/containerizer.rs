@@ -1,11 +1,13 @@
 //! Containers as plain processes: a sandbox, an environment, a session, and a sure end.
 //!
-//! Nothing is limited: in an unprivileged container the control groups are read-only. What a task uses
-//! is measured (`usage`).
+//! What a task uses is measured (`usage`), and limited where control groups can be written and are asked
+//! for (`cgroups`).
 
+pub mod cgroups;
 pub mod docker;
 pub mod environment;
 pub mod fetcher;
+mod memory;
 pub mod sandbox;
 pub mod terminal;
 pub mod usage;
@@ -20,7 +22,7 @@ use mesos_proto::mesos::{ContainerInfo, ExecutorInfo, Resource, container_info};
 use tokio::process::{Child, Command};
 use tokio::sync::Notify;
 
-use crate::model::{Launch, Mount, Place, Share};
+use crate::model::{Launch, Limitation, Mount, Place, Share};
 use crate::proc;
 use crate::spawn::{Identity, Spawn, program};
 use crate::tree::{self, Root};
@@ -39,6 +41,8 @@ pub trait Watcher: Send + Sync + 'static {
     fn exited(&self, container: &str, status: Option<i32>);
     /// All of an executor's URIs were fetched, or one was not.
     fn fetched(&self, all: bool);
+    /// It has used more than it may, and is to be destroyed.
+    fn limited(&self, container: &str, limitation: Limitation);
     /// Some of a container's processes cannot be killed.
     fn stuck(&self, container: &str);
 }
@@ -63,6 +67,8 @@ pub struct Settings {
 struct Room {
     share: Share,
     docker: Option<Arc<docker::Docker>>,
+    /// Whether it has control groups.
+    is_grouped: bool,
 }
 
 /// All containers.
@@ -70,6 +76,7 @@ pub struct Containers {
     settings: Settings,
     watcher: Arc<dyn Watcher>,
     docker: Option<Arc<docker::Docker>>,
+    cgroups: Option<cgroups::Cgroups>,
     destroys: Mutex<HashMap<String, Arc<Notify>>>,
     rooms: Mutex<HashMap<String, Room>>,
 }
@@ -80,11 +87,13 @@ impl Containers {
         settings: Settings,
         watcher: Arc<dyn Watcher>,
         docker: Option<docker::Docker>,
+        cgroups: Option<cgroups::Cgroups>,
     ) -> Self {
         Self {
             settings,
             watcher,
             docker: docker.map(Arc::new),
+            cgroups,
             destroys: Mutex::default(),
             rooms: Mutex::default(),
         }
@@ -105,6 +114,7 @@ impl Containers {
                 Err(text) => {
                     let docker = this.docker_for(launch.info.container.as_ref());
                     this.end(docker, &container).await;
+                    this.ungroup(&container).await;
                     this.watcher
                         .failed(&container, &format!("Failed to launch container: {text}"));
                 }
@@ -137,9 +147,17 @@ impl Containers {
                     tokio::time::sleep(ADOPTED_POLL).await;
                 }
             };
-            tokio::select! { () = gone => {}, () = destroy.notified() => {} }
+            if docker.is_none() {
+                this.keep_grouped(&container, Share::default());
+            }
+            tokio::select! {
+                () = gone => {}
+                () = destroy.notified() => {}
+                never = this.watch_memory(&container) => match never {},
+            }
             this.clear(&container, &root).await;
             this.end(docker, &container).await;
+            this.ungroup(&container).await;
             this.watcher.exited(&container, None);
             this.leave(&container);
         });
@@ -153,6 +171,9 @@ impl Containers {
         }) else {
             return;
         };
+        if room.is_grouped {
+            self.limit(container, share);
+        }
         if let Some(docker) = room.docker {
             let container = container.to_string();
             tokio::spawn(async move { docker.resize(&container, share).await });
@@ -327,9 +348,13 @@ impl Containers {
             identity: identity.filter(|_| docker.is_none()),
             output: Some(output),
         };
+        let groups = match docker {
+            Some(_) => Vec::new(),
+            None => self.group(&launch.place.container)?,
+        };
         let command = self.settings.terminals.put(launch, command);
         let command = command
-            .and_then(Spawn::into_command)
+            .and_then(|command| command.into_command_in(groups))
             .map_err(|error| error.to_string())?;
         Command::from(command)
             .spawn()
@@ -351,6 +376,7 @@ impl Containers {
             .started(container, child.id().unwrap_or_default(), root.start);
         let status = tokio::select! {
             status = child.wait() => status,
+            never = self.watch_memory(container) => match never {},
             () = destroy.notified() => {
                 // The executor is reaped while its tree is being killed.
                 let (_, status) = tokio::join!(self.clear(container, &root), child.wait());
@@ -360,6 +386,7 @@ impl Containers {
         self.clear(container, &root).await;
         self.end(self.docker_for(launch.info.container.as_ref()), container)
             .await;
+        self.ungroup(container).await;
         use std::os::unix::process::ExitStatusExt as _;
         self.watcher
             .exited(container, status.ok().map(|status| status.into_raw()));

@@ -4,11 +4,15 @@ use mesos_wire::flags::{Flag, Kind, flag};
 
 /// What changes how this agent works.
 #[rustfmt::skip]
-const EFFECTIVE: [Flag; 48] = [
+const EFFECTIVE: [Flag; 54] = [
     flag("advertise_ip", Kind::Text, None, "The address that others reach this agent at"),
     flag("advertise_port", Kind::Integer, None, "The port that others reach this agent at"),
     flag("attributes", Kind::Text, None, "What the agent is, such as `rack:r1;level:10`"),
     flag("cgroups_enable_cfs", Kind::Bool, Some("false"), "Whether CPUs are the most that a task may use, and not its share alone"),
+    flag("cgroups_hierarchy", Kind::Text, Some("/sys/fs/cgroup"), "Where control groups are mounted"),
+    flag("cgroups_limit_swap", Kind::Bool, Some("false"), "Whether the limit of memory is that of memory and swap together"),
+    flag("cgroups_root", Kind::Text, Some("mesos"), "The control group that those of containers are in"),
+    flag("container_disk_watch_interval", Kind::Duration, Some("15secs"), "How often `disk/du` looks at sandboxes"),
     flag("containerizers", Kind::Text, Some("mesos"), "The containerizers in use: `docker`, `mesos`, or both"),
     flag("default_role", Kind::Text, Some("*"), "The role of resources that name none"),
     flag("disk_watch_interval", Kind::Duration, Some("1mins"), "How often the disk is looked at"),
@@ -17,6 +21,7 @@ const EFFECTIVE: [Flag; 48] = [
     flag("docker_remove_delay", Kind::Duration, Some("6hrs"), "How long an ended container is kept by the engine"),
     flag("docker_socket", Kind::Text, Some("/var/run/docker.sock"), "The socket of the Docker engine"),
     flag("docker_stop_timeout", Kind::Duration, Some("0ns"), "How long a container may take to stop"),
+    flag("enforce_container_disk_quota", Kind::Bool, Some("false"), "Whether `disk/du` ends executors whose sandbox is larger than their disk"),
     flag("executor_environment_variables", Kind::Text, None, "JSON object of variables for every executor"),
     flag("executor_registration_timeout", Kind::Duration, Some("1mins"), "How long an executor may take to subscribe"),
     flag("executor_reregistration_timeout", Kind::Duration, Some("2secs"), "How long executors may take to come back after a restart of the agent"),
@@ -35,6 +40,7 @@ const EFFECTIVE: [Flag; 48] = [
     flag("http_heartbeat_interval", Kind::Duration, Some("30secs"), "How often attached streams are kept alive"),
     flag("image_providers", Kind::Text, None, "`docker`: containers of type MESOS may name a Docker image, which the engine runs"),
     flag("ip", Kind::Text, None, "The address to listen on"),
+    flag("isolation", Kind::Text, Some("posix/cpu,posix/mem"), "The isolators in use: of `cgroups/cpu`, `cgroups/mem`, `cgroups/all` and `disk/du`; others change nothing here"),
     flag("launcher_dir", Kind::Text, Some("/usr/libexec/mesos"), "Where `mesos-executor` is"),
     flag("log_level", Kind::Text, None, "The same as logging_level, and `DEBUG`"),
     flag("logging_level", Kind::Text, Some("INFO"), "`INFO`, `WARNING` or `ERROR`"),
@@ -58,7 +64,7 @@ const EFFECTIVE: [Flag; 48] = [
 /// What the original also takes, and what has no meaning here. Giving one of these another value than
 /// its default is answered by a warning.
 #[rustfmt::skip]
-pub const INERT: [Flag; 71] = [
+pub const INERT: [Flag; 65] = [
     flag("acls", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("agent_features", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("appc_simple_discovery_uri_prefix", Kind::Text, Some("http://"), "Taken for compatibility; without effect here"),
@@ -73,10 +79,6 @@ pub const INERT: [Flag; 71] = [
     flag("authorizer", Kind::Text, Some("local"), "Taken for compatibility; without effect here"),
     flag("cgroups_cpu_enable_pids_and_tids_count", Kind::Bool, Some("false"), "Taken for compatibility; without effect here"),
     flag("cgroups_destroy_timeout", Kind::Duration, Some("1mins"), "Taken for compatibility; without effect here"),
-    flag("cgroups_hierarchy", Kind::Text, Some("/sys/fs/cgroup"), "Taken for compatibility; without effect here"),
-    flag("cgroups_limit_swap", Kind::Bool, Some("false"), "Taken for compatibility; without effect here"),
-    flag("cgroups_root", Kind::Text, Some("mesos"), "Taken for compatibility; without effect here"),
-    flag("container_disk_watch_interval", Kind::Duration, Some("15secs"), "Taken for compatibility; without effect here"),
     flag("container_logger", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("credential", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("csi_plugin_config_dir", Kind::Text, None, "Taken for compatibility; without effect here"),
@@ -95,7 +97,6 @@ pub const INERT: [Flag; 71] = [
     flag("docker_volume_chown", Kind::Bool, Some("false"), "Taken for compatibility; without effect here"),
     flag("domain", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("domain_socket_location", Kind::Text, None, "Taken for compatibility; without effect here"),
-    flag("enforce_container_disk_quota", Kind::Bool, Some("false"), "Taken for compatibility; without effect here"),
     flag("executor_reregistration_retry_interval", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("firewall_rules", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("hadoop_home", Kind::Text, None, "Taken for compatibility; without effect here"),
@@ -107,7 +108,6 @@ pub const INERT: [Flag; 71] = [
     flag("initialize_driver_logging", Kind::Bool, Some("true"), "Taken for compatibility; without effect here"),
     flag("ip6", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("ip_discovery_command", Kind::Text, None, "Taken for compatibility; without effect here"),
-    flag("isolation", Kind::Text, Some("posix/cpu,posix/mem"), "Taken for compatibility; without effect here"),
     flag("jwt_secret_key", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("launcher", Kind::Text, Some("posix"), "Taken for compatibility; without effect here"),
     flag("log_dir", Kind::Text, None, "Taken for compatibility; without effect here"),

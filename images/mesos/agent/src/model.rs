@@ -33,7 +33,7 @@ pub use counters::Counters;
 pub use drain::Drain;
 pub use effect::{Checkpoint, Effect, Launch, Mount, Place};
 pub(crate) use exits::wait_status;
-pub use framework::{Executor, ExecutorState, Framework, Link, Queued};
+pub use framework::{Executor, ExecutorState, Framework, Limitation, Link, Queued};
 pub use ids::{executor_id, framework_id, slave_id, task_id};
 pub use record::is_terminal;
 pub use registration::Registered;

@@ -214,6 +214,16 @@ impl Settings {
         self.flags.duration(name).unwrap_or_default()
     }
 
+    /// Whether an isolator is asked for.
+    pub fn isolates(&self, isolator: &str) -> bool {
+        isolates(&self.flags, isolator)
+    }
+
+    /// Whether sandboxes are looked at: `disk/du`, or as it was called before.
+    pub fn isolates_disk(&self) -> bool {
+        isolates_disk(&self.flags)
+    }
+
     /// Flags that were given and do nothing here.
     pub fn without_effect(&self) -> Vec<&'static str> {
         flags::INERT
@@ -222,6 +232,16 @@ impl Settings {
             .map(|flag| flag.name)
             .collect()
     }
+}
+
+fn isolates(flags: &Flags, isolator: &str) -> bool {
+    let all = flags.text("isolation").unwrap_or_default();
+    all.split(',').any(|one| one.trim() == isolator)
+}
+
+/// Whether `--isolation` asks that sandboxes are looked at.
+pub(crate) fn isolates_disk(flags: &Flags) -> bool {
+    isolates(flags, "disk/du") || isolates(flags, "posix/disk")
 }
 
 /// The kinds that a list of resources names, also those that it says there are none of.

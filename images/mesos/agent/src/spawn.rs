@@ -71,11 +71,16 @@ pub struct Spawn {
 
 impl Spawn {
     /// The command, ready to be started.
+    pub fn into_command(self) -> io::Result<Command> {
+        self.into_command_in(Vec::new())
+    }
+
+    /// The same, in the control groups that are entered by writing `0` to these files.
     #[expect(
         unsafe_code,
         reason = "what is done between fork and exec has no safe form in std"
     )]
-    pub fn into_command(self) -> io::Result<Command> {
+    pub fn into_command_in(self, groups: Vec<File>) -> io::Result<Command> {
         let mut command = Command::new(&self.program);
         if let Some(name) = self.name {
             command.arg0(name);
@@ -95,6 +100,9 @@ impl Spawn {
         unsafe {
             command.pre_exec(move || {
                 setsid()?;
+                for group in &groups {
+                    nix::unistd::write(group, b"0")?;
+                }
                 if let Some(identity) = &identity {
                     setgroups(&identity.groups)?;
                     setgid(identity.gid)?;

@@ -4,7 +4,7 @@ use mesos_proto::mesos::{TaskState, task_status};
 use task_status::Reason;
 
 use super::effect::{Checkpoint, Effect};
-use super::framework::{Ending, ExecutorState};
+use super::framework::{Ending, ExecutorState, Limitation};
 use super::{Model, Now};
 
 impl Model {
@@ -32,10 +32,37 @@ impl Model {
                     state: TaskState::TASK_FAILED,
                     reason: Reason::REASON_CONTAINER_LAUNCH_FAILED,
                     message: text.to_string(),
+                    limited: Vec::new(),
                 });
             }
             self.executor_exited(now, &framework, &id, None);
         }
+    }
+
+    /// A container has used more than it may: it is ended, and its tasks fail for this reason, whatever else
+    /// is told of them from now on.
+    pub fn container_limited(&mut self, container: &str, limitation: Limitation) {
+        let Some((framework, id)) = self.find_container(container) else {
+            return;
+        };
+        let Some(executor) = self.executor_mut(&framework, &id) else {
+            return;
+        };
+        if executor.state == ExecutorState::Terminated || executor.is_limited() {
+            return;
+        }
+        tracing::warn!(
+            "ending executor {id} of framework {framework}: {}",
+            limitation.message
+        );
+        executor.ending = Some(Ending {
+            state: TaskState::TASK_FAILED,
+            reason: limitation.reason,
+            message: limitation.message,
+            limited: limitation.resources,
+        });
+        let container = executor.container_id.clone();
+        self.effects.push(Effect::Destroy(container));
     }
 
     /// All processes of a container are gone. `status` is the wait status of the executor, if known.
@@ -62,6 +89,7 @@ impl Model {
                 state,
                 reason: Reason::REASON_EXECUTOR_TERMINATED,
                 message: "Executor terminated".to_string(),
+                limited: Vec::new(),
             });
         }
         self.executor_exited(now, &framework, &id, None);
@@ -102,12 +130,14 @@ impl Model {
         };
         tracing::info!("executor {id} of framework {framework} is gone: {text}");
         if !ends {
-            let (state, reason) = match ending {
-                Some(ending) => (ending.state, ending.reason),
-                None => (TaskState::TASK_FAILED, Reason::REASON_EXECUTOR_TERMINATED),
-            };
+            let ending = ending.unwrap_or(Ending {
+                state: TaskState::TASK_FAILED,
+                reason: Reason::REASON_EXECUTOR_TERMINATED,
+                message: text,
+                limited: Vec::new(),
+            });
             for task in open {
-                self.own_update(now, framework, Some(id), &task, state, Some(reason), &text);
+                self.end_update(now, framework, id, &task, &ending);
             }
         }
         if !is_command {
@@ -135,6 +165,7 @@ impl Model {
                     state: TaskState::TASK_FAILED,
                     reason: Reason::REASON_EXECUTOR_REGISTRATION_TIMEOUT,
                     message: format!("Executor did not register within {timeout}"),
+                    limited: Vec::new(),
                 });
             }
             tracing::warn!("destroying executor {id} of framework {framework}: its time is over");

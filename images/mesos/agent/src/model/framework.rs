@@ -69,6 +69,19 @@ pub(super) struct Ending {
     pub(super) state: TaskState,
     pub(super) reason: task_status::Reason,
     pub(super) message: String,
+    /// What it had too much of, if that is why.
+    pub(super) limited: Vec<Resource>,
+}
+
+/// Why a container is ended that has used more than it may.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Limitation {
+    /// What is limited.
+    pub reason: task_status::Reason,
+    /// What its tasks' updates say.
+    pub message: String,
+    /// What there was too much of.
+    pub resources: Vec<Resource>,
 }
 
 /// A framework that has, or had, executors here.
@@ -220,6 +233,12 @@ impl Executor {
             .collect();
         // A resource that the master has let through and that cannot be added up counts as nothing.
         Resources::from_protos(all).unwrap_or_default()
+    }
+
+    /// Whether it is being ended because it has used more than it may.
+    pub(super) fn is_limited(&self) -> bool {
+        let ending = self.ending.as_ref();
+        ending.is_some_and(|ending| !ending.limited.is_empty())
     }
 
     /// Whether tasks of it are not over yet.

@@ -326,6 +326,7 @@ impl Model {
                         state,
                         reason: Reason::REASON_EXECUTOR_REREGISTRATION_TIMEOUT,
                         message: format!("Executor did not reregister within {window}"),
+                        limited: Vec::new(),
                     });
                     destroy.push(Effect::Destroy(executor.container_id.clone()));
                 }

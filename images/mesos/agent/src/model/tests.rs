@@ -15,6 +15,7 @@ use task_status::Reason;
 use super::*;
 
 mod drain;
+mod limits;
 mod operations;
 mod sequences;
 

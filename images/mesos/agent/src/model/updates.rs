@@ -10,7 +10,7 @@ use mesos_proto::messages::{
 };
 
 use super::effect::{Checkpoint, Effect};
-use super::framework::{ExecutorState, Link};
+use super::framework::{Ending, ExecutorState, Link};
 use super::ids::{executor_id, slave_id, task_id};
 use super::record::{is_terminal, note, task_of, update_of};
 use super::streams::Acknowledged;
@@ -52,6 +52,31 @@ impl Model {
         self.accept_update(now, update, false);
     }
 
+    /// A task ends with its executor.
+    pub(super) fn end_update(
+        &mut self,
+        now: Now,
+        framework: &str,
+        executor: &str,
+        task: &str,
+        ending: &Ending,
+    ) {
+        let agent = self.id.clone().unwrap_or_default();
+        let mut update = update_of(framework, &agent, Some(executor), task, now.wall);
+        if let Some(status) = update.status.as_mut() {
+            status.set_state(ending.state);
+            status.set_reason(ending.reason);
+            if !ending.message.is_empty() {
+                status.set_message(ending.message.clone());
+            }
+            if !ending.limited.is_empty() {
+                let limitation = status.limitation.mut_or_insert_default();
+                limitation.resources.clone_from(&ending.limited);
+            }
+        }
+        self.accept_update(now, update, false);
+    }
+
     fn accept_update(&mut self, now: Now, mut update: StatusUpdate, from_executor: bool) {
         let framework = update.framework_id.value().to_string();
         let executor = update.executor_id.value().to_string();
@@ -66,6 +91,11 @@ impl Model {
         if from_executor && !is_known {
             tracing::warn!("ignoring an update of task {task}: framework {framework} is not here");
             self.counters.invalid_status_updates += 1;
+            return;
+        }
+        let found = self.executor_mut(&framework, &executor);
+        if from_executor && found.is_some_and(|executor| executor.is_limited()) {
+            tracing::info!("dropping an update of task {task}: its executor is being ended");
             return;
         }
         if from_executor && self.is_beyond(&framework, &executor, &task, state) {

@@ -7,14 +7,17 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use mesos_proto::mesos::TaskState;
+use mesos_proto::messages::StatusUpdate;
 use mesos_wire::flags::Flags;
 use mesos_wire::http::Media;
 use mesos_wire::libprocess::Process;
 use tokio::sync::{Notify, mpsc};
 
+use super::disk::Disks;
 use crate::containerizer::{Containers, Watcher};
 use crate::gc::Collector;
-use crate::model::{Effect, Model, Now};
+use crate::model::{Effect, Limitation, Model, Now};
 use crate::nested::Nested;
 
 /// The agent's actor.
@@ -43,6 +46,8 @@ pub(crate) struct Agent {
     next_link: AtomicU64,
     containers: OnceLock<Arc<Containers>>,
     gc: Mutex<Collector>,
+    /// What sandboxes take of the disk.
+    pub(crate) disks: Disks,
     /// Rings when a folder has begun to wait for its removal.
     pub(crate) retired: Notify,
 }
@@ -70,6 +75,7 @@ impl Agent {
             next_link: AtomicU64::new(1),
             containers: OnceLock::new(),
             gc: Mutex::new(gc),
+            disks: Disks::default(),
             retired: Notify::new(),
         })
     }
@@ -93,6 +99,28 @@ impl Agent {
             all.for_each(|(folder, age)| gc.retire(now, folder, age));
         });
         self.retired.notify_one();
+    }
+
+    /// An executor reports. One whose task has failed for want of memory is ended for that reason instead.
+    pub(crate) fn executor_update(&self, update: StatusUpdate) {
+        if update.status.state() == TaskState::TASK_FAILED
+            && let Some(containers) = self.containers()
+        {
+            let (framework, executor) = (update.framework_id.value(), update.executor_id.value());
+            let container: Option<String> = self.look(|model| {
+                let executor = model
+                    .frameworks()
+                    .find(|one| one.id() == framework)?
+                    .executors
+                    .get(executor)?;
+                Some(executor.container_id.clone())
+            });
+            let limited = container.and_then(|id| Some((containers.memory_limitation(&id)?, id)));
+            if let Some((limitation, container)) = limited {
+                self.act(|model, _| model.container_limited(&container, limitation));
+            }
+        }
+        self.act(|model, now| model.executor_update(now, update));
     }
 
     /// What runs here.
@@ -216,6 +244,11 @@ impl Watcher for ContainerEvents {
                 counters.fetches_failed += 1;
             }
         });
+    }
+
+    fn limited(&self, container: &str, limitation: Limitation) {
+        self.0
+            .act(|model, _| model.container_limited(container, limitation));
     }
 
     fn stuck(&self, container: &str) {

@@ -87,7 +87,7 @@ pub(crate) async fn answer(agent: Arc<Agent>, mut request: Request) -> Response 
                 .and_then(|update| update.status.as_ref());
             if let Some(status) = status {
                 let update = update_of(status, ids);
-                agent.act(|model, now| model.executor_update(now, update));
+                agent.executor_update(update);
             }
             Response::status(StatusCode::ACCEPTED)
         }

@@ -23,6 +23,7 @@ use super::agent::{Agent, ContainerEvents, PROCESS_ID};
 use super::collect;
 use super::documents::VERSION;
 use super::effects::{Exit, carry_out};
+use super::isolation;
 use super::recovery::{Incompatible, judge, restore};
 use super::routes::Routes;
 use crate::checkpoint::{Store, recover};
@@ -226,6 +227,7 @@ async fn run(mut settings: Settings) -> Result<u8, RunError> {
         container_settings,
         Arc::new(ContainerEvents(agent.clone())),
         docker,
+        isolation::cgroups(&settings),
     ));
     agent.set_containers(containers.clone());
     let (exit, mut exited) = watch::channel(None);
@@ -246,6 +248,7 @@ async fn run(mut settings: Settings) -> Result<u8, RunError> {
     let interval = settings.duration("disk_watch_interval");
     let work_dir = settings.work_dir.clone();
     tokio::spawn(collect::collect(agent.clone(), work_dir, interval));
+    isolation::watch_disk(&agent, &settings);
     tokio::spawn(collect::retire_sent(agent.clone(), ended_sandboxes));
     let executors = agent.look(executors_that_run);
     agent.nested.recover(&executors);

@@ -195,7 +195,7 @@ fn from_others(agent: &Agent, from: &Upid, name: &str, body: &[u8]) -> Outcome {
                 if update.uuid().is_empty() {
                     update.set_uuid(uuid::Uuid::new_v4().as_bytes().to_vec());
                 }
-                agent.act(|model, now| model.executor_update(now, update));
+                agent.executor_update(update);
             }
         })),
         "ExecutorToFrameworkMessage" => Some(

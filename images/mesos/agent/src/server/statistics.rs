@@ -7,9 +7,11 @@ use mesos_wire::json::{Dialect, to_value};
 use serde_json::{Value, json};
 
 use super::agent::Agent;
+use super::disk;
 use crate::containerizer::usage::{Usage, usage};
 use crate::model::{Executor, executor_id, framework_id};
 use crate::nested::Chain;
+use crate::settings;
 
 /// An executor, and what is measured of it.
 pub(crate) struct Measured {
@@ -25,8 +27,16 @@ pub(crate) struct Measured {
 
 /// All executors that run. Their processes are looked at without holding the model.
 pub(crate) async fn measure(agent: &Agent) -> Vec<Measured> {
+    let looks_at_disks = settings::isolates_disk(&agent.flags);
     let running: Vec<Measured> = agent.look(|model| {
         let measured = |executor: &Executor| {
+            let mut statistics = limits(executor);
+            if let Some(limit) = disk::limit(executor).filter(|_| looks_at_disks) {
+                statistics.set_disk_limit_bytes(limit);
+                if let Some(used) = agent.disks.used(&executor.container_id) {
+                    statistics.set_disk_used_bytes(used);
+                }
+            }
             Some(Measured {
                 framework: executor.framework.clone(),
                 executor: executor.id().to_string(),
@@ -35,7 +45,7 @@ pub(crate) async fn measure(agent: &Agent) -> Vec<Measured> {
                 container: executor.container_id.clone(),
                 process: executor.process?,
                 info: executor.info.container.clone().into_option(),
-                statistics: limits(executor),
+                statistics,
             })
         };
         model
@@ -67,7 +77,7 @@ async fn used(agent: &Agent, one: &Measured) -> Option<Usage> {
     usage(one.process)
 }
 
-/// What an executor was given. Nothing enforces it here.
+/// What an executor was given.
 fn limits(executor: &Executor) -> ResourceStatistics {
     let allocated = executor.allocated();
     let mut statistics = ResourceStatistics::new();

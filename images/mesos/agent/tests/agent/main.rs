@@ -11,6 +11,7 @@ mod containers;
 mod docker;
 mod documents;
 mod groups;
+mod isolation;
 mod recorded;
 mod reservations;
 mod support;
