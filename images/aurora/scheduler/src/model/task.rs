@@ -8,7 +8,7 @@ use aurora_api::{AssignedTask, JobKey, ScheduleStatus, ScheduledTask, TaskConfig
 use super::state::Traits;
 
 /// A task, active or over.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Task {
     /// Its id, unique for ever.
     pub id: String,

@@ -17,7 +17,7 @@ fn job(n: u64) -> JobKey {
 
 /// What must hold at any moment.
 fn check(world: &World, context: &str) {
-    let mut active: BTreeMap<(JobKey, i32), Vec<ScheduleStatus>> = BTreeMap::new();
+    let mut active: BTreeMap<(&JobKey, i32), Vec<ScheduleStatus>> = BTreeMap::new();
     for task in world.model.tasks().iter() {
         assert_ne!(
             task.status,
@@ -33,7 +33,7 @@ fn check(world: &World, context: &str) {
         );
         if task.status.is_active() {
             active
-                .entry((task.job.clone(), task.instance))
+                .entry((&task.job, task.instance))
                 .or_default()
                 .push(task.status);
         }

@@ -1,16 +1,17 @@
 //! A store in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aurora_api::{
     HostAttributes, HostMaintenanceRequest, JobConfiguration, JobKey, JobUpdateDetails,
     JobUpdateKey, ResourceAggregate, ScheduledTask,
 };
 use aurora_scheduler::model::effect::Record;
+use aurora_scheduler::model::task::Task;
 
 #[derive(Default)]
 pub(crate) struct FakeStore {
-    pub(crate) tasks: BTreeMap<String, ScheduledTask>,
+    pub(crate) tasks: HashMap<String, Task>,
     pub(crate) updates: BTreeMap<JobUpdateKey, JobUpdateDetails>,
     pub(crate) crons: BTreeMap<JobKey, JobConfiguration>,
     pub(crate) hosts: BTreeMap<String, HostAttributes>,
@@ -20,10 +21,17 @@ pub(crate) struct FakeStore {
 }
 
 impl FakeStore {
+    /// The tasks as a scheduler that starts finds them, in an order that does not change from run to run.
+    pub(crate) fn scheduled(&self) -> Vec<ScheduledTask> {
+        let mut tasks: Vec<&Task> = self.tasks.values().collect();
+        tasks.sort_by(|a, b| a.id.cmp(&b.id));
+        tasks.into_iter().map(Task::to_scheduled).collect()
+    }
+
     pub(crate) fn apply(&mut self, record: Record) {
         match record {
             Record::SaveTask(task) => {
-                self.tasks.insert(task.id.clone(), task.to_scheduled());
+                self.tasks.insert(task.id.clone(), *task);
             }
             Record::RemoveTask(id) => {
                 self.tasks.remove(&id);

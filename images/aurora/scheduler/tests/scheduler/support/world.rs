@@ -1,6 +1,6 @@
 //! A model, a store and a Mesos master with agents, all in memory, under one clock.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 use aurora_api::{JobKey, ScheduleStatus};
 use aurora_scheduler::model::chance::Chance;
@@ -41,6 +41,8 @@ pub(crate) struct World {
     dice: Chance,
     agents: usize,
     remote: BTreeMap<String, Remote>,
+    /// Everything that was ever launched.
+    launched: HashSet<String>,
     /// Offers that are out, by id.
     offers: BTreeMap<String, usize>,
     next_offer: u64,
@@ -79,6 +81,7 @@ impl World {
             dice: Chance::new(seed ^ 0xabcd),
             agents,
             remote: BTreeMap::new(),
+            launched: HashSet::new(),
             offers: BTreeMap::new(),
             next_offer: 0,
             reports: VecDeque::new(),
@@ -189,10 +192,8 @@ impl World {
                 cpus,
                 lent,
             };
-            assert!(
-                self.remote.insert(id.clone(), remote).is_none(),
-                "{id} was launched twice"
-            );
+            assert!(self.launched.insert(id.clone()), "{id} was launched twice");
+            self.remote.insert(id, remote);
         }
     }
 
@@ -214,9 +215,14 @@ impl World {
 
     /// Moves tasks on, delivers up to `count` statuses, and offers what is free.
     pub(crate) fn deliver(&mut self, count: usize) {
-        let ids: Vec<String> = self.remote.keys().cloned().collect();
-        for id in ids {
-            let state = self.remote[&id].state;
+        let moving = self.remote.iter().filter(|(_, task)| {
+            matches!(
+                task.state,
+                TaskState::TASK_STAGING | TaskState::TASK_STARTING
+            )
+        });
+        let moving: Vec<_> = moving.map(|(id, task)| (id.clone(), task.state)).collect();
+        for (id, state) in moving {
             match state {
                 TaskState::TASK_STAGING => self.set(&id, TaskState::TASK_STARTING),
                 TaskState::TASK_STARTING if self.failing && self.dice.below(12) == 0 => {
@@ -239,6 +245,11 @@ impl World {
                 source: None,
             };
             self.command(|model| model.reported(&report));
+            // What is over and acknowledged the master forgets.
+            let known = self.remote.get(&report.task).map(|task| task.state);
+            if known == Some(report.state) && !Self::is_live(report.state) {
+                self.remote.remove(&report.task);
+            }
         }
     }
 
@@ -369,7 +380,7 @@ impl World {
     /// The scheduler dies and another one goes on from the store.
     pub(crate) fn restart_scheduler(&mut self) {
         let stored = Stored {
-            tasks: self.store.tasks.values().cloned().collect(),
+            tasks: self.store.scheduled(),
             updates: self.store.updates.values().cloned().collect(),
             hosts: self.store.hosts.values().cloned().collect(),
             maintenance: self.store.maintenance.values().cloned().collect(),
@@ -395,12 +406,7 @@ impl World {
         );
         for task in self.model.tasks().iter() {
             let stored = self.store.tasks.get(&task.id);
-            assert_eq!(
-                stored,
-                Some(&task.to_scheduled()),
-                "{context}: the stored {}",
-                task.id
-            );
+            assert_eq!(stored, Some(task), "{context}: the stored {}", task.id);
         }
         for update in self.model.updates() {
             let stored = &self.store.updates[update.key()];
