@@ -4,15 +4,17 @@ usage: bench.py FOLDER [--only PART …] [--rounds N] [--no-cold] [--strict]
 """
 
 import argparse
+import contextlib
 import os
 import sys
 import tempfile
 
+import aurora
 import measures
 import mesos
 from report import Report
 
-PARTS = ("launcher", "mesos")
+PARTS = ("launcher", "mesos", "aurora")
 
 
 def main():
@@ -29,6 +31,8 @@ def main():
         of_mesos(program, os.path.join(os.path.dirname(program), "mesos-load"), report)
     if "launcher" in arguments.only:
         of_launcher(program, report, arguments)
+    if "aurora" in arguments.only:
+        of_aurora(program, report)
     if report.broken:
         print("over budget: " + ", ".join(report.broken))
     return 1 if arguments.strict and report.broken else 0
@@ -42,27 +46,42 @@ def of_mesos(program, load, report):
     mesos.many_agents(program, load, report)
 
 
-def of_launcher(program, report, arguments):
-    """Clusters on Docker."""
+def of_aurora(program, report):
+    """Jobs on a cluster of 50 agents on Docker."""
+    with clusters(program) as launcher:
+        launcher.run("up", "--agents", "50")
+        aurora.many_instances(launcher, report, count=1000, agents=50)
+        aurora.update(launcher, report, count=200)
+
+
+@contextlib.contextmanager
+def clusters(program):
+    """A launcher in a folder of its own; whatever it brought up is removed in the end."""
     with tempfile.TemporaryDirectory(prefix="devcluster-bench-") as folder:
         # Tasks run as www-data and read their files here.
         os.chmod(folder, 0o755)
         launcher = measures.Launcher(program, folder, f"bench{os.getpid()}")
         try:
-            launcher.run("up")
-            measures.status(launcher, report, arguments.rounds)
-            measures.jobs(launcher, report)
-            launcher.run("down")
-            launcher.run("up")
-            measures.memory(launcher, report)
-            launcher.run("down")
-            up_floor = measures.warm(launcher, report, arguments.rounds)
-            measures.disk(report)
-            measures.changed_binary(launcher, report, up_floor)
-            if not arguments.no_cold:
-                measures.cold(launcher, report, up_floor)
+            yield launcher
         finally:
             launcher.run("down", check=False)
+
+
+def of_launcher(program, report, arguments):
+    """Clusters on Docker."""
+    with clusters(program) as launcher:
+        launcher.run("up")
+        measures.status(launcher, report, arguments.rounds)
+        measures.jobs(launcher, report)
+        launcher.run("down")
+        launcher.run("up")
+        measures.memory(launcher, report)
+        launcher.run("down")
+        up_floor = measures.warm(launcher, report, arguments.rounds)
+        measures.disk(report)
+        measures.changed_binary(launcher, report, up_floor)
+        if not arguments.no_cold:
+            measures.cold(launcher, report, up_floor)
 
 
 if __name__ == "__main__":

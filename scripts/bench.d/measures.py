@@ -12,7 +12,7 @@ import engine
 from floor import Floor
 
 IMAGE_LABEL = "devcluster.image"
-JOBS = 7
+JOBS = 20
 
 JOB = """
 nap = Process(name = 'nap', cmdline = 'exec sleep 1000')
@@ -169,7 +169,8 @@ def jobs(launcher, report):
     _, printed = launcher.run("ssh", "devtools", "--", "python3", "-c", IMPORTING)
     importing = float(json.loads(printed))
     whole, placed = (statistics.median(column) for column in zip(*pairs))
-    report.seconds(f"job create to RUNNING, p50 of {len(pairs)}", whole, importing, 0.5)
+    report.seconds(f"job create to RUNNING, p50 of {len(pairs)}", whole, importing, 0.3)
+    report.note(f"p99 {sorted(whole for whole, _ in pairs)[len(pairs) * 99 // 100]:.3f} s")
     report.note(f"of that, from PENDING to RUNNING: {placed:.3f} s; its floor is a Python that imports pystachio and ends")
 
 

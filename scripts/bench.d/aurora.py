@@ -1,0 +1,81 @@
+"""What the benchmark measures of Aurora on a cluster of many agents, one function a subject."""
+
+import os
+import re
+import textwrap
+
+JOB = """
+nap = Process(name = 'nap', cmdline = 'exec sleep 1000')
+task = SequentialTask(processes = [nap], resources = Resources(cpu = 0.1, ram = '{{{{profile.ram}}}}', disk = 1*MB))
+class Profile(Struct):
+    ram = Default(Integer, 1*MB)
+many = Service(
+    cluster = '{cluster}', environment = 'test', role = 'www-data', name = 'many', task = task, instances = {count},
+    update_config = UpdateConfig(batch_size = 50, watch_secs = 0)).bind(profile = Profile())
+jobs = [many]
+"""
+
+# Run in a node beside the client. What the scheduler counts is asked for in place of the tasks themselves, which are many.
+PRELUDE = """
+import os, subprocess, sys, time, urllib.request
+KEY = "{cluster}/www-data/test/many"
+def aurora(*words, check=True):
+    done = subprocess.run(["aurora", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if check and done.returncode != 0:
+        sys.exit(done.stdout)
+    return done.stdout
+def running():
+    text = urllib.request.urlopen("http://aurora-scheduler:8081/vars").read().decode()
+    return int(dict(line.split(" ", 1) for line in text.splitlines())["task_store_RUNNING"])
+def until(count):
+    end = time.time() + 300
+    while running() != count:
+        if time.time() > end:
+            sys.exit("%d tasks run after 300 s, and not %d" % (running(), count))
+        time.sleep(0.1)
+"""
+
+
+def _in_devtools(launcher, script):
+    """Runs Python in the node that has the client; the figures it printed after `took`."""
+    whole = (PRELUDE + textwrap.dedent(script)).replace("{cluster}", launcher.name)
+    _, printed = launcher.run("ssh", "devtools", "--", "python3", "-c", whole)
+    return [float(found) for found in re.findall(r"^took (\S+)$", printed, re.MULTILINE)]
+
+
+def _write(launcher, count):
+    with open(os.path.join(launcher.folder, "many.aurora"), "w", encoding="utf-8") as file:
+        file.write(JOB.format(cluster=launcher.name, count=count))
+
+
+def many_instances(launcher, report, count, agents):
+    """A job of so many instances, from calling the client until all run."""
+    _write(launcher, count)
+    (took,) = _in_devtools(
+        launcher,
+        f"""
+        start = time.time()
+        aurora("job", "create", KEY, "/vagrant/many.aurora")
+        until({count})
+        print("took", time.time() - start)
+        """,
+    )
+    report.seconds(f"{count} instances on {agents} agents", took, None, 20.0)
+
+
+def update(launcher, report, count):
+    """An update of so many instances, 50 at a time, from calling the client until it has rolled forward."""
+    _write(launcher, count)
+    (took,) = _in_devtools(
+        launcher,
+        f"""
+        aurora("job", "killall", "--no-batching", KEY)
+        until(0)
+        aurora("job", "create", KEY, "/vagrant/many.aurora")
+        until({count})
+        start = time.time()
+        aurora("update", "start", "--wait", KEY, "/vagrant/many.aurora", "--bind", "profile.ram=2097152")
+        print("took", time.time() - start)
+        """,
+    )
+    report.seconds(f"update of {count} instances", took, None, None)
