@@ -1,5 +1,6 @@
 //! Everything that needs a real Docker engine, in one program: it is linked once, and its clusters come up side by side.
 
+mod acceptance;
 mod launcher;
 mod recovery;
 mod support;

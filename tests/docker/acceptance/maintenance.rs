@@ -1,0 +1,124 @@
+//! Hosts taken out of service: drained task by task as the jobs' policies allow, and by Mesos' own maintenance.
+
+use super::Site;
+use crate::support::{page, until};
+use serde_json::json;
+
+const FLAGS: &str = "[aurora-scheduler.flags]\nmin_required_instances_for_sla_check = 2\nunavailability_threshold = \"2secs\"\n";
+
+async fn mode(site: &Site) -> String {
+    let name = site.cluster.name();
+    let host = site.host().await;
+    let printed = site
+        .run(&format!("aurora_admin host_status --hosts={host} {name}"))
+        .await;
+    let line = printed
+        .lines()
+        .find(|line| line.contains("is in state:"))
+        .expect("a state");
+    line.rsplit(' ').next().unwrap_or_default().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_is_drained_as_far_as_the_jobs_policies_allow() {
+    let site = Site::start(FLAGS).await;
+    let (name, host) = (site.cluster.name().to_owned(), site.host().await);
+    site.run(&format!(
+        "aurora_admin increase_quota {name} www-data 1.0 100m 100m"
+    ))
+    .await;
+    for job in ["count", "percentage", "coordinator"] {
+        let key = format!("devcluster/www-data/test/{job}");
+        site.run(&format!(
+            "aurora job create {key} /vagrant/sla.aurora --wait-until RUNNING"
+        ))
+        .await;
+        site.until_states(&key, &["RUNNING", "RUNNING"]).await;
+        assert_eq!(mode(&site).await, "NONE", "{job}");
+
+        site.run(&format!(
+            "aurora_admin sla_host_drain --hosts={host} {name}"
+        ))
+        .await;
+        site.restart_scheduler().await;
+        assert_eq!(
+            mode(&site).await,
+            "DRAINING",
+            "{job}: a restart forgets no drain"
+        );
+        site.until_states(&key, &["RUNNING", "PENDING"]).await;
+        if job == "coordinator" {
+            assert_eq!(site.states(&key).await, ["PENDING", "RUNNING"]);
+        }
+        assert_eq!(mode(&site).await, "DRAINING", "{job}");
+
+        site.run(&format!(
+            "aurora_admin sla_host_drain --force_drain_timeout=0s --hosts={host} {name}"
+        ))
+        .await;
+        site.until_states(&key, &["PENDING", "PENDING"]).await;
+        site.run(&format!("aurora_admin host_activate --hosts={host} {name}"))
+            .await;
+        site.until_states(&key, &["RUNNING", "RUNNING"]).await;
+        site.run(&format!("aurora job killall {key}")).await;
+        site.until_states(&key, &[]).await;
+    }
+    site.end().await;
+}
+
+async fn schedule(site: &Site, windows: serde_json::Value) {
+    let address = site
+        .cluster
+        .address("mesos-master", 5050)
+        .expect("an address");
+    let answer = reqwest::Client::new()
+        .post(format!("http://{address}/maintenance/schedule"))
+        .body(json!({"windows": windows}).to_string())
+        .send()
+        .await
+        .expect("the master answers");
+    let status = answer.status();
+    assert!(
+        status.is_success(),
+        "{status}: {}",
+        answer.text().await.unwrap_or_default()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_maintenance_window_of_the_masters_drains_its_host_in_time() {
+    let site = Site::start(FLAGS).await;
+    let key = "devcluster/www-data/test/partition_default";
+    site.run(&format!(
+        "aurora job create {key} /vagrant/partition.aurora --wait-until RUNNING"
+    ))
+    .await;
+    let host = site.host().await;
+    let ip = site
+        .cluster
+        .inner_address("mesos-agent")
+        .expect("an address");
+    let begins = std::time::SystemTime::now() + std::time::Duration::from_secs(12);
+    let begins = begins
+        .duration_since(std::time::UNIX_EPOCH)
+        .expect("after 1970")
+        .as_nanos();
+    schedule(
+        &site,
+        json!([{
+            "machine_ids": [{"hostname": host, "ip": ip.to_string()}],
+            "unavailability": {"start": {"nanoseconds": begins as u64}},
+        }]),
+    )
+    .await;
+    assert_eq!(site.states(key).await, ["RUNNING"], "there is time yet");
+    site.until_states(key, &["PENDING"]).await;
+    schedule(&site, json!([])).await;
+    site.until_states(key, &["RUNNING"]).await;
+    until("the page of the host", || {
+        page(&site.cluster, "aurora-scheduler", 8081, "/maintenance")
+    })
+    .await;
+    site.run(&format!("aurora job killall {key}")).await;
+    site.end().await;
+}
