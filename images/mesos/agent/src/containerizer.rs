@@ -7,6 +7,7 @@ pub mod cgroups;
 pub mod docker;
 pub mod environment;
 pub mod fetcher;
+pub mod images;
 mod memory;
 pub mod sandbox;
 pub mod terminal;
@@ -27,6 +28,7 @@ use crate::proc;
 use crate::spawn::{Identity, Spawn, program};
 use crate::tree::{self, Root};
 use environment::Contribution;
+use images::ImageVolume;
 
 /// How often an executor that is not this agent's child is looked for.
 const ADOPTED_POLL: Duration = Duration::from_millis(100);
@@ -290,9 +292,21 @@ impl Containers {
         self.rooms().remove(container);
     }
 
+    /// The volumes to be made from images, if the executor's container has such and can be made.
+    fn image_volumes<'a>(
+        &'a self,
+        launch: &'a Launch,
+    ) -> Option<Vec<(&'a docker::Docker, ImageVolume<'a>)>> {
+        let docker = self.docker.as_deref()?;
+        let volumes = docker.image_volumes(launch.info.container.as_ref())?;
+        Some(volumes.into_iter().map(|volume| (docker, volume)).collect())
+    }
+
     async fn start(&self, agent: &str, launch: &Launch) -> Result<Child, String> {
         let docker = self.docker_for(launch.info.container.as_ref());
+        let volumes = self.image_volumes(launch);
         if docker.is_none()
+            && volumes.is_none()
             && let Some(reason) = unsupported(&launch.info, &self.settings.containerizers)
         {
             return Err(reason);
@@ -324,6 +338,9 @@ impl Containers {
             }
         }
         self.watcher.fetched(true);
+        for (docker, volume) in volumes.into_iter().flatten() {
+            docker.provide(launch, &volume).await?;
+        }
         let (program, name, arguments) = match &docker {
             Some(docker) => {
                 let share = self.share(&launch.place.container);

@@ -6,10 +6,12 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bollard::models::ContainerCreateBody;
 use mesos_proto::mesos::container_info::docker_info::Network;
 use mesos_proto::mesos::{ContainerInfo, container_info};
 
 use super::environment::{self, Contribution};
+use super::images::{self, ImageVolume};
 use super::usage::Usage;
 use crate::docker::engine::EngineError;
 use crate::docker::spec::{Wanted, spec, update};
@@ -63,6 +65,23 @@ pub struct Prepared {
     pub arguments: Vec<OsString>,
 }
 
+/// A container that is there for its files only; it goes however the launch ends.
+struct Exported {
+    engine: Engine,
+    name: String,
+}
+
+impl Drop for Exported {
+    fn drop(&mut self) {
+        let (engine, name) = (self.engine.clone(), std::mem::take(&mut self.name));
+        tokio::spawn(async move {
+            if let Err(error) = engine.remove(&name).await {
+                tracing::warn!("cannot remove container {name}: {error}");
+            }
+        });
+    }
+}
+
 impl Docker {
     /// Connects to the engine, and finds the agent's own place.
     pub async fn connect(mut settings: Settings) -> Result<Self, EngineError> {
@@ -106,13 +125,7 @@ impl Docker {
             .as_ref()
             .ok_or("No container info found")?;
         let image = image(info).unwrap_or_default();
-        if let Err(error) = self.engine.pull(image, is_pull_forced(info)).await {
-            return Err(format!(
-                "Failed to run 'docker -H unix://{} pull {}': exited with status 1; stderr='{error}\n'",
-                self.settings.socket,
-                crate::docker::tagged(image)
-            ));
-        }
+        self.pull(image, is_pull_forced(info)).await?;
         let name = container_name(&launch.place.container);
         let mut flags = vec![
             format!("--container={name}"),
@@ -153,6 +166,59 @@ impl Docker {
             program: self.settings.launcher_dir.join(PROGRAM),
             arguments: arguments.collect(),
         })
+    }
+
+    async fn pull(&self, image: &str, is_forced: bool) -> Result<(), String> {
+        let pulled = self.engine.pull(image, is_forced).await;
+        pulled.map_err(|error| {
+            format!(
+                "Failed to run 'docker -H unix://{} pull {}': exited with status 1; stderr='{error}\n'",
+                self.settings.socket,
+                crate::docker::tagged(image)
+            )
+        })
+    }
+
+    /// The volumes that are made from images, where those are taken.
+    pub fn image_volumes<'a>(
+        &self,
+        container: Option<&'a ContainerInfo>,
+    ) -> Option<Vec<ImageVolume<'a>>> {
+        container
+            .filter(|_| self.settings.takes_images)
+            .and_then(images::wanted)
+    }
+
+    /// Puts an image's files into a sandbox.
+    pub async fn provide(&self, launch: &Launch, volume: &ImageVolume<'_>) -> Result<(), String> {
+        self.pull(volume.image, volume.is_pull_forced).await?;
+        let folder = images::folder(&launch.directory, volume.place)?;
+        let name = format!(
+            "{}-image-{}",
+            container_name(&launch.place.container),
+            uuid::Uuid::new_v4().simple()
+        );
+        let labels = self.settings.labels.clone();
+        let body = ContainerCreateBody {
+            image: Some(crate::docker::tagged(volume.image)),
+            // It never runs, but the engine makes none without a command.
+            cmd: Some(vec!["-".to_string()]),
+            labels: Some(labels.into_iter().collect()),
+            network_disabled: Some(true),
+            ..ContainerCreateBody::default()
+        };
+        let said = |error: String| {
+            let image = volume.image;
+            format!("Failed to provision the image '{image}': {error}")
+        };
+        let _exported = Exported {
+            engine: self.engine.clone(),
+            name: name.clone(),
+        };
+        let made = self.engine.create(&name, body).await;
+        made.map_err(|error| said(error.to_string()))?;
+        let archive = self.engine.export(&name);
+        images::unpack(archive, folder).await.map_err(said)
     }
 
     fn task_flags(&self, launch: &Launch) -> Result<Vec<String>, String> {

@@ -15,7 +15,8 @@ use bollard::query_parameters::{
     StatsOptions, StopContainerOptions, WaitContainerOptions,
 };
 use bollard::{API_DEFAULT_VERSION, Docker};
-use futures_util::StreamExt as _;
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _};
 use thiserror::Error;
 
 use super::host::{Host, Own, own_id};
@@ -167,6 +168,15 @@ impl Engine {
         };
         self.docker.create_container(Some(options), body).await?;
         Ok(())
+    }
+
+    /// All files of a container, as an archive.
+    pub fn export(
+        &self,
+        name: &str,
+    ) -> impl Stream<Item = Result<Bytes, EngineError>> + Send + Unpin + use<> {
+        let files = self.docker.export_container(name);
+        Box::pin(files.map(|piece| piece.map_err(EngineError::from)))
     }
 
     /// Reads its output from its start on.

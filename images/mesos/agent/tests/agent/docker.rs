@@ -320,3 +320,78 @@ async fn an_executor_of_a_frameworks_own_runs_in_its_image() {
     let stdout = std::fs::read_to_string(sandbox(work.path(), "e1").join("stdout")).expect("there");
     assert!(stdout.starts_with("/mnt/mesos/sandbox"), "{stdout}");
 }
+
+/// A task with an executor of its own, which runs in the agent's file system beside an image's.
+fn beside_image(id: &str, command: &str, place: &str, image: &str) -> TaskInfo {
+    let mut task = task("M-S0", id, "");
+    let mut own = task.command.take().unwrap_or_default();
+    own.set_value(command.into());
+    let mut executor = mesos_proto::mesos::ExecutorInfo::new();
+    executor
+        .executor_id
+        .mut_or_insert_default()
+        .set_value(id.into());
+    executor.framework_id = framework_id();
+    executor.command = Some(own).into();
+    let mut volume = mesos_proto::mesos::Volume::new();
+    volume.set_container_path(place.into());
+    volume.set_mode(mesos_proto::mesos::volume::Mode::RO);
+    let source = volume.image.mut_or_insert_default();
+    source.set_type(mesos_proto::mesos::image::Type::DOCKER);
+    source.docker.mut_or_insert_default().set_name(image.into());
+    let mut container = ContainerInfo::new();
+    container.set_type(container_info::Type::MESOS);
+    container.volumes.push(volume);
+    executor.container = Some(container).into();
+    task.executor = Some(executor).into();
+    task
+}
+
+#[tokio::test]
+async fn an_executor_finds_its_volumes_image_in_its_sandbox() {
+    if !has_engine() {
+        return;
+    }
+    let mark = mark("volume");
+    let work = tempfile::tempdir().expect("a folder");
+    let mut master = Master::start().await;
+    let (_child, agent) = start(&mut master, work.path(), &mark.0).await;
+    let command = "ls -A taskfs; test -x taskfs/bin/cat && test ! -e taskfs/.dockerenv && exit 5";
+    master.send(
+        &agent,
+        &run(beside_image("e1", command, "taskfs", &image()), false),
+    );
+    let failed = (
+        TaskState::TASK_FAILED,
+        "Command exited with status 5".to_string(),
+    );
+    assert_eq!(master.state(&agent).await, failed);
+    let stdout = std::fs::read_to_string(sandbox(work.path(), "e1").join("stdout")).expect("there");
+    assert!(
+        stdout.contains("bin\n") && stdout.contains("tmp\n"),
+        "{stdout}"
+    );
+    // What it was taken from does not stay.
+    let filter = format!("label={}", mark.0);
+    eventually(|| docker(&["ps", "-aq", "--filter", &filter]).is_empty()).await;
+
+    master.send(
+        &agent,
+        &run(beside_image("e2", "exit 5", "../out", &image()), false),
+    );
+    let (state, text) = master.state(&agent).await;
+    assert_eq!(state, TaskState::TASK_FAILED);
+    let want = "Failed to launch container: The container path '../out' of an image volume must be relative and stay in the sandbox";
+    assert_eq!(text, want);
+    let missing = "localhost:1/no/such:image";
+    master.send(
+        &agent,
+        &run(beside_image("e3", "exit 5", "taskfs", missing), false),
+    );
+    let (state, text) = master.state(&agent).await;
+    assert_eq!(state, TaskState::TASK_FAILED);
+    assert!(
+        text.starts_with("Failed to launch container: Failed to run 'docker -H unix:///var/run/docker.sock pull localhost:1/no/such:image': exited with status 1; stderr='"),
+        "{text}"
+    );
+}
