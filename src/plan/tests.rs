@@ -131,6 +131,11 @@ fn agents_get_the_engines_socket_only_where_the_profile_says_so() {
         serde_json::from_str(&agent.env["MESOS_DOCKER_CONTAINER_LABELS"]).unwrap();
     assert_eq!(labels["devcluster.cluster"], "devcluster");
     assert_eq!(labels["devcluster.tasks-of"], "mesos-agent-2");
+    let allows = |plan: &Plan| {
+        let command = node(plan, "aurora-scheduler-1").command.join(" ");
+        command.contains("-allowed_container_types=MESOS,DOCKER")
+    };
+    assert!(allows(&docker) && !allows(&plain));
     let agent = node(&plain, "mesos-agent-2");
     assert!(!agent.command.join(" ").contains("docker") && agent.env.is_empty());
 }

@@ -1,6 +1,7 @@
 //! Everything that needs a real Docker engine, in one program: it is linked once, and its clusters come up side by side.
 
 mod acceptance;
+mod docker_tasks;
 mod launcher;
 mod recovery;
 mod support;

@@ -29,6 +29,10 @@ pub(super) fn recipe(
         // The agents have it, so that no sandbox needs a copy. The original knows no such flag.
         flags = flags.text("thermos_executor_in_place", "true");
     }
+    let agents = context.profile.tier(&Tier::MesosAgent);
+    if agents.is_some_and(|agents| agents.docker_tasks) {
+        flags = flags.text("allowed_container_types", "MESOS,DOCKER");
+    }
     let args = arguments(flags, settings, Style::Aurora, context)?;
     let (image, entrypoint, command, origin) =
         program(&settings.node, OwnImage::Aurora, "aurora-scheduler", args);
