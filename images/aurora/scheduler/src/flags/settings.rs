@@ -12,8 +12,8 @@ use serde::Deserialize;
 use super::{FlagError, Values, bad, executors, outside};
 use crate::backup::Backups;
 use crate::framework::{Identity, Launcher};
+use crate::model::settings::environments::Environments;
 use crate::model::settings::{Settings, Tier};
-use crate::model::validate;
 use crate::outside::webhook::Webhook;
 use crate::security::Security;
 
@@ -246,9 +246,8 @@ fn model(values: &Values, cluster: &str, hostname: &str) -> Result<Settings, Fla
         (settings.default_tier, settings.tiers) = tiers(path)?;
     }
     let pattern = values.text("allowed_job_environments").unwrap_or_default();
-    validate::environment_pattern(pattern)
+    settings.allowed_job_environments = Environments::new(pattern)
         .map_err(|_| bad("allowed_job_environments", pattern, "a regular expression"))?;
-    settings.allowed_job_environments = pattern.to_string();
     let types = values.list("allowed_container_types");
     if let Some(other) = types
         .iter()

@@ -1,5 +1,6 @@
 //! The thresholds and defaults that govern the model. The flags of the same names set them.
 
+pub mod environments;
 pub mod scheduling;
 pub mod sla_stats;
 
@@ -8,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aurora_api::{DockerParameter, ScheduleStatus, TaskConfig};
 use jiff::tz::TimeZone;
 
+use environments::Environments;
 use scheduling::Scheduling;
 use sla_stats::SlaStats;
 
@@ -42,8 +44,8 @@ pub struct Settings {
     pub max_tasks_per_job: i32,
     /// `-max_update_instance_failures`
     pub max_update_instance_failures: i64,
-    /// `-allowed_job_environments`, as given.
-    pub allowed_job_environments: String,
+    /// `-allowed_job_environments`
+    pub allowed_job_environments: Environments,
     /// `-allowed_container_types` contains MESOS.
     pub allow_mesos_containers: bool,
     /// `-allowed_container_types` contains DOCKER.
@@ -184,7 +186,7 @@ impl Default for Settings {
             default_tier: "preemptible".to_string(),
             max_tasks_per_job: 4000,
             max_update_instance_failures: 20_000,
-            allowed_job_environments: r"^(prod|devel|test|staging\d*)$".to_string(),
+            allowed_job_environments: Environments::default(),
             allow_mesos_containers: true,
             allow_docker_containers: false,
             allow_docker_parameters: false,

@@ -123,22 +123,13 @@ fn check_key(job: &JobKey, what: &str) -> Result<(), Refusal> {
 }
 
 fn check_environment(settings: &Settings, environment: &str) -> Result<(), Refusal> {
-    let pattern = &settings.allowed_job_environments;
-    // A pattern that does not compile is refused with the flags, so this one does.
-    let allowed = environment_pattern(pattern).is_ok_and(|regex| regex.is_match(environment));
-    match allowed {
+    let environments = &settings.allowed_job_environments;
+    match environments.allow(environment) {
         true => Ok(()),
         false => refuse(format!(
-            "Job environment {environment} doesn't match: {pattern}"
+            "Job environment {environment} doesn't match: {environments}"
         )),
     }
-}
-
-/// The pattern for environments, which must match as a whole.
-pub fn environment_pattern(pattern: &str) -> Result<regex::Regex, regex::Error> {
-    regex::RegexBuilder::new(&format!("^(?:{pattern})$"))
-        .unicode(false)
-        .build()
 }
 
 /// Validates what a job's instances run.
