@@ -62,6 +62,7 @@ impl Settings {
             directory: spawn.directory,
             user: spawn.identity.map(|identity| identity.name),
             runtime: runtime.clone(),
+            keeper: None,
             io: Io::Terminal {
                 socket: socket.clone(),
                 size: size.map(|size| (side(size.rows()), side(size.columns()))),

@@ -28,6 +28,9 @@ pub(crate) struct LaunchInfo {
     pub(crate) io: Io,
     /// Whether its terminal, if it has one, controls its session.
     pub(crate) is_controlled: bool,
+    /// The agent's process, if the container ends with it.
+    #[serde(default)]
+    pub(crate) keeper: Option<i32>,
 }
 
 /// Where a container's input comes from, and its output goes.

@@ -24,6 +24,9 @@ pub(crate) const PID_FILE: &str = "pid";
 /// Holds its wait status once it has ended.
 pub(crate) const STATUS_FILE: &str = "status";
 
+/// What the kernel sends when the agent has gone with which the container ends. Nobody else sends it.
+const ORPHANED: Signal = Signal::SIGPWR;
+
 /// The wait status of a command that could not be executed, as the original's launcher leaves it.
 const NOT_EXECUTED: i32 = 1 << 8;
 
@@ -33,6 +36,13 @@ pub(super) fn run(info: &LaunchInfo) -> io::Result<u8> {
     nix::sys::prctl::set_child_subreaper(true)?;
     let signals = SigSet::all();
     signals.thread_block()?;
+    if let Some(keeper) = info.keeper {
+        nix::sys::prctl::set_pdeathsig(ORPHANED)?;
+        // It may have gone before that was heard.
+        if nix::unistd::getppid().as_raw() != keeper {
+            return Err(io::Error::other("the agent that it belongs to is gone"));
+        }
+    }
     let (ends, streams) = open(&info.io)?;
     let has_terminal = info.is_controlled && matches!(info.io, Io::Terminal { .. });
     let child = start(info, streams, has_terminal);
@@ -175,6 +185,7 @@ fn attend(child: Pid, signals: &SigSet) -> io::Result<i32> {
         }
         match signals.wait()? {
             Signal::SIGCHLD => {}
+            ORPHANED => drop(kill(child, Signal::SIGKILL)),
             // One that has ended meanwhile needs none.
             signal => drop(kill(child, signal)),
         }

@@ -35,6 +35,8 @@ pub struct Parent {
     pub environment: Vec<(String, String)>,
     /// Its user, which is taken over where the command names none.
     pub user: Option<String>,
+    /// Whether it outlives the agent, as the executors of checkpointing frameworks do.
+    pub outlives_agent: bool,
 }
 
 /// A container to launch.
@@ -131,6 +133,7 @@ impl Nested {
             directory: record.directory,
             environment: record.environment,
             user: record.user,
+            outlives_agent: record.outlives_agent,
         }))
     }
 
@@ -190,6 +193,8 @@ impl Nested {
         }
         let runtime = self.runtime(&order.id);
         let environment = environment(order, parent, &directory);
+        // What a session is attached to breaks with the agent.
+        let outlives_agent = !order.is_session && parent.is_none_or(|parent| parent.outlives_agent);
         let (program, name, arguments) = program(&order.command).map_err(failed)?;
         let text = |word: std::ffi::OsString| word.to_string_lossy().into_owned();
         let info = LaunchInfo {
@@ -202,6 +207,7 @@ impl Nested {
             runtime: runtime.clone(),
             io: io_of(order),
             is_controlled: true,
+            keeper: (!outlives_agent).then(|| std::process::id().cast_signed()),
         };
         let file = runtime.join(LAUNCH_FILE);
         DirBuilder::new()
@@ -231,6 +237,7 @@ impl Nested {
             environment,
             user,
             socket: info.io.socket().map(Path::to_path_buf),
+            outlives_agent,
             launcher,
             cpus: order.cpus,
             memory: order.memory,
@@ -390,6 +397,7 @@ mod tests {
                 ("PATH".into(), "/bin".into()),
             ],
             user: None,
+            outlives_agent: false,
         };
         let shown = |is_session| {
             let all = environment(&order(is_session), Some(&parent), Path::new("/own"));

@@ -31,6 +31,9 @@ pub struct Record {
     pub user: Option<String>,
     /// Where its streams are, if anybody may attach to them.
     pub socket: Option<PathBuf>,
+    /// Whether it goes on when the agent is gone.
+    #[serde(default)]
+    pub outlives_agent: bool,
     /// Its launcher, and when that started, in clock ticks since boot.
     pub launcher: Option<(i32, u64)>,
     /// How many processors it asked for.

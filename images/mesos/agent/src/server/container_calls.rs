@@ -131,6 +131,7 @@ pub(super) fn executor(agent: &Agent, container: &str) -> Option<(Parent, Option
             directory: executor.directory.clone(),
             environment: environment(&launch, id, &settings.contribution),
             user: settings.switch_user.then(|| user.to_string()),
+            outlives_agent: executor.checkpoint,
         };
         let is_docker = executor.info.container.type_() == container_info::Type::DOCKER;
         Some((

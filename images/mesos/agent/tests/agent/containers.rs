@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::folder::{Folder, folder};
 use crate::support::{self, *};
 use mesos_proto::mesos::TaskState;
 use mesos_wire::pid::Upid;
@@ -13,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An agent with a task that sleeps, and the id of the task's container.
 struct Site {
-    _work: tempfile::TempDir,
+    _work: Folder,
     _program: tokio::process::Child,
     _master: Master,
     agent: Upid,
@@ -22,7 +23,7 @@ struct Site {
 
 impl Site {
     async fn start() -> Self {
-        let work = tempfile::tempdir().expect("a folder");
+        let work = folder();
         let mut master = Master::start().await;
         let program = support::agent(&master.address(), work.path());
         let agent = master.register("M-S0").await;
@@ -394,7 +395,7 @@ async fn what_cannot_be_attached_to_says_why() {
 
 #[tokio::test]
 async fn a_task_on_a_terminal_can_be_attached_to() {
-    let work = tempfile::tempdir().expect("a folder");
+    let work = folder();
     let mut master = Master::start().await;
     let _agent = support::agent(&master.address(), work.path());
     let agent = master.register("M-S0").await;
@@ -465,4 +466,19 @@ async fn a_task_on_a_terminal_can_be_attached_to() {
     output.until("0\r\n\r\n").await;
     let seen = std::fs::read_to_string(sandbox.join("stdout")).expect("there");
     assert!(seen.contains("33 88\r\n"), "{seen}");
+}
+
+#[tokio::test]
+async fn containers_of_a_framework_that_does_not_checkpoint_end_with_the_agent() {
+    let mut site = Site::start().await;
+    let id = site.nested("sleeps");
+    let command = r#","command":{"value":"sleep 300"}"#;
+    let (status, text) = site.call("LAUNCH_NESTED_CONTAINER", &id, command).await;
+    assert_eq!(status, 200, "{text}");
+    let id = site.nested("session");
+    let _output = site.session(&id, "sleep 300", true).await;
+    let (processes, sockets) = site._work.left();
+    assert!(processes >= 5 && sockets == 1, "{processes} {sockets}");
+    site._program.kill().await.expect("it ran");
+    eventually(|| site._work.left() == (0, 0)).await;
 }

@@ -7,6 +7,7 @@ use std::process::Command;
 use mesos_proto::mesos::container_info::docker_info::Network;
 use mesos_proto::mesos::{ContainerInfo, TaskInfo, TaskState, container_info};
 
+use crate::folder::folder;
 use crate::support::{self, *};
 
 /// A label that no other test's containers carry.
@@ -50,7 +51,7 @@ fn image() -> String {
     if !docker(&["images", "-q", name]).is_empty() {
         return name.to_string();
     }
-    let dir = tempfile::tempdir().expect("a folder");
+    let dir = folder();
     let script = "set -e; mkdir -p $0/bin $0/tmp; \
         for p in sh sleep cat; do f=$(readlink -f /bin/$p); cp $f $0/bin/$p; \
         for l in $(ldd $f | grep -o '/[^ )]*'); do mkdir -p $0$(dirname $l); cp -Ln $l $0$l; done; done; \
@@ -113,7 +114,7 @@ async fn a_docker_task_runs_in_its_image_and_its_status_is_reported() {
         return;
     }
     let mark = mark("status");
-    let work = tempfile::tempdir().expect("a folder");
+    let work = folder();
     let mut master = Master::start().await;
     let (_child, agent) = start(&mut master, work.path(), &mark.0).await;
     let command =
@@ -149,7 +150,7 @@ async fn a_kill_stops_the_container_and_ports_lead_to_it() {
         return;
     }
     let mark = mark("kill");
-    let work = tempfile::tempdir().expect("a folder");
+    let work = folder();
     let mut master = Master::start().await;
     let (_child, agent) = start(&mut master, work.path(), &mark.0).await;
     let command = "trap 'echo got term; exit 0' TERM; sleep 300 & wait";
@@ -184,7 +185,7 @@ async fn what_the_engine_cannot_run_fails_and_says_why() {
         return;
     }
     let mark = mark("fails");
-    let work = tempfile::tempdir().expect("a folder");
+    let work = folder();
     let mut master = Master::start().await;
     let (_child, agent) = start(&mut master, work.path(), &mark.0).await;
     let mut unknown = in_docker("t1", "true", Network::NONE);
@@ -229,7 +230,7 @@ async fn a_container_outlives_the_agent_and_an_orphan_does_not() {
         return;
     }
     let mark = mark("recovery");
-    let work = tempfile::tempdir().expect("a folder");
+    let work = folder();
     let mut master = Master::start().await;
     let (mut child, agent) = start(&mut master, work.path(), &mark.0).await;
     master.send(
@@ -286,7 +287,7 @@ async fn an_executor_of_a_frameworks_own_runs_in_its_image() {
         return;
     }
     let mark = mark("custom");
-    let work = tempfile::tempdir().expect("a folder");
+    let work = folder();
     let mut master = Master::start().await;
     let (_child, agent) = start(&mut master, work.path(), &mark.0).await;
     // The agent's own command executor stands for a framework's: one static program, brought by its URI.

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use crate::folder::folder;
 use crate::support::{self, *};
 use mesos_proto::mesos::TaskState;
 use serde_json::Value;
@@ -116,7 +117,7 @@ async fn check(agent: &mesos_wire::pid::Upid, situation: &str) {
 
 #[tokio::test]
 async fn an_idle_agent_shows_every_recorded_key() {
-    let work = tempfile::tempdir().expect("a folder");
+    let work = folder();
     let mut master = Master::start().await;
     let _agent = support::agent(&master.address(), work.path());
     let agent = master.register("M-S0").await;
@@ -128,7 +129,7 @@ async fn an_idle_agent_shows_every_recorded_key() {
 
 #[tokio::test]
 async fn an_agent_with_a_task_shows_every_recorded_key() {
-    let work = tempfile::tempdir().expect("a folder");
+    let work = folder();
     let mut master = Master::start().await;
     let _agent = support::agent(&master.address(), work.path());
     let agent = master.register("M-S0").await;

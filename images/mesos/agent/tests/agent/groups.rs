@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::folder::{Folder, folder};
 use crate::support::{self, *};
 use mesos_proto::mesos::volume::source::{self, sandbox_path};
 use mesos_proto::mesos::{
@@ -77,14 +78,14 @@ fn of(all: &[StatusUpdate], task: &str) -> Vec<TaskState> {
     own.map(|update| update.status.state()).collect()
 }
 
-fn sandbox(work: &tempfile::TempDir) -> PathBuf {
+fn sandbox(work: &Folder) -> PathBuf {
     work.path()
         .join("slaves/M-S0/frameworks/M-0000/executors/default/runs/latest")
 }
 
 #[tokio::test]
 async fn a_group_shares_a_volume_and_falls_with_one_of_its_tasks() {
-    let work = tempfile::tempdir().expect("a folder");
+    let work = folder();
     let mut master = Master::start().await;
     let _agent = support::agent(&master.address(), work.path());
     let agent = master.register("M-S0").await;
@@ -135,7 +136,7 @@ async fn a_group_shares_a_volume_and_falls_with_one_of_its_tasks() {
 
 #[tokio::test]
 async fn a_kill_of_one_task_ends_its_group_and_every_process() {
-    let work = tempfile::tempdir().expect("a folder");
+    let work = folder();
     let mut master = Master::start().await;
     let _agent = support::agent(&master.address(), work.path());
     let agent = master.register("M-S0").await;
@@ -173,7 +174,7 @@ async fn a_kill_of_one_task_ends_its_group_and_every_process() {
 
 #[tokio::test]
 async fn a_group_goes_on_under_an_agent_that_restarts() {
-    let work = tempfile::tempdir().expect("a folder");
+    let work = folder();
     let mut master = Master::start().await;
     let mut first = support::agent(&master.address(), work.path());
     let agent = master.register("M-S0").await;
@@ -209,7 +210,7 @@ async fn a_group_goes_on_under_an_agent_that_restarts() {
 
 #[tokio::test]
 async fn checks_look_into_the_containers_of_their_tasks() {
-    let work = tempfile::tempdir().expect("a folder");
+    let work = folder();
     let mut master = Master::start().await;
     let _agent = support::agent(&master.address(), work.path());
     let agent = master.register("M-S0").await;
@@ -239,7 +240,7 @@ async fn checks_look_into_the_containers_of_their_tasks() {
 
 #[tokio::test]
 async fn a_command_that_cannot_be_executed_runs_and_fails() {
-    let work = tempfile::tempdir().expect("a folder");
+    let work = folder();
     let mut master = Master::start().await;
     let _agent = support::agent(&master.address(), work.path());
     let agent = master.register("M-S0").await;

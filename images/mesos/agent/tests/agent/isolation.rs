@@ -8,6 +8,7 @@ use mesos_proto::messages::StatusUpdate;
 use mesos_wire::pid::Upid;
 use serde_json::Value;
 
+use crate::folder::folder;
 use crate::support::{self, *};
 
 fn task_with_disk(command: &str) -> TaskInfo {
@@ -36,7 +37,7 @@ const FILLS: &str = "head -c 3000000 /dev/zero > big; sleep 300";
 
 #[tokio::test]
 async fn a_task_whose_sandbox_outgrows_its_disk_fails_for_that_reason() {
-    let work = tempfile::tempdir().expect("a folder");
+    let work = folder();
     let mut master = Master::start().await;
     let flags = [
         "--isolation=posix/cpu,disk/du",
@@ -58,7 +59,7 @@ async fn a_task_whose_sandbox_outgrows_its_disk_fails_for_that_reason() {
 
 #[tokio::test]
 async fn a_sandbox_is_measured_and_left_alone_where_its_quota_is_not_enforced() {
-    let work = tempfile::tempdir().expect("a folder");
+    let work = folder();
     let mut master = Master::start().await;
     let flags = [
         "--isolation=disk/du",
@@ -114,7 +115,7 @@ impl Drop for Groups {
 
 #[tokio::test]
 async fn memory_and_cpu_are_limited_where_control_groups_can_be_written() {
-    let work = tempfile::tempdir().expect("a folder");
+    let work = folder();
     let groups = Groups::new();
     let mut master = Master::start().await;
     let root = groups.as_ref().map_or("mesos", |groups| &groups.name);

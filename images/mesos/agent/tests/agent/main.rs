@@ -10,6 +10,7 @@ mod client;
 mod containers;
 mod docker;
 mod documents;
+mod folder;
 mod groups;
 mod isolation;
 mod recorded;

@@ -9,6 +9,7 @@ use mesos_wire::pid::Upid;
 use protobuf::{Message as _, MessageFull};
 use serde_json::Value;
 
+use crate::folder::folder;
 use crate::support::{self, *};
 
 /// The id that the recorded messages give to the agent.
@@ -33,7 +34,7 @@ fn recorded<M: MessageFull>() -> M {
 
 #[tokio::test]
 async fn an_agent_registers_with_what_the_original_registers_with() {
-    let work = tempfile::tempdir().expect("a folder");
+    let work = folder();
     let mut master = Master::start().await;
     let _agent = support::agent(&master.address(), work.path());
     let (agent, mut ours): (_, RegisterSlaveMessage) = master.hear().await;
@@ -81,7 +82,7 @@ async fn driver() -> (Process, tokio::sync::mpsc::UnboundedReceiver<Message>) {
 
 #[tokio::test]
 async fn a_v0_executor_is_served_in_its_own_messages() {
-    let work = tempfile::tempdir().expect("a folder");
+    let work = folder();
     let mut master = Master::start().await;
     let _agent = support::agent(&master.address(), work.path());
     let agent = master.register(AGENT).await;
@@ -145,7 +146,7 @@ async fn a_v0_executor_is_served_in_its_own_messages() {
 
 #[tokio::test]
 async fn calls_that_are_wrong_are_answered_in_the_protocols_words() {
-    let work = tempfile::tempdir().expect("a folder");
+    let work = folder();
     let mut master = Master::start().await;
     let _agent = support::agent(&master.address(), work.path());
     let agent = master.register("M-S0").await;

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::client::{Client, Events};
+use crate::folder::folder;
 use crate::support::{self, PATIENCE};
 
 /// A master that leads nobody else's cluster.
@@ -236,7 +237,7 @@ async fn story(work: &Path) {
 
 #[tokio::test]
 async fn a_volume_outlives_its_tasks_and_its_agent_until_it_is_destroyed() {
-    let work = tempfile::tempdir().expect("a folder");
+    let work = folder();
     timeout(PATIENCE * 2, story(work.path()))
         .await
         .expect("it all happens in time");

@@ -1,12 +1,13 @@
 //! The agent as a program, over real sockets, with a master that the test plays.
 
+use crate::folder::folder;
 use crate::support::{self, *};
 use mesos_proto::mesos::TaskState;
 use mesos_proto::messages::{PongSlaveMessage, ShutdownFrameworkMessage};
 
 #[tokio::test]
 async fn a_command_task_runs_to_its_acknowledged_end() {
-    let work = tempfile::tempdir().expect("a folder");
+    let work = folder();
     let mut master = Master::start().await;
     let _agent = support::agent(&master.address(), work.path());
     let agent = master.register("M-S0").await;
@@ -71,7 +72,7 @@ async fn a_command_task_runs_to_its_acknowledged_end() {
 
 #[tokio::test]
 async fn a_kill_ends_every_process_of_a_task() {
-    let work = tempfile::tempdir().expect("a folder");
+    let work = folder();
     let mut master = Master::start().await;
     let _agent = support::agent(&master.address(), work.path());
     let agent = master.register("M-S0").await;
@@ -100,7 +101,7 @@ async fn a_kill_ends_every_process_of_a_task() {
 
 #[tokio::test]
 async fn a_framework_that_is_shut_down_leaves_nothing_running() {
-    let work = tempfile::tempdir().expect("a folder");
+    let work = folder();
     let mut master = Master::start().await;
     let _agent = support::agent(&master.address(), work.path());
     let agent = master.register("M-S0").await;
@@ -119,7 +120,7 @@ async fn a_framework_that_is_shut_down_leaves_nothing_running() {
 
 #[tokio::test]
 async fn executors_of_a_checkpointing_framework_survive_the_agent() {
-    let work = tempfile::tempdir().expect("a folder");
+    let work = folder();
     let mut master = Master::start().await;
     let mut first = support::agent(&master.address(), work.path());
     let agent = master.register("M-S0").await;
@@ -174,7 +175,7 @@ async fn executors_of_a_checkpointing_framework_survive_the_agent() {
 #[tokio::test]
 async fn a_task_that_is_not_healthy_is_killed() {
     use mesos_proto::mesos::health_check;
-    let work = tempfile::tempdir().expect("a folder");
+    let work = folder();
     let mut master = Master::start().await;
     let _agent = support::agent(&master.address(), work.path());
     let agent = master.register("M-S0").await;
@@ -217,7 +218,7 @@ async fn a_task_that_is_not_healthy_is_killed() {
 
 #[tokio::test]
 async fn the_sandbox_of_an_ended_task_is_removed_when_it_is_old_enough() {
-    let work = tempfile::tempdir().expect("a folder");
+    let work = folder();
     let mut master = Master::start().await;
     let flags = ["--gc_delay=1ms", "--disk_watch_interval=200ms"];
     let _agent = support::agent_flagged(&master.address(), work.path(), &flags);
