@@ -264,6 +264,23 @@ fn config(flags: &Flags) -> Result<Config, SettingsError> {
                 )
             })?,
         },
+        recovery_factor: match flags.text("allocator_agent_recovery_factor") {
+            None => defaults.recovery_factor,
+            Some(text) => text
+                .parse()
+                .ok()
+                .filter(|factor| (0.0..=1.0).contains(factor))
+                .ok_or_else(|| {
+                    wrong(
+                        "allocator_agent_recovery_factor",
+                        text,
+                        "it must be between 0 and 1",
+                    )
+                })?,
+        },
+        recovery_timeout: flags
+            .duration("allocator_recovery_timeout")
+            .unwrap_or(defaults.recovery_timeout),
         pattern_memory: match flags.text("offer_constraints_re2_max_mem") {
             None => defaults.pattern_memory,
             Some(text) => pattern_memory(text).ok_or_else(|| {

@@ -25,7 +25,7 @@ pub use frameworks::frameworks;
 pub use metrics::{Metrics, metrics, registry};
 pub use operator::{answer, event, event_to_json, snapshot, to_json};
 pub use page::page;
-pub use policies::{quotas, schedule, weights};
+pub use policies::{offer_constraints, quotas, schedule, weights};
 pub use roles::{role_messages, roles};
 pub use samples::{Samples, Timings};
 pub use state::{Edition, state, summary};

@@ -12,11 +12,11 @@ use aurora_api::{
     ResourceAggregate, ResponseCode, ScheduleStatus, ScheduledTask, TaskQuery,
 };
 use aurora_scheduler::model::chance::Chance;
+use zookeeper_for_tests::ZooKeeper;
 
 use crate::support::fake_master::FakeMaster;
 use crate::support::jobs;
 use crate::support::process::{Process, free_port};
-use crate::support::zookeeper::ZooKeeper;
 
 /// How often the scheduler is killed.
 fn rounds() -> u64 {

@@ -49,6 +49,10 @@ pub struct Config {
     pub removal_spacing: Option<Duration>,
     /// Which part of the agents of a former master may be lost.
     pub recovery_removal_limit: f64,
+    /// Which part of the agents of a former master allocations wait for, where there are quotas.
+    pub recovery_factor: f64,
+    /// How long they wait for these agents at most.
+    pub recovery_timeout: Duration,
     /// The most memory in bytes for a regular expression in an offer constraint.
     pub pattern_memory: usize,
 }
@@ -79,6 +83,8 @@ impl Default for Config {
             registry_max_agent_count: 102_400,
             removal_spacing: None,
             recovery_removal_limit: 1.0,
+            recovery_factor: 0.8,
+            recovery_timeout: Duration::from_secs(600),
             pattern_memory: 64 * 1024,
         }
     }

@@ -93,6 +93,8 @@ pub(crate) enum Timer {
     Failover { framework: FrameworkId, epoch: u64 },
     /// The end of the time in which a former master's agents may come back.
     Recovery,
+    /// The end of the time in which allocations wait for these agents.
+    Allocate,
     /// The end of an offer's time.
     Offer(OfferId),
     /// The end of an inverse offer's time.

@@ -71,16 +71,6 @@ fn text(machine: &MachineID) -> String {
     to_value(machine, Dialect::V0).to_string()
 }
 
-/// As the original writes a message for debugging, which some of its texts do.
-fn debug_text(machine: &MachineID) -> String {
-    let fields = [("hostname", &machine.hostname), ("ip", &machine.ip)];
-    let lines = fields.iter().filter_map(|(name, value)| {
-        let value = value.as_ref()?;
-        Some(format!("{name}: \"{}\"\n", value.escape_default()))
-    });
-    lines.collect()
-}
-
 /// What is wrong with machines that must each be there once.
 fn machines_flaw<'a>(
     machines: impl IntoIterator<Item = &'a MachineID>,
@@ -96,7 +86,7 @@ fn machines_flaw<'a>(
         if !seen.insert(key(machine)) {
             return Some(format!(
                 "Machine '{}' appears more than once in the schedule",
-                debug_text(machine)
+                text(machine)
             ));
         }
     }
@@ -123,7 +113,7 @@ impl Master {
         lost.next().map(|(_, info)| {
             format!(
                 "Machine '{}' is deactivated and cannot be removed from the schedule",
-                debug_text(&info.id)
+                text(&info.id)
             )
         })
     }

@@ -80,6 +80,8 @@ pub struct Master {
     pub(crate) next_removal: Moment,
     /// How many agents a former master had.
     pub(crate) expected_agents: usize,
+    /// How many agents must be there before anything is allocated.
+    pub(crate) awaited_agents: usize,
     next_framework: u64,
     next_agent: u64,
     next_offer: u64,
@@ -123,6 +125,7 @@ impl Master {
             freed: BTreeSet::new(),
             next_removal: Moment::ZERO,
             expected_agents: 0,
+            awaited_agents: 0,
             next_framework: 0,
             next_agent: 0,
             next_offer: 0,
@@ -182,6 +185,7 @@ impl Master {
                 Timer::Reregister { agent, epoch } => self.reregistration_is_over(&agent, epoch),
                 Timer::Failover { framework, epoch } => self.failover_is_over(&framework, epoch),
                 Timer::Recovery => self.recovery_is_over(),
+                Timer::Allocate => self.awaited_agents = 0,
                 Timer::Offer(offer) => self.rescind(&offer),
                 Timer::InverseOffer(offer) => self.rescind_inverse(&offer),
                 Timer::Heartbeat { framework, stream } => self.heartbeat(&framework, stream),
@@ -242,6 +246,11 @@ impl Master {
     /// Whether this is the number of an agent's observer.
     pub fn has_observer(&self, observer: u64) -> bool {
         self.observers.contains_key(&observer)
+    }
+
+    /// The numbers of all agents' observers.
+    pub fn observers(&self) -> BTreeSet<u64> {
+        self.observers.keys().copied().collect()
     }
 
     /// Whether a framework of this name has ended.

@@ -43,6 +43,9 @@ impl Master {
     }
 
     pub(crate) fn allocate_due(&mut self) {
+        if self.awaits_agents() {
+            return;
+        }
         let due = std::mem::take(&mut self.due);
         let run_due = std::mem::take(&mut self.run_due);
         if self.elected.is_none() || (due.is_empty() && !run_due) {

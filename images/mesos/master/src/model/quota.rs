@@ -7,6 +7,7 @@ use mesos_proto::mesos::value;
 use mesos_proto::quota::{QuotaConfig, QuotaRequest};
 use mesos_wire::resources::Resources;
 
+use super::allocator::consumed;
 use super::amounts::Amounts;
 use super::calls::CallError;
 use super::id::OfferId;
@@ -33,6 +34,16 @@ impl Master {
             }
             if let Some(flaw) = flaws::of_config(config) {
                 return refuse(format!("Invalid QuotaConfig: {flaw}"));
+            }
+        }
+        let consumed = consumed(&self.frameworks, &self.agents, false);
+        for config in configs.iter().filter(|_| !force) {
+            let (role, quota) = (config.role(), Quota::new(config));
+            if let Some(own) = consumed.get(role).filter(|own| !quota.allows(own)) {
+                return refuse(format!(
+                    "Invalid QuotaConfig: Role '{role}' is already consuming '{own}'; this is more than the requested limits '{}' (use 'force' flag to bypass this check)",
+                    limits_text(&quota)
+                ));
             }
         }
         let mut quotas = self.policy.quotas.clone();
@@ -170,7 +181,7 @@ impl Master {
     }
 
     fn consumed_by(&self, role: &str) -> Amounts {
-        super::allocator::consumed(&self.frameworks, &self.agents, true)
+        consumed(&self.frameworks, &self.agents, true)
             .remove(role)
             .unwrap_or_default()
     }
@@ -185,6 +196,13 @@ impl Master {
         }
         sum
     }
+}
+
+fn limits_text(quota: &Quota) -> String {
+    let limits = quota
+        .limits()
+        .map(|(name, limit)| format!("{name}:{limit}"));
+    limits.collect::<Vec<_>>().join("; ")
 }
 
 /// What all roles together are promised.

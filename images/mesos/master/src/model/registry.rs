@@ -53,6 +53,35 @@ impl Master {
                 Timer::Recovery,
             );
         }
+        self.await_agents();
+    }
+
+    /// Where there are quotas, nothing is allocated before most agents of the former master are back, or have
+    /// had time enough: what few agents have would go to roles that are promised more, and what others have
+    /// there would seem to be missing.
+    fn await_agents(&mut self) {
+        // Whole agents, as the original counts them.
+        let awaited = (self.expected_agents as f64 * self.config.recovery_factor).floor() as usize;
+        if self.policy.quotas.is_empty() || awaited == 0 {
+            return;
+        }
+        tracing::info!(
+            "allocating nothing until {awaited} agents are back, or {} have passed",
+            mesos_wire::duration::format(self.config.recovery_timeout)
+        );
+        self.awaited_agents = awaited;
+        self.timers.set(
+            self.now.saturating_add(self.config.recovery_timeout),
+            Timer::Allocate,
+        );
+    }
+
+    /// Whether allocations wait for agents of a former master.
+    pub(crate) fn awaits_agents(&mut self) -> bool {
+        if self.agents.len() >= self.awaited_agents {
+            self.awaited_agents = 0;
+        }
+        self.awaited_agents > 0
     }
 
     /// Asks for an agent's standing to be kept; `None` is for one that is forgotten.

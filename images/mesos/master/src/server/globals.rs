@@ -10,8 +10,10 @@ use serde_json::{Value, json};
 
 use super::endpoints::metrics;
 use super::files;
+use super::messages::GLOBALS;
 use super::node::Node;
 use super::system;
+use crate::model::Master;
 use crate::view;
 
 /// Who is asked for credentials at a process other than the master's own.
@@ -52,15 +54,19 @@ pub(super) fn answer(node: &Node, request: &Request) -> Response {
             Response::json(query, &to_value(&registry, Dialect::V0))
         }
         ("allocator", "offer_constraints_debug") => {
-            Response::json(query, &json!({ "frameworks": {} }))
+            Response::json(query, &node.read_master(view::offer_constraints))
         }
         ("__processes__", _) => {
-            let processes = ["master", "files", "metrics", "system", "logging", "version"];
-            let processes: Vec<Value> = processes
-                .iter()
+            // What has come in is dealt with at once, so that no events wait anywhere.
+            let observers = node.read_master(Master::observers).into_iter();
+            let observers = observers.map(|number| format!("slave-observer({number})"));
+            let processes = GLOBALS.map(str::to_string).into_iter();
+            let processes: Value = processes
+                .chain(["master".to_string()])
+                .chain(observers)
                 .map(|id| json!({ "id": id, "events": [] }))
                 .collect();
-            Response::json(query, &processes.into())
+            Response::json(query, &processes)
         }
         ("help", _) => Response::text(StatusCode::OK, HELP),
         ("profiler", "start" | "stop") => Response::status(StatusCode::NOT_IMPLEMENTED),

@@ -12,7 +12,7 @@ use super::node::Node;
 use crate::model::{FrameworkId, Master};
 
 /// Processes that answer plain requests, besides `master`.
-const GLOBALS: [&str; 10] = [
+pub(super) const GLOBALS: [&str; 10] = [
     "files",
     "metrics",
     "system",
@@ -64,7 +64,14 @@ impl Handler for Node {
     }
 
     fn http(self: Arc<Self>, request: Request) -> BoxFuture<Response> {
-        Box::pin(endpoints::answer(self, request))
+        Box::pin(async move {
+            let response = endpoints::answer(self.clone(), request).await;
+            if self.is_silent() {
+                // It ends at once, and its connections with it.
+                std::future::pending::<()>().await;
+            }
+            response
+        })
     }
 }
 

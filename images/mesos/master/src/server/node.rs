@@ -52,6 +52,8 @@ struct State {
     armed: Option<Moment>,
     registry: Option<Registry>,
     failure: Option<RegistryError>,
+    /// Something could not be kept: what this master knows may be wrong, and nothing of it may be heard.
+    is_silent: bool,
 }
 
 /// One framework's events on their way.
@@ -125,6 +127,7 @@ impl Node {
                 armed: None,
                 registry,
                 failure: None,
+                is_silent: false,
             }),
             leader: Mutex::new(None),
             wake: Notify::new(),
@@ -220,7 +223,7 @@ impl Node {
                 state.timings.run.add(running.elapsed());
                 state.timings.latency.add(waited);
             }
-            if effects.is_empty() {
+            if effects.is_empty() || state.is_silent {
                 break;
             }
             // Nobody may hear of what the next leader would not know.
@@ -234,6 +237,7 @@ impl Node {
             };
             if let Err(error) = kept {
                 state.failure = Some(error);
+                state.is_silent = true;
                 self.registry_failed.notify_one();
                 break;
             }
@@ -293,6 +297,12 @@ impl Node {
                 return error;
             }
         }
+    }
+
+    /// Whether something could not be kept: whoever waits for an answer must not get one then, because the
+    /// next leader does not know what was asked for.
+    pub(super) fn is_silent(&self) -> bool {
+        self.state().is_silent
     }
 
     /// Does what is asked for; names the streams that turned out to be broken.

@@ -23,12 +23,15 @@ impl Samples {
         self.count += 1;
     }
 
-    /// The metrics under `name`: the last time, and the spread of all that are kept. None before the
-    /// first measurement.
+    /// The metrics under `name`: the last time, and the spread of all that are kept, which, as the original
+    /// has it, a single one has not. None before the first measurement.
     pub fn metrics(&self, name: &str) -> Vec<(String, f64)> {
         let Some(last) = self.millis.back() else {
             return Vec::new();
         };
+        if self.millis.len() < 2 {
+            return vec![(name.to_string(), *last)];
+        }
         let mut sorted: Vec<f64> = self.millis.iter().copied().collect();
         sorted.sort_by(f64::total_cmp);
         let at = |part: f64| percentile(&sorted, part);
@@ -84,7 +87,9 @@ mod tests {
     fn percentiles_lie_between_the_nearest_samples() {
         let mut samples = Samples::default();
         assert!(samples.metrics("x").is_empty());
-        for millis in [4, 1, 3, 2, 5] {
+        samples.add(Duration::from_millis(4));
+        assert_eq!(samples.metrics("x"), [("x".to_string(), 4.0)]);
+        for millis in [1, 3, 2, 5] {
             samples.add(Duration::from_millis(millis));
         }
         let metrics = samples.metrics("x");

@@ -3,10 +3,12 @@
 use std::sync::{Arc, Mutex};
 
 use mesos_proto::mesos::task_status::Source;
-use mesos_proto::mesos::{SlaveInfo, TaskState, TaskStatus, UUID, slave_info};
+use mesos_proto::mesos::{
+    FrameworkInfo, Resource, SlaveInfo, Task, TaskState, TaskStatus, UUID, slave_info,
+};
 use mesos_proto::messages::{
-    PingSlaveMessage, PongSlaveMessage, RegisterSlaveMessage, SlaveRegisteredMessage, StatusUpdate,
-    StatusUpdateMessage,
+    PingSlaveMessage, PongSlaveMessage, RegisterSlaveMessage, ReregisterSlaveMessage,
+    SlaveRegisteredMessage, SlaveReregisteredMessage, StatusUpdate, StatusUpdateMessage,
 };
 use mesos_wire::http::{Request, Response};
 use mesos_wire::libprocess::{BoxFuture, Handler, Message, Process};
@@ -22,6 +24,14 @@ pub(crate) struct Agent {
     inbox: mpsc::UnboundedReceiver<Message>,
     serving: tokio::task::JoinHandle<()>,
     uuids: u8,
+}
+
+/// What an agent has checkpointed, and what runs on it.
+#[derive(Default)]
+pub(crate) struct Belongings {
+    pub(crate) checkpointed: Vec<Resource>,
+    pub(crate) frameworks: Vec<FrameworkInfo>,
+    pub(crate) tasks: Vec<Task>,
 }
 
 struct Inbox {
@@ -83,6 +93,25 @@ impl Agent {
         let registered: SlaveRegisteredMessage = agent.next().await;
         agent.id = registered.slave_id.value().to_string();
         agent
+    }
+
+    /// Comes back to another master with all that it has, and waits until it is let in.
+    pub(crate) async fn reregister(&mut self, master: &Upid, belongings: &Belongings) {
+        self.master = master.clone();
+        let first = registration(self.process.address().port());
+        let mut slave = first.slave.unwrap_or_default();
+        slave.id.mut_or_insert_default().set_value(self.id.clone());
+        self.send(&ReregisterSlaveMessage {
+            slave: MessageField::some(slave),
+            version: first.version,
+            agent_capabilities: first.agent_capabilities,
+            resource_version_uuid: first.resource_version_uuid,
+            checkpointed_resources: belongings.checkpointed.clone(),
+            frameworks: belongings.frameworks.clone(),
+            tasks: belongings.tasks.clone(),
+            ..Default::default()
+        });
+        let _: SlaveReregisteredMessage = self.next().await;
     }
 
     pub(crate) fn send<M: MessageFull>(&self, message: &M) {

@@ -178,6 +178,12 @@ impl Events {
         }
     }
 
+    /// Reads to the stream's end, also where that comes in the midst of something.
+    pub(crate) async fn end(&mut self) {
+        let mut bytes = [0; 4096];
+        while matches!(self.reader.read(&mut bytes).await, Ok(read) if read > 0) {}
+    }
+
     /// The next event of this type; others are passed over.
     pub(crate) async fn next_of(&mut self, kind: &str) -> Value {
         loop {

@@ -3,9 +3,12 @@
 mod agent;
 mod client;
 mod conversations;
+mod differences;
 mod documents;
 mod drivers;
+mod election;
 mod logs;
+mod masters;
 mod operations;
 mod operators;
 mod policies;

@@ -247,7 +247,7 @@ async fn machines_go_down_and_up() {
             "/maintenance/schedule",
             "{}",
             400,
-            "Machine 'hostname: ",
+            "Machine '{\"hostname\":",
         ),
         (
             "GET",

@@ -337,3 +337,40 @@ async fn a_refused_subscription_is_told_why_and_ended() {
     );
     assert!(events.next().await.is_none());
 }
+
+#[tokio::test]
+async fn what_offer_constraints_leave_out_is_shown() {
+    let site = Site::start(&[]).await;
+    let client = site.client();
+    let path = "/allocator/offer_constraints_debug";
+    assert_eq!(client.get(path).await.json(), json!({"frameworks": {}}));
+    let agent = Agent::register(&site.pid).await;
+    let rack = |rack: &str| {
+        json!({"groups": [{"attribute_constraints": [{
+            "selector": {"attribute_name": "rack"},
+            "predicate": {"text_equals": {"value": rack}},
+        }]}]})
+    };
+    let call = json!({"type": "SUBSCRIBE", "subscribe": {
+        "framework_info": {"user": "root", "name": "f", "roles": ["x", "y", "z"],
+            "capabilities": [{"type": "MULTI_ROLE"}]},
+        "offer_constraints": {"role_constraints": {"x": rack("a"), "y": rack("b")}},
+        "suppressed_roles": ["z"],
+    }});
+    let mut events = client.subscribe(&call).await;
+    let first = events.next().await.expect("the first event");
+    let id = first["subscribed"]["framework_id"]["value"].as_str();
+    assert_eq!(
+        client.get(path).await.json()["frameworks"][id.expect("an id")],
+        json!({
+            "suppressed_roles": ["z"],
+            "excluded_by_attribute_constraints": {"x": [], "y": [agent.id], "z": []},
+        })
+    );
+    let processes = client.get("/__processes__").await.json();
+    for id in ["master", "allocator", "slave-observer(1)"] {
+        let shown = json!({"id": id, "events": []});
+        let all = processes.as_array().expect("a list");
+        assert!(all.contains(&shown), "{id} in {processes}");
+    }
+}

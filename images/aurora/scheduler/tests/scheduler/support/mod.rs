@@ -7,4 +7,3 @@ pub(crate) mod jobs;
 pub(crate) mod process;
 pub(crate) mod server;
 pub(crate) mod world;
-pub(crate) mod zookeeper;

@@ -9,8 +9,9 @@ use aurora_api::calls::GetRoleSummaryArgs;
 use aurora_api::envelope::{decode_reply, encode_call};
 use aurora_api::{Call, Protocol, Response, ResponseCode};
 
+use zookeeper_for_tests::ZooKeeper;
+
 use super::fake_master::FakeMaster;
-use super::zookeeper::ZooKeeper;
 
 /// Dies with the test.
 pub(crate) struct Process {

@@ -3,9 +3,20 @@
 use std::collections::BTreeSet;
 
 use mesos_wire::resources::Resources;
+use proptest::prelude::ProptestConfig;
 
 use crate::model::master::bag;
 use crate::model::{AgentId, FrameworkId, Master, is_terminal};
+
+/// How often sequences are tried: as often as `PROPTEST_CASES` says, or else so often.
+pub(crate) fn config_for(cases: u32) -> ProptestConfig {
+    let mut config = ProptestConfig::default();
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = cases;
+    }
+    config.max_shrink_iters = 2000;
+    config
+}
 
 fn assert_same(what: &str, a: &Resources, b: &Resources) {
     assert!(a.contains(b) && b.contains(a), "{what}: {a} is not {b}");

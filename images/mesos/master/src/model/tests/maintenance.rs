@@ -196,7 +196,7 @@ fn a_machine_that_is_down_has_no_agents() {
         .expect_err("it is down");
     assert_eq!(
         refused.text,
-        "Machine 'hostname: \"LocalHost\"\nip: \"127.0.0.1\"\n' is deactivated and cannot be removed from the schedule"
+        "Machine '{\"hostname\":\"LocalHost\",\"ip\":\"127.0.0.1\"}' is deactivated and cannot be removed from the schedule"
     );
     world.master.stop_maintenance(&all).expect("allowed");
     assert_eq!(world.master.maintenance.schedule, None);
@@ -228,7 +228,7 @@ fn maintenance_is_refused_in_mesos_words() {
                 window(json!([machine()])),
                 window(json!([{"hostname": "localhost", "ip": "127.0.0.1"}]))
             ]),
-            "Machine 'hostname: \"localhost\"\nip: \"127.0.0.1\"\n' appears more than once in the schedule",
+            "Machine '{\"hostname\":\"localhost\",\"ip\":\"127.0.0.1\"}' appears more than once in the schedule",
         ),
     ] {
         let mut world = World::new(Config::default());

@@ -14,7 +14,7 @@ use mesos_wire::resources::{Resources, reservation_role};
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::invariants::check;
+use super::invariants::{check, config_for};
 use super::world::{World, agent_pid, framework_info, offer_ids, statuses, task};
 use crate::model::{
     AgentId, Amounts, Config, FrameworkId, Master, OfferId, StreamId, consumed, is_within, top_of,
@@ -442,7 +442,7 @@ impl Story {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, max_shrink_iters: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(config_for(48))]
 
     #[test]
     fn promises_are_kept_whatever_happens(happenings in prop::collection::vec(happening(), 1..70)) {

@@ -9,8 +9,8 @@ use mesos_wire::json::{Dialect, from_value};
 use mesos_wire::resources::{Format, parse};
 use serde_json::{Value, json};
 
-use super::world::{World, events, framework_info, offer_ids, offers, task};
-use crate::model::{Config, Record};
+use super::world::{World, events, framework_info, offer_ids, offers, slave_info, task};
+use crate::model::{AgentId, Config, Record, Standing};
 
 fn of_role(role: &str) -> FrameworkInfo {
     let mut info = framework_info(role, &[Type::MULTI_ROLE, Type::RESERVATION_REFINEMENT]);
@@ -424,4 +424,96 @@ fn offer_constraints_choose_agents() {
     );
     update(constraints("a")).expect("allowed");
     assert_eq!(offers(&world.effects(), stream).len(), 1);
+}
+
+/// A master after another that had so many agents, with a guarantee for role `a` and this factor.
+fn after_failover(agents: u16, factor: f64, is_promised: bool) -> (World, Vec<AgentId>) {
+    let ids: Vec<AgentId> = (1..=agents)
+        .map(|n| AgentId::new(format!("old-S{n}")))
+        .collect();
+    let mut quotas = Vec::new();
+    if is_promised {
+        let promised = config("a", json!({"cpus": 1}), json!({}));
+        quotas.push(Record::Quota("a".to_string(), Some(promised)));
+    }
+    let config = Config {
+        recovery_factor: factor,
+        recovery_timeout: Duration::from_secs(60),
+        ..Config::default()
+    };
+    let admitted = || Standing::Admitted(Box::new(slave_info(ALL)));
+    let kept: Vec<_> = ids.iter().map(|id| (id.clone(), admitted())).collect();
+    (World::succeeding(config, quotas, kept), ids)
+}
+
+const ALL: &str = "cpus:4;mem:4096";
+
+#[test]
+fn after_a_failover_nothing_is_allocated_until_most_agents_are_back() {
+    // Of how many agents, with which factor and a quota or none; how many must be back.
+    for (agents, factor, is_promised, awaited) in [
+        (5, 0.8, true, 4),
+        (4, 0.8, true, 3),
+        (1, 0.8, true, 1),
+        (5, 1.0, true, 5),
+        (5, 0.0, true, 1),
+        (5, 0.8, false, 1),
+    ] {
+        let (mut world, ids) = after_failover(agents, factor, is_promised);
+        let (_, stream) = world.framework(of_role("b"));
+        for (port, id) in (1..).zip(&ids) {
+            world.agent_returns(id, port, ALL, Vec::new(), Vec::new());
+            let got = offers(&world.effects(), stream);
+            let case = format!("{port} of {agents}, factor {factor}, quota {is_promised}");
+            assert_eq!(!got.is_empty(), port >= awaited, "case {case}");
+            if port == awaited {
+                assert_eq!(got.len(), usize::from(awaited), "case {case}");
+            }
+        }
+    }
+}
+
+#[test]
+fn after_a_failover_allocations_wait_no_longer_than_they_are_told() {
+    let (mut world, ids) = after_failover(5, 0.8, true);
+    let (_, stream) = world.framework(of_role("b"));
+    world.agent_returns(&ids[0], 1, ALL, Vec::new(), Vec::new());
+    let effects = world.pass(Duration::from_secs(59));
+    assert!(offers(&effects, stream).is_empty());
+    let effects = world.pass(Duration::from_secs(1));
+    assert_eq!(offers(&effects, stream).len(), 1);
+}
+
+#[test]
+fn a_limit_below_what_is_consumed_needs_force() {
+    let mut world = World::new(Config::default());
+    let (id, stream) = world.framework(of_role("a/x"));
+    let agent = world.agent(1, "cpus:4;mem:1024;cpus(a):2;mem(a):0");
+    let ids = offer_ids(&world.effects(), stream);
+    let limit = |cpus: f64| config("a", json!({}), json!({"cpus": cpus, "mem": 64}));
+    // What is reserved is consumed; what is only offered is not.
+    let set = |world: &mut World, cpus, force| {
+        let done = world.master.update_quota(&[limit(cpus)], force);
+        done.map_err(|error| (error.status, error.text))
+    };
+    let refused = |consumed: &str, cpus: f64| {
+        let text = format!(
+            "Invalid QuotaConfig: Role 'a' is already consuming '{consumed}'; this is more than the requested limits 'cpus:{cpus}; mem:64' (use 'force' flag to bypass this check)"
+        );
+        Err((400, text))
+    };
+    assert_eq!(set(&mut world, 1.5, false), refused("cpus:2", 1.5));
+    world.launch(
+        &id,
+        stream,
+        &ids,
+        vec![task("t", &agent, "cpus:1.5;mem:32")],
+    );
+    world.effects();
+    assert_eq!(
+        set(&mut world, 3.0, false),
+        refused("cpus:3.5; mem:32", 3.0)
+    );
+    assert_eq!(set(&mut world, 3.5, false), Ok(()));
+    assert_eq!(set(&mut world, 3.0, true), Ok(()));
 }

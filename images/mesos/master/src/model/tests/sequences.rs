@@ -9,7 +9,7 @@ use mesos_proto::messages::ExitedExecutorMessage;
 use mesos_proto::scheduler::call;
 use proptest::prelude::*;
 
-use super::invariants::check;
+use super::invariants::{check, config_for};
 use super::operations::{operation, reserved, volume};
 use super::world::{World, agent_pid, framework_info, task, task_with_executor};
 use crate::model::{AgentId, Config, FrameworkId, OfferId, StreamId};
@@ -416,7 +416,7 @@ impl Story {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, max_shrink_iters: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(config_for(192))]
 
     #[test]
     fn resources_are_neither_lost_nor_given_twice(happenings in prop::collection::vec(happening(), 1..60)) {

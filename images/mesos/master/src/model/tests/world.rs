@@ -51,6 +51,18 @@ impl World {
         Self::led(config, |master| master.recall(kept))
     }
 
+    /// The world after another master that had these agents, and whose operators have decided this.
+    pub(crate) fn succeeding(
+        config: Config,
+        records: impl IntoIterator<Item = Record>,
+        kept: impl IntoIterator<Item = (AgentId, Standing)>,
+    ) -> Self {
+        Self::led(config, |master| {
+            master.recall(records);
+            master.recover(kept, []);
+        })
+    }
+
     fn led(config: Config, begin: impl FnOnce(&mut Master)) -> Self {
         let now = Duration::from_secs(1_000_000);
         let mut info = MasterInfo::new();

@@ -1,9 +1,12 @@
-//! As much of a ZooKeeper as an election needs: sessions that expire, ephemeral and sequential
-//! znodes, and watches that fire once.
+//! As much of a ZooKeeper as an election needs, inside a test: sessions that expire, ephemeral and sequential
+//! znodes, and watches that fire once. A client that says something which it does not understand loses its connection.
+
+// It serves a test alone: there a panic is the report.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -24,6 +27,7 @@ struct Node {
 
 struct Session {
     seen: Instant,
+    connection: u64,
     timeout: Duration,
 }
 
@@ -37,9 +41,11 @@ struct State {
     watches: BTreeSet<(bool, String, u64)>,
 }
 
+/// A server of its own on a free port of this host, for as long as the test's process lives.
 #[derive(Clone)]
-pub(crate) struct ZooKeeper {
-    pub(crate) address: SocketAddr,
+pub struct ZooKeeper {
+    /// Where it listens.
+    pub address: SocketAddr,
     state: Arc<Mutex<State>>,
 }
 
@@ -196,6 +202,19 @@ impl State {
         Ok(())
     }
 
+    /// Ends a session that its client has not been heard in: as the original does, with its connection, and after
+    /// what others are told of that.
+    fn expire(&mut self, session: i64) {
+        let connection = self
+            .sessions
+            .get(&session)
+            .map(|session| session.connection);
+        self.end_session(session);
+        if let Some(stream) = connection.and_then(|connection| self.streams.get(&connection)) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+
     fn end_session(&mut self, session: i64) {
         self.sessions.remove(&session);
         let owned: Vec<String> = self
@@ -270,7 +289,18 @@ impl State {
 }
 
 impl ZooKeeper {
-    pub(crate) fn start() -> Self {
+    /// What is in the znodes below a path, by their names.
+    pub fn children(&self, path: &str) -> BTreeMap<String, Vec<u8>> {
+        let state = self.lock();
+        let names = state.children(path).into_iter();
+        let full = |name: &str| format!("{}/{name}", path.trim_end_matches('/'));
+        names
+            .filter_map(|name| Some((name.clone(), state.nodes.get(&full(&name))?.data.clone())))
+            .collect()
+    }
+
+    /// Starts one.
+    pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let zookeeper = Self {
             address: listener.local_addr().unwrap(),
@@ -301,7 +331,7 @@ impl ZooKeeper {
                     .filter(|(_, session)| session.seen.elapsed() > session.timeout)
                     .map(|(id, _)| *id)
                     .collect();
-                expired.into_iter().for_each(|id| state.end_session(id));
+                expired.into_iter().for_each(|id| state.expire(id));
             }
         });
         zookeeper
@@ -351,6 +381,7 @@ impl ZooKeeper {
         if id != 0 {
             let session = Session {
                 seen: Instant::now(),
+                connection,
                 timeout: Duration::from_millis(u64::try_from(timeout).unwrap()),
             };
             state.sessions.insert(id, session);
