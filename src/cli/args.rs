@@ -32,7 +32,7 @@ pub(super) struct Arguments {
 /// What every verb takes.
 #[derive(Debug, Args)]
 pub(super) struct Common {
-    /// The profile: a TOML file, or the name of a built-in one (`default`, `tiny`). Not given, `devcluster.toml` in the
+    /// The profile: a TOML file, or the name of a built-in one (`default`, `tiny`, `ha`, `docker`). Not given, `devcluster.toml` in the
     /// current folder if there is one, else `default`.
     #[arg(
         long,

@@ -1,8 +1,9 @@
 //! The profiles that come with the launcher.
 
-const BUILT_IN: [(&str, &str); 3] = [
+const BUILT_IN: [(&str, &str); 4] = [
     ("default", include_str!("../../profiles/default.toml")),
     ("docker", include_str!("../../profiles/docker.toml")),
+    ("ha", include_str!("../../profiles/ha.toml")),
     ("tiny", include_str!("../../profiles/tiny.toml")),
 ];
 

@@ -2,6 +2,7 @@
 
 mod acceptance;
 mod docker_tasks;
+mod failover;
 mod launcher;
 mod recovery;
 mod support;

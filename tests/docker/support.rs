@@ -16,9 +16,14 @@ const INTERVAL: Duration = Duration::from_millis(100);
 
 /// A cluster of `agents` agents with the examples in `/vagrant`, which is the folder that is returned.
 pub(crate) async fn cluster_with_examples(agents: u16) -> (Cluster, TempDir) {
+    cluster_of("tiny", agents).await
+}
+
+/// The same of a built-in profile.
+pub(crate) async fn cluster_of(profile: &str, agents: u16) -> (Cluster, TempDir) {
     let folder = folder_with_examples();
     let cluster = Cluster::builder()
-        .profile("tiny")
+        .profile(profile)
         .agents(agents)
         .folder(folder.path())
         .product(env!("CARGO_BIN_EXE_devcluster"))
