@@ -160,7 +160,7 @@ impl Asked {
                     name.eq_ignore_ascii_case("content-length")
                         .then(|| value.trim().parse().ok())?
                 });
-                lengths.last().filter(|_| answer.status.success())
+                lengths.next_back().filter(|_| answer.status.success())
             }
         }
     }
