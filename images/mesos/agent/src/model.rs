@@ -1,6 +1,7 @@
 //! The agent as a state machine: what it knows, and what follows from each event. No sockets, no
 //! files, no clock: every method is told the time, and leaves [`Effect`]s for others to carry out.
 
+mod authentication;
 mod counters;
 mod drain;
 mod effect;
@@ -29,6 +30,7 @@ use std::time::Duration;
 use mesos_proto::mesos::{Resource, SlaveInfo, UUID, slave_info};
 use mesos_wire::pid::Upid;
 
+pub use authentication::Proof;
 pub use counters::Counters;
 pub use drain::Drain;
 pub use effect::{Checkpoint, Effect, Launch, Mount, Place};
@@ -41,6 +43,7 @@ pub use share::Share;
 pub use streams::{Acknowledged, Streams};
 pub use subscribe::Refusal;
 
+use authentication::Authentication;
 use operations::Operations;
 use registration::Registration;
 
@@ -107,6 +110,8 @@ pub struct Config {
     pub executor_shutdown_grace_period: Duration,
     /// `--max_completed_executors_per_framework`.
     pub max_completed_executors: usize,
+    /// What it proves itself with to a master, if it does.
+    pub proof: Option<Proof>,
 }
 
 impl Config {
@@ -124,6 +129,7 @@ pub struct Model {
     state: State,
     master: Option<Master>,
     registration: Registration,
+    authentication: Authentication,
     frameworks: BTreeMap<String, Framework>,
     completed: VecDeque<Framework>,
     streams: Streams,
@@ -146,6 +152,7 @@ impl Model {
             state: State::Recovering,
             master: None,
             registration: Registration::default(),
+            authentication: Authentication::default(),
             frameworks: BTreeMap::new(),
             completed: VecDeque::new(),
             streams: Streams::default(),
@@ -184,6 +191,7 @@ impl Model {
             .chain(streams)
             .chain(self.recovery_deadline)
             .chain(self.registration.next_deadline())
+            .chain(self.authentication.next_deadline())
             .min()
     }
 
@@ -191,6 +199,7 @@ impl Model {
     pub fn tick(&mut self, now: Now) {
         self.tick_recovery(now);
         self.tick_executors(now);
+        self.tick_authentication(now);
         self.tick_registration(now);
         self.flush_updates(now);
         self.flush_operations(now);

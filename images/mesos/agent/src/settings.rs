@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mesos_proto::mesos::{Attribute, Resource};
+use mesos_wire::authentication::Gate;
 use mesos_wire::flags::Flags;
 use mesos_wire::resources::{Format, ResourceError, Resources};
 use mesos_wire::{attributes, resources};
@@ -13,6 +14,9 @@ use thiserror::Error;
 
 use crate::detect;
 use crate::flags;
+use crate::model::Proof;
+
+mod security;
 
 /// What is done about executors of a former life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +52,9 @@ pub enum SettingsError {
         /// What is allowed, or what is wrong.
         allowed: String,
     },
+    /// Flags about who may speak to whom do not fit together.
+    #[error("{0}")]
+    Security(String),
 }
 
 /// What the agent runs with.
@@ -79,6 +86,10 @@ pub struct Settings {
     pub recover: Recover,
     /// `--reconfiguration_policy`.
     pub reconfiguration: Reconfiguration,
+    /// What is asked of HTTP requests.
+    pub gate: Gate,
+    /// What the agent proves itself with to a master.
+    pub proof: Option<Proof>,
 }
 
 impl Settings {
@@ -188,6 +199,8 @@ impl Settings {
             let allowed = "a number from 0 to 1 is expected".to_string();
             return Err(invalid("gc_disk_headroom", allowed));
         }
+        let gate = security::gate(&flags)?;
+        let proof = security::proof(&flags)?;
         let hostname = flags.text("hostname").map(ToString::to_string);
         Ok(Self {
             master,
@@ -205,6 +218,8 @@ impl Settings {
             container_labels: container_labels.into_iter().collect(),
             recover,
             reconfiguration,
+            gate,
+            proof,
             flags,
         })
     }

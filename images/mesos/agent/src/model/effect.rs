@@ -107,6 +107,8 @@ pub enum Checkpoint {
 pub enum Effect {
     /// Send a message to an actor; its name is the protobuf type's.
     Send(Upid, Box<dyn MessageDyn>),
+    /// Send a message to an actor as another process of this program than the agent itself.
+    SendAs(String, Upid, Box<dyn MessageDyn>),
     /// Hold a connection to an actor open, and tell when it breaks.
     Link(Upid),
     /// Start an executor. Ends in `container_started` or `container_failed`, then `container_exited`.

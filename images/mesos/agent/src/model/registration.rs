@@ -62,6 +62,7 @@ impl Model {
             return;
         }
         self.state = State::Disconnected;
+        self.forget_authentication();
         self.registration.ping_deadline = None;
         let factor = self.config.registration_backoff_factor;
         self.registration.backoff = factor.saturating_mul(2).min(BACKOFF_MAX);
@@ -94,11 +95,23 @@ impl Model {
             self.register_anew(now);
         }
         if self.registration.try_at.is_some_and(|at| at <= now.at) {
+            if !self.is_proved(now) {
+                self.registration.try_at = None;
+                return;
+            }
             self.try_to_register();
             let pause = up_to(self.registration.backoff);
             self.registration.backoff =
                 self.registration.backoff.saturating_mul(2).min(BACKOFF_MAX);
             self.registration.try_at = Some(now.at + pause.max(Duration::from_millis(1)));
+        }
+    }
+
+    /// The agent may register from now on.
+    pub(super) fn register_soon(&mut self, now: Now) {
+        if self.state == State::Disconnected {
+            self.registration.try_at = Some(now.at);
+            self.tick_registration(now);
         }
     }
 
@@ -298,6 +311,7 @@ impl Model {
         }
         self.state = State::Terminating;
         self.registration.try_at = None;
+        self.forget_authentication();
         self.registration.ping_deadline = None;
         for framework in self.frameworks.keys().cloned().collect::<Vec<_>>() {
             self.shutdown_framework(now, &framework);
@@ -327,7 +341,7 @@ fn before_refinement(resources: &[Resource]) -> Vec<Resource> {
 }
 
 /// A random time of at most `most`: agents must not all come at once.
-fn up_to(most: Duration) -> Duration {
+pub(super) fn up_to(most: Duration) -> Duration {
     let random = uuid::Uuid::new_v4().as_u128() as u32;
     most.mul_f64(f64::from(random) / f64::from(u32::MAX))
 }

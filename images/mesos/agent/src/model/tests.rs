@@ -14,6 +14,7 @@ use task_status::Reason;
 
 use super::*;
 
+mod authentication;
 mod drain;
 mod limits;
 mod operations;
@@ -34,6 +35,7 @@ fn config() -> Config {
         switch_user: true,
         registration_backoff_factor: Duration::from_secs(1),
         executor_registration_timeout: Duration::from_secs(60),
+        proof: None,
         executor_reregistration_timeout: Duration::from_secs(2),
         executor_shutdown_grace_period: Duration::from_secs(5),
         max_completed_executors: 3,

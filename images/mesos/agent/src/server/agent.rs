@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use mesos_proto::mesos::TaskState;
 use mesos_proto::messages::StatusUpdate;
+use mesos_wire::authentication::Gate;
 use mesos_wire::flags::Flags;
 use mesos_wire::http::Media;
 use mesos_wire::libprocess::Process;
@@ -38,6 +39,7 @@ pub(crate) struct Agent {
     started: Instant,
     pub(crate) start_time: f64,
     pub(crate) flags: Flags,
+    pub(crate) gate: Gate,
     pub(crate) process: Process,
     pub(crate) nested: Arc<Nested>,
     /// Rings when the model may have another deadline.
@@ -55,7 +57,7 @@ pub(crate) struct Agent {
 impl Agent {
     pub(crate) fn new(
         model: Model,
-        flags: Flags,
+        (flags, gate): (Flags, Gate),
         process: Process,
         nested: Arc<Nested>,
         effects: mpsc::UnboundedSender<Effect>,
@@ -68,6 +70,7 @@ impl Agent {
             started: Instant::now(),
             start_time: wall(),
             flags,
+            gate,
             process,
             nested,
             wake: Notify::new(),

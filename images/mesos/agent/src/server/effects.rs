@@ -25,6 +25,7 @@ pub(crate) async fn carry_out(
     while let Some(effect) = effects.recv().await {
         match effect {
             Effect::Send(to, message) => send(&agent, &to, &*message),
+            Effect::SendAs(id, to, message) => send_as(&agent, &id, &to, &*message),
             Effect::Link(pid) => agent.process.link(&pid),
             Effect::Launch(launch) => {
                 let (id, work_dir) = whereabouts(&agent);
@@ -92,12 +93,14 @@ fn whereabouts(agent: &Agent) -> (String, std::path::PathBuf) {
 }
 
 pub(crate) fn send(agent: &Agent, to: &mesos_wire::pid::Upid, message: &dyn MessageDyn) {
+    send_as(agent, PROCESS_ID, to, message);
+}
+
+fn send_as(agent: &Agent, id: &str, to: &mesos_wire::pid::Upid, message: &dyn MessageDyn) {
     let descriptor = message.descriptor_dyn();
     let name = descriptor.full_name();
     match message.write_to_bytes_dyn() {
-        Ok(body) => agent
-            .process
-            .post(&agent.process.pid(PROCESS_ID), to, name, &body),
+        Ok(body) => agent.process.post(&agent.process.pid(id), to, name, &body),
         Err(error) => tracing::error!("{name} for {to} could not be encoded: {error}"),
     }
 }

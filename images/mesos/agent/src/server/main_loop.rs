@@ -218,7 +218,8 @@ async fn run(mut settings: Settings) -> Result<u8, RunError> {
         Some(told).filter(|_| settings.flags.is_on("gc_non_executor_container_sandboxes"));
     let nested = Nested::new(nested);
     let flags = settings.flags.clone();
-    let agent = Agent::new(model, flags, process.clone(), nested, sender);
+    let gate = settings.gate.clone();
+    let agent = Agent::new(model, (flags, gate), process.clone(), nested, sender);
     let docker = match docker_settings(&settings) {
         Some(wanted) => Some(Docker::connect(wanted).await.map_err(RunError::Docker)?),
         None => None,
@@ -370,6 +371,7 @@ fn config(settings: &Settings, process: &Process, hostname: String) -> Config {
         executor_registration_timeout: settings.duration("executor_registration_timeout"),
         executor_reregistration_timeout: settings.duration("executor_reregistration_timeout"),
         executor_shutdown_grace_period: settings.duration("executor_shutdown_grace_period"),
+        proof: settings.proof.clone(),
         max_completed_executors: usize::try_from(most).unwrap_or(usize::MAX),
     }
 }

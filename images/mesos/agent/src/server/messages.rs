@@ -42,6 +42,21 @@ pub(crate) fn take(agent: &Agent, message: Message) {
     }
 }
 
+/// Takes a message to the process that proves this agent to its master.
+pub(crate) fn take_authenticatee(agent: &Agent, message: &Message) {
+    let Message {
+        from,
+        to,
+        name,
+        body,
+    } = message;
+    let short = name.strip_prefix("mesos.internal.").unwrap_or(name);
+    let result = agent.act(|model, now| model.authenticatee_message(now, to, from, short, body));
+    if let Err(error) = result {
+        tracing::warn!("dropping message {name} from {from}: {error}");
+    }
+}
+
 type Outcome = Option<protobuf::Result<()>>;
 
 /// Messages that only the leading master may send, but for the ping.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hyper::StatusCode;
+use mesos_wire::authentication::Realm;
 use mesos_wire::http::{Request, Response};
 use mesos_wire::libprocess::{BoxFuture, Handler, Message};
 use mesos_wire::pid::Upid;
@@ -44,12 +45,14 @@ impl Handler for Routes {
     }
 
     fn has(&self, id: &str) -> bool {
-        PROCESSES.contains(&id)
+        PROCESSES.contains(&id) || self.0.look(|model| model.is_authenticatee(id))
     }
 
     fn message(&self, message: Message) {
         if message.to == PROCESS_ID {
             messages::take(&self.0, message);
+        } else {
+            messages::take_authenticatee(&self.0, &message);
         }
     }
 
@@ -64,7 +67,27 @@ impl Handler for Routes {
     }
 }
 
-async fn route(agent: Arc<Agent>, request: Request) -> Response {
+/// Who is asked for credentials.
+fn realm(request: &Request) -> Realm {
+    let path = request.path.as_str();
+    let under = |route: &str| path.starts_with(route);
+    match request.process.as_str() {
+        "files" | "metrics" => Realm::ReadOnly,
+        "logging" => Realm::ReadWrite,
+        PROCESS_ID if path.is_empty() || under("health") => Realm::Open,
+        // Executors have a realm of their own.
+        PROCESS_ID if under("api/v1/executor") => Realm::Open,
+        PROCESS_ID if under("api/v1") => Realm::ReadWrite,
+        PROCESS_ID => Realm::ReadOnly,
+        _ => Realm::Open,
+    }
+}
+
+async fn route(agent: Arc<Agent>, mut request: Request) -> Response {
+    let realm = realm(&request);
+    if let Err(refusal) = agent.gate.admit(&mut request, realm) {
+        return refusal;
+    }
     let query = &request.query;
     match (request.process.as_str(), request.path.as_str()) {
         (PROCESS_ID, _) => own(agent, request).await,

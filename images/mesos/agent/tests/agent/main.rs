@@ -15,5 +15,6 @@ mod groups;
 mod isolation;
 mod recorded;
 mod reservations;
+mod security;
 mod support;
 mod tasks;

@@ -239,7 +239,8 @@ pub(crate) fn agent_flagged(master: &str, work_dir: &Path, flags: &[&str]) -> Ch
         .expect("the agent starts")
 }
 
-fn command(master: &str, work_dir: &Path, port: u16, resources: &str) -> Command {
+/// The agent with what every test gives it.
+pub(crate) fn command(master: &str, work_dir: &Path, port: u16, resources: &str) -> Command {
     let programs = Path::new(env!("CARGO_BIN_EXE_mesos-executor"))
         .parent()
         .expect("a folder");

@@ -155,7 +155,7 @@ impl Asked {
                     .await
                     .ok()?;
                 let text = String::from_utf8_lossy(&answer.stdout).into_owned();
-                let lengths = text.lines().filter_map(|line| {
+                let mut lengths = text.lines().filter_map(|line| {
                     let (name, value) = line.split_once(':')?;
                     name.eq_ignore_ascii_case("content-length")
                         .then(|| value.trim().parse().ok())?
