@@ -5,17 +5,13 @@ use super::Site;
 const KEY: &str = "devcluster/www-data/test/http_example";
 const FILE: &str = "/vagrant/http_example.aurora";
 
-/// The id of the only update in a status, from the list's second column.
-async fn active_update(site: &Site, key: &str, status: &str) -> String {
-    site.until_prints(&format!("aurora update list {key} --status active"), status)
-        .await;
-    let listed = site
-        .run(&format!("aurora update list {key} --status {status}"))
-        .await;
+/// The id of a job's latest update, from the list's second column.
+async fn latest_update(site: &Site, key: &str) -> String {
+    let listed = site.run(&format!("aurora update list {key}")).await;
     let row = listed
         .lines()
-        .find(|line| line.contains(key))
-        .expect("a row");
+        .find(|line| line.starts_with(key))
+        .unwrap_or_else(|| panic!("no update of {key} in {listed}"));
     row.split_whitespace().nth(1).expect("an id").to_owned()
 }
 
@@ -31,7 +27,7 @@ async fn status(site: &Site, key: &str, id: &str) -> String {
 async fn rolls_forward(site: &Site, key: &str, options: &str) {
     site.run(&format!("aurora update start {key} {FILE} {options}"))
         .await;
-    let id = active_update(site, key, "ROLLING_FORWARD").await;
+    let id = latest_update(site, key).await;
     site.run(&format!("aurora update wait {key} {id}")).await;
     assert_eq!(status(site, key, &id).await, "ROLLED_FORWARD");
 }
@@ -51,10 +47,14 @@ async fn instances_are_added_and_removed() {
 async fn an_update_outlives_its_scheduler_and_is_paused_and_resumed() {
     let site = Site::start("").await;
     rolls_forward(&site, KEY, "--bind profile.instances=3").await;
-    let change = "--bind profile.instances=3 --bind profile.ram=41943040 --bind profile.batch=1";
+    let change = "--bind profile.instances=3 --bind profile.ram=41943040 --bind profile.watch=20";
     site.run(&format!("aurora update start {KEY} {FILE} {change}"))
         .await;
-    let id = active_update(&site, KEY, "ROLLING_FORWARD").await;
+    let active = site
+        .run(&format!("aurora update list {KEY} --status active"))
+        .await;
+    assert!(active.contains("ROLLING_FORWARD"), "{active}");
+    let id = latest_update(&site, KEY).await;
     site.run(&format!(
         "aurora_admin scheduler_snapshot {}",
         site.cluster.name()
@@ -82,7 +82,7 @@ async fn an_update_whose_health_check_fails_is_rolled_back() {
     let change = "--bind profile.check='rm -f /etc/passwd'";
     site.run(&format!("aurora update start {key} {FILE} {change}"))
         .await;
-    let id = active_update(&site, key, "ROLL").await;
+    let id = latest_update(&site, key).await;
     let waited = site
         .try_run(&format!("aurora update wait {key} {id}"))
         .await;
