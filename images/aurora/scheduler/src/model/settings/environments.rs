@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
-use regex::{Regex, RegexBuilder};
+use regex::Error;
+use regex::bytes::{Regex, RegexBuilder};
 
 /// `-allowed_job_environments`: a pattern that an environment's name must match as a whole. Compiled
 /// once, and shared by its copies.
@@ -25,7 +26,8 @@ static BUILT_IN: LazyLock<Environments> = LazyLock::new(|| {
     }))
 });
 
-fn compile(pattern: &str) -> Result<Regex, regex::Error> {
+/// Over bytes: without Unicode's tables, a dot could otherwise end within a character, and is refused.
+fn compile(pattern: &str) -> Result<Regex, Error> {
     RegexBuilder::new(&format!("^(?:{pattern})$"))
         .unicode(false)
         .build()
@@ -33,7 +35,7 @@ fn compile(pattern: &str) -> Result<Regex, regex::Error> {
 
 impl Environments {
     /// Those that match a pattern.
-    pub fn new(pattern: &str) -> Result<Self, regex::Error> {
+    pub fn new(pattern: &str) -> Result<Self, Error> {
         Ok(Self(Arc::new(Compiled {
             pattern: pattern.to_string(),
             whole: Some(compile(pattern)?),
@@ -43,7 +45,7 @@ impl Environments {
     /// Whether jobs may be in an environment of this name.
     pub fn allow(&self, name: &str) -> bool {
         let whole = self.0.whole.as_ref();
-        whole.is_some_and(|whole| whole.is_match(name))
+        whole.is_some_and(|whole| whole.is_match(name.as_bytes()))
     }
 }
 
