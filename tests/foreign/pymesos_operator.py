@@ -34,7 +34,7 @@ def reading(master, agent):
         expect(f"{name} tasks", daemon.getTasks()["type"], "GET_TASKS")
         daemon.setLoggingLevel(1, 10 * 10**9)
         expect(f"{name} logging level", daemon.getLoggingLevel()["get_logging_level"]["level"], 1)
-    expect("containers", agent.getContainers()["get_containers"], {})
+    expect("containers", agent.getContainers()["type"], "GET_CONTAINERS")
     expect("agents", len(master.getAgents()["get_agents"]["agents"]), 1)
     expect("master's address", master.getMaster()["type"], "GET_MASTER")
 
@@ -54,7 +54,7 @@ def weights_and_quota(master):
 
 def reservations(master):
     """A reservation and a volume in it, made and removed."""
-    agent = master.getAgents()["get_agents"]["agents"][0]["agent_info"]["id"]
+    agent = master.getAgents()["get_agents"]["agents"][0]["agent_info"]["id"]["value"]
     reservation = dict(type="DYNAMIC", role="kept")
     disk = dict(name="disk", type="SCALAR", scalar=dict(value=64.0), reservations=[reservation])
     volume = dict(disk, disk=dict(persistence=dict(id="v1"), volume=dict(mode="RW", container_path="data")))
