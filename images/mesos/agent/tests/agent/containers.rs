@@ -477,8 +477,8 @@ async fn containers_of_a_framework_that_does_not_checkpoint_end_with_the_agent()
     assert_eq!(status, 200, "{text}");
     let id = site.nested("session");
     let _output = site.session(&id, "sleep 300", true).await;
-    let (processes, sockets) = site._work.left();
-    assert!(processes >= 5 && sockets == 1, "{processes} {sockets}");
+    // Executor, two launchers and what they launched.
+    eventually(|| site._work.left().0 >= 5).await;
     site._program.kill().await.expect("it ran");
     eventually(|| site._work.left() == (0, 0)).await;
 }
