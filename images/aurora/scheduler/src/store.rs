@@ -11,10 +11,10 @@ mod write;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aurora_api::{JobUpdate, JobUpdateDetails, Protocol, ResourceAggregate, TaskConfig, Value};
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, params};
 use thiserror::Error;
 
 use crate::model::Stored;
@@ -26,6 +26,8 @@ pub const FILE_NAME: &str = "scheduler.sqlite3";
 
 /// How long a transaction waits for another process's.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long to wait before asking again what was answered with busy.
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
 /// Why the store could not be read or written.
 #[derive(Debug, Error)]
@@ -100,6 +102,23 @@ pub struct Store {
     configs: HashMap<Arc<TaskConfig>, i64>,
 }
 
+/// Has the database keep a write-ahead log. While another process makes the same change SQLite says that
+/// it is busy at once, whatever timeout is set.
+fn keep_write_ahead_log(connection: &Connection) -> rusqlite::Result<()> {
+    let start = Instant::now();
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && start.elapsed() < BUSY_TIMEOUT =>
+            {
+                std::thread::sleep(BUSY_PAUSE);
+            }
+            done => return done,
+        }
+    }
+}
+
 impl Store {
     /// Opens the database in this folder, or makes both.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
@@ -116,9 +135,7 @@ impl Store {
         connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
         // A write-ahead log survives the death of the process. That of the machine it survives up to
         // its last flush, which each transaction chooses.
-        connection
-            .pragma_update(None, "journal_mode", "WAL")
-            .map_err(failed)?;
+        keep_write_ahead_log(&connection).map_err(failed)?;
         connection
             .pragma_update(None, "synchronous", "NORMAL")
             .map_err(failed)?;

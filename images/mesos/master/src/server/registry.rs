@@ -5,11 +5,13 @@
 //! deposed one can change nothing any more.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mesos_proto::mesos::SlaveInfo;
 use protobuf::Message as _;
-use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use rusqlite::{
+    Connection, ErrorCode, OptionalExtension as _, Transaction, TransactionBehavior, params,
+};
 use thiserror::Error;
 
 use super::records;
@@ -20,6 +22,8 @@ const FILE_NAME: &str = "registry.sqlite3";
 
 /// How long a transaction waits for another process's.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long to wait before asking again what was answered with busy.
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
 /// The form of the tables.
 const VERSION: i64 = 3;
@@ -128,11 +132,10 @@ impl Registry {
         connection.busy_timeout(BUSY_TIMEOUT).map_err(&failed)?;
         // A write-ahead log that is not flushed at each commit survives the death of the process,
         // and is whole, if not complete, after that of the machine.
-        for (name, value) in [("journal_mode", "WAL"), ("synchronous", "NORMAL")] {
-            connection
-                .pragma_update(None, name, value)
-                .map_err(&failed)?;
-        }
+        keep_write_ahead_log(&connection).map_err(&failed)?;
+        connection
+            .pragma_update(None, "synchronous", "NORMAL")
+            .map_err(&failed)?;
         let transaction = begin(&mut connection).map_err(&failed)?;
         let found: i64 = transaction
             .pragma_query_value(None, "user_version", |row| row.get(0))
@@ -251,6 +254,23 @@ impl Registry {
             apply(&transaction, change).map_err(&failed)?;
         }
         transaction.commit().map_err(&failed)
+    }
+}
+
+/// Has the database keep a write-ahead log. While another process makes the same change SQLite says that
+/// it is busy at once, whatever timeout is set.
+fn keep_write_ahead_log(connection: &Connection) -> rusqlite::Result<()> {
+    let start = Instant::now();
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && start.elapsed() < BUSY_TIMEOUT =>
+            {
+                std::thread::sleep(BUSY_PAUSE);
+            }
+            done => return done,
+        }
     }
 }
 
@@ -416,6 +436,18 @@ mod tests {
         new.take_over(None).expect("taken over");
         assert!(matches!(old.write(&change), Err(RegistryError::Deposed)));
         new.write(&change).expect("written");
+    }
+
+    #[test]
+    fn masters_that_start_together_open_one_registry() {
+        for _ in 0..20 {
+            let folder = tempfile::tempdir().expect("a folder");
+            std::thread::scope(|scope| {
+                for _ in 0..8 {
+                    scope.spawn(|| Registry::open(folder.path()).expect("opened").path.clone());
+                }
+            });
+        }
     }
 
     #[test]

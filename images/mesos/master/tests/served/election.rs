@@ -213,12 +213,17 @@ async fn with_the_leading_master_killed_nothing_is_lost() {
     for other in candidates.iter().filter(|c| c.hostname != first.hostname) {
         let metrics = other.client().get("/metrics/snapshot").await.json();
         assert_eq!(metrics["master/elected"], 0.0);
-        let answer = other.client().get("/state").await;
         let place = format!(
             "//{}:{}/master/state",
             first.hostname,
             first.pid.address.port()
         );
+        // Until it has heard who leads it says 503.
+        let mut answer = other.client().get("/state").await;
+        while answer.status == 503 {
+            tokio::task::yield_now().await;
+            answer = other.client().get("/state").await;
+        }
         assert_eq!(
             (answer.status, answer.header("location")),
             (307, Some(place.as_str()))

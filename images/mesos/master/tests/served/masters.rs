@@ -71,7 +71,7 @@ impl Masters {
                     &format!("--work_dir={}", folder.path().display()),
                     &format!("--zk={url}"),
                 ])
-                .stderr(Stdio::null())
+                .stderr(Stdio::inherit())
                 .spawn()
                 .expect("the program starts");
             Process { child, hostname }
