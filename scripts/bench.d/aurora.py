@@ -15,6 +15,17 @@ many = Service(
 jobs = [many]
 """
 
+# A task takes a quarter of a CPU for its executor besides: twenty must fit on an agent.
+PROFILE = """
+[mesos-agent]
+count = {agents}
+resources = "cpus:16;mem:8192;disk:20480;ports:[31000-32000]"
+
+[[mount]]
+source = "."
+target = "/vagrant"
+"""
+
 # Run in a node beside the client. What the scheduler counts is asked for in place of the tasks themselves, which are many.
 PRELUDE = """
 import os, subprocess, sys, time, urllib.request
@@ -34,6 +45,12 @@ def until(count):
             sys.exit("%d tasks run after 300 s, and not %d" % (running(), count))
         time.sleep(0.1)
 """
+
+
+def write_profile(launcher, agents):
+    """The cluster's profile, where `up` finds it."""
+    with open(os.path.join(launcher.folder, "devcluster.toml"), "w", encoding="utf-8") as file:
+        file.write(PROFILE.format(agents=agents))
 
 
 def _in_devtools(launcher, script):

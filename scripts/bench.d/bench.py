@@ -49,7 +49,8 @@ def of_mesos(program, load, report):
 def of_aurora(program, report):
     """Jobs on a cluster of 50 agents on Docker."""
     with clusters(program) as launcher:
-        launcher.run("up", "--agents", "50")
+        aurora.write_profile(launcher, agents=50)
+        launcher.run("up")
         aurora.many_instances(launcher, report, count=1000, agents=50)
         aurora.update(launcher, report, count=200)
 
