@@ -4,7 +4,14 @@ use super::Site;
 use crate::support::{page, until};
 use serde_json::json;
 
-const FLAGS: &str = "[aurora-scheduler.flags]\nmin_required_instances_for_sla_check = 2\nunavailability_threshold = \"2secs\"\n";
+/// A coordinator is asked for one task at each look, which one is left to chance: a look a minute may ask for the one
+/// that has to stay several times in a row.
+const FLAGS: &str = r#"
+[aurora-scheduler.flags]
+host_maintenance_polling_interval = "1secs"
+min_required_instances_for_sla_check = 2
+unavailability_threshold = "2secs"
+"#;
 
 async fn mode(site: &Site) -> String {
     let name = site.cluster.name();
