@@ -9,26 +9,28 @@ pub mod environment;
 pub mod fetcher;
 pub mod images;
 mod memory;
+mod prepare;
 pub mod sandbox;
+mod starter;
 pub mod terminal;
 pub mod usage;
 pub mod volumes;
 
 use std::collections::HashMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use mesos_proto::mesos::{ContainerInfo, ExecutorInfo, Resource, container_info};
-use tokio::process::{Child, Command};
+use mesos_proto::mesos::{ContainerInfo, Resource};
+use tokio::process::Child;
 use tokio::sync::Notify;
 
-use crate::model::{Launch, Limitation, Mount, Place, Share};
+use crate::model::{Launch, Limitation, Place, Share};
 use crate::proc;
-use crate::spawn::{Identity, Spawn, program};
 use crate::tree::{self, Root};
 use environment::Contribution;
-use images::ImageVolume;
+use starter::Starter;
 
 /// How often an executor that is not this agent's child is looked for.
 const ADOPTED_POLL: Duration = Duration::from_millis(100);
@@ -81,24 +83,26 @@ pub struct Containers {
     cgroups: Option<cgroups::Cgroups>,
     destroys: Mutex<HashMap<String, Arc<Notify>>>,
     rooms: Mutex<HashMap<String, Room>>,
+    starter: Starter,
 }
 
 impl Containers {
-    /// No containers yet.
+    /// No containers yet. Needs a runtime, and starts a thread.
     pub fn new(
         settings: Settings,
         watcher: Arc<dyn Watcher>,
         docker: Option<docker::Docker>,
         cgroups: Option<cgroups::Cgroups>,
-    ) -> Self {
-        Self {
+    ) -> io::Result<Self> {
+        Ok(Self {
             settings,
             watcher,
             docker: docker.map(Arc::new),
             cgroups,
             destroys: Mutex::default(),
             rooms: Mutex::default(),
-        }
+            starter: Starter::new()?,
+        })
     }
 
     /// Starts an executor of `agent`.
@@ -108,10 +112,15 @@ impl Containers {
         tokio::spawn(async move {
             let container = launch.place.container.clone();
             let prepared = tokio::select! {
-                child = this.start(&agent, &launch) => child,
+                command = this.prepare(&agent, &launch) => command,
                 () = destroy.notified() => Err("Container was destroyed while it was prepared".to_string()),
             };
-            match prepared {
+            // What is being started cannot be given up any more: it is destroyed once it runs.
+            let started = match prepared {
+                Ok(command) => this.start(command).await,
+                Err(text) => Err(text),
+            };
+            match started {
                 Ok(child) => this.attend(&launch, child, &destroy).await,
                 Err(text) => {
                     let docker = this.docker_for(launch.info.container.as_ref());
@@ -154,10 +163,10 @@ impl Containers {
             }
             tokio::select! {
                 () = gone => {}
-                () = destroy.notified() => {}
+                () = destroy.notified() => { tree::destroy(&root).await; }
                 never = this.watch_memory(&container) => match never {},
             }
-            this.clear(&container, &root).await;
+            this.clear(&container, tree::clear(&root)).await;
             this.end(docker, &container).await;
             this.ungroup(&container).await;
             this.watcher.exited(&container, None);
@@ -251,22 +260,6 @@ impl Containers {
         }
     }
 
-    /// Puts persistent volumes into a sandbox. Says why not, if not.
-    pub fn attach(
-        &self,
-        directory: &Path,
-        user: Option<&str>,
-        volumes: &[Mount],
-    ) -> Result<(), String> {
-        let identity = user.map(Identity::of).transpose();
-        let identity = identity.map_err(|error| error.to_string())?;
-        for Mount { volume, is_used } in volumes {
-            let work_dir = &self.settings.work_dir;
-            volumes::attach(work_dir, directory, volume, identity.as_ref(), *is_used)?;
-        }
-        Ok(())
-    }
-
     /// Takes persistent volumes out of a sandbox.
     pub fn detach(&self, directory: &Path, volumes: &[Resource]) {
         for volume in volumes {
@@ -292,92 +285,6 @@ impl Containers {
         self.rooms().remove(container);
     }
 
-    /// The volumes to be made from images, if the executor's container has such and can be made.
-    fn image_volumes<'a>(
-        &'a self,
-        launch: &'a Launch,
-    ) -> Option<Vec<(&'a docker::Docker, ImageVolume<'a>)>> {
-        let docker = self.docker.as_deref()?;
-        let volumes = docker.image_volumes(launch.info.container.as_ref())?;
-        Some(volumes.into_iter().map(|volume| (docker, volume)).collect())
-    }
-
-    async fn start(&self, agent: &str, launch: &Launch) -> Result<Child, String> {
-        let docker = self.docker_for(launch.info.container.as_ref());
-        let volumes = self.image_volumes(launch);
-        if docker.is_none()
-            && volumes.is_none()
-            && let Some(reason) = unsupported(&launch.info, &self.settings.containerizers)
-        {
-            return Err(reason);
-        }
-        let identity = launch
-            .user
-            .as_deref()
-            .map(Identity::of)
-            .transpose()
-            .map_err(|error| error.to_string())?;
-        let output = sandbox::create(&launch.directory, identity.as_ref()).map_err(|error| {
-            format!(
-                "Failed to create sandbox '{}': {error}",
-                launch.directory.display()
-            )
-        })?;
-        self.attach(&launch.directory, launch.user.as_deref(), &launch.volumes)?;
-        let uris = launch.info.command.uris.as_slice();
-        for uri in uris {
-            let sandbox = &launch.directory;
-            let fetched = fetcher::fetch(uri, sandbox, identity.as_ref(), &self.settings.fetcher);
-            if let Err(error) = fetched.await {
-                tracing::warn!("container {}: {error}", launch.place.container);
-                self.watcher.fetched(false);
-                let container = &launch.place.container;
-                return Err(format!(
-                    "Failed to fetch all URIs for container '{container}': exited with status 1"
-                ));
-            }
-        }
-        self.watcher.fetched(true);
-        for (docker, volume) in volumes.into_iter().flatten() {
-            docker.provide(launch, &volume).await?;
-        }
-        let (program, name, arguments) = match &docker {
-            Some(docker) => {
-                let share = self.share(&launch.place.container);
-                let own = &self.settings.contribution;
-                let prepared = docker.prepare(launch, agent, share, own).await?;
-                if !launch.is_command {
-                    self.keep_sized(docker.clone(), &launch.place.container, share);
-                }
-                let mut arguments = prepared.arguments.into_iter();
-                (prepared.program, arguments.next(), arguments.collect())
-            }
-            None => program(&launch.info.command)?,
-        };
-        let shown = program.display().to_string();
-        let command = Spawn {
-            program,
-            name,
-            arguments,
-            environment: environment::environment(launch, agent, &self.settings.contribution),
-            directory: launch.directory.clone(),
-            // The program beside a container talks to the engine, which the task's user may not.
-            identity: identity.filter(|_| docker.is_none()),
-            output: Some(output),
-        };
-        let groups = match docker {
-            Some(_) => Vec::new(),
-            None => self.group(&launch.place.container)?,
-        };
-        let command = self.settings.terminals.put(launch, command);
-        let command = command
-            .and_then(|command| command.into_command_in(groups))
-            .map_err(|error| error.to_string())?;
-        Command::from(command)
-            .spawn()
-            .map_err(|error| format!("Failed to execute '{shown}': {error}"))
-    }
-
     async fn attend(&self, launch: &Launch, mut child: Child, destroy: &Notify) {
         let container = &launch.place.container;
         let pid = child
@@ -396,11 +303,11 @@ impl Containers {
             never = self.watch_memory(container) => match never {},
             () = destroy.notified() => {
                 // The executor is reaped while its tree is being killed.
-                let (_, status) = tokio::join!(self.clear(container, &root), child.wait());
+                let (_, status) = tokio::join!(tree::destroy(&root), child.wait());
                 status
             }
         };
-        self.clear(container, &root).await;
+        self.clear(container, tree::clear(&root)).await;
         self.end(self.docker_for(launch.info.container.as_ref()), container)
             .await;
         self.ungroup(container).await;
@@ -409,23 +316,9 @@ impl Containers {
             .exited(container, status.ok().map(|status| status.into_raw()));
     }
 
-    async fn clear(&self, container: &str, root: &Root) {
-        if !tree::destroy(root).await {
+    async fn clear(&self, container: &str, cleared: impl Future<Output = bool>) {
+        if !cleared.await {
             self.watcher.stuck(container);
         }
     }
-}
-
-/// Why a container cannot be made here as a process, if so.
-fn unsupported(info: &ExecutorInfo, containerizers: &str) -> Option<String> {
-    let container: &ContainerInfo = info.container.as_ref()?;
-    let is_plain = container.type_() == container_info::Type::MESOS
-        && container.mesos.image.is_none()
-        && container.volumes.is_empty();
-    (!is_plain).then(|| {
-        format!(
-            "None of the enabled containerizers ({containerizers}) could create a container for the \
-             provided TaskInfo/ExecutorInfo message"
-        )
-    })
 }

@@ -81,7 +81,7 @@ pub const INERT: [Flag; 54] = [
     flag("appc_simple_discovery_uri_prefix", Kind::Text, Some("http://"), "Taken for compatibility; without effect here"),
     flag("appc_store_dir", Kind::Text, Some("/tmp/mesos/store/appc"), "Taken for compatibility; without effect here"),
     flag("authorizer", Kind::Text, Some("local"), "Taken for compatibility; without effect here"),
-    flag("cgroups_cpu_enable_pids_and_tids_count", Kind::Bool, Some("false"), "Taken for compatibility; without effect here"),
+    flag("cgroups_cpu_enable_pids_and_tids_count", Kind::Bool, Some("false"), "Whether statistics count the processes and threads of a container"),
     flag("cgroups_destroy_timeout", Kind::Duration, Some("1mins"), "Taken for compatibility; without effect here"),
     flag("container_logger", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("csi_plugin_config_dir", Kind::Text, None, "Taken for compatibility; without effect here"),

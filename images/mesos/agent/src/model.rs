@@ -2,6 +2,7 @@
 //! files, no clock: every method is told the time, and leaves [`Effect`]s for others to carry out.
 
 mod authentication;
+mod built_in;
 mod counters;
 mod drain;
 mod effect;
@@ -14,6 +15,7 @@ mod operations;
 mod record;
 mod registration;
 mod share;
+mod starts;
 mod streams;
 mod subscribe;
 mod updates;
@@ -46,6 +48,7 @@ pub use subscribe::Refusal;
 use authentication::Authentication;
 use operations::Operations;
 use registration::Registration;
+use starts::Starts;
 
 /// How many ended frameworks are remembered (the original's constant).
 const MAX_COMPLETED_FRAMEWORKS: usize = 50;
@@ -132,6 +135,7 @@ pub struct Model {
     authentication: Authentication,
     frameworks: BTreeMap<String, Framework>,
     completed: VecDeque<Framework>,
+    starts: Starts,
     streams: Streams,
     checkpointed_resources: Vec<Resource>,
     operations: Operations,
@@ -155,6 +159,7 @@ impl Model {
             authentication: Authentication::default(),
             frameworks: BTreeMap::new(),
             completed: VecDeque::new(),
+            starts: Starts::default(),
             streams: Streams::default(),
             checkpointed_resources: Vec::new(),
             operations: Operations::default(),
@@ -190,6 +195,7 @@ impl Model {
         executors
             .chain(streams)
             .chain(self.recovery_deadline)
+            .chain(self.starts.next_deadline())
             .chain(self.registration.next_deadline())
             .chain(self.authentication.next_deadline())
             .min()
@@ -199,6 +205,7 @@ impl Model {
     pub fn tick(&mut self, now: Now) {
         self.tick_recovery(now);
         self.tick_executors(now);
+        self.tick_starts(now);
         self.tick_authentication(now);
         self.tick_registration(now);
         self.flush_updates(now);

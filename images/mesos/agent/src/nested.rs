@@ -3,6 +3,7 @@
 //! wait status outlive a restart of the agent.
 
 mod chain;
+mod late;
 mod launch;
 mod record;
 mod recover;
@@ -12,7 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
@@ -25,6 +26,8 @@ use crate::proc;
 use crate::tree::{self, Root};
 
 pub use chain::Chain;
+use late::Late;
+
 pub use launch::{LaunchError, Order, Parent};
 pub use record::{Record, Termination};
 
@@ -104,6 +107,7 @@ pub struct Nested {
     table: Mutex<BTreeMap<Chain, Entry>>,
     /// The ends of executors' containers, for those who wait for them.
     executors: Mutex<HashMap<String, watch::Sender<Option<Termination>>>>,
+    late: Mutex<Late>,
 }
 
 impl Nested {
@@ -113,6 +117,7 @@ impl Nested {
             settings,
             table: Mutex::default(),
             executors: Mutex::default(),
+            late: Mutex::default(),
         })
     }
 
@@ -129,6 +134,10 @@ impl Nested {
         self.executors
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn late(&self) -> MutexGuard<'_, Late> {
+        self.late.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn entry(&self, id: &Chain) -> Option<Entry> {
@@ -160,9 +169,12 @@ impl Nested {
             .collect()
     }
 
-    /// Waits for a container's end; `None` for one that is not here.
+    /// Waits for a container's end; `None` for one that is not here, and has not been a moment ago.
     pub async fn wait(&self, id: &Chain) -> Option<Termination> {
-        let mut phase = self.entry(id)?.phase.subscribe();
+        let Some(entry) = self.entry(id) else {
+            return self.late().find(Instant::now(), id);
+        };
+        let mut phase = entry.phase.subscribe();
         let ended = phase
             .wait_for(|phase| matches!(phase, Phase::Ended(_)))
             .await;
@@ -289,7 +301,16 @@ impl Nested {
         }
         let root = Chain::root(container);
         self.destroy_inside(&root).await;
-        self.table().retain(|other, _| !other.is_inside(&root));
+        let now = Instant::now();
+        self.table().retain(|id, entry| {
+            if !id.is_inside(&root) {
+                return true;
+            }
+            if let Phase::Ended(ended) = &*entry.phase.borrow() {
+                self.late().keep(now, id.clone(), ended.clone());
+            }
+            false
+        });
         if let Some(socket) = terminal::socket(&self.settings.runtime_dir, container) {
             // Its launcher has removed it, if it could.
             let _ = fs::remove_file(socket);

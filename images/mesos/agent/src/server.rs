@@ -3,6 +3,7 @@
 
 mod agent;
 mod attach;
+mod attached;
 mod collect;
 mod container_calls;
 mod container_checks;
@@ -11,6 +12,7 @@ mod documents;
 mod effects;
 mod executor_api;
 mod files;
+mod help;
 mod isolation;
 mod main_loop;
 mod messages;
@@ -18,6 +20,7 @@ mod metrics;
 mod operator;
 mod page;
 mod recovery;
+mod rest;
 mod routes;
 mod statistics;
 mod stats;

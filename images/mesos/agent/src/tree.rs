@@ -1,6 +1,7 @@
 //! All processes that belong to one: its descendants, their sessions and groups, and those that
 //! carry its mark in their environment. Signals never go to a process that is not proven to belong.
 
+mod orphans;
 mod snapshot;
 
 use std::collections::HashSet;
@@ -91,6 +92,11 @@ pub fn signal(root: &Root, signal: Signal) -> usize {
         // One that ended meanwhile needs no signal.
         .filter(|process| kill(Pid::from_raw(process.pid), signal).is_ok())
         .count()
+}
+
+/// Kills what a tree has left whose root has ended, and waits until it is gone; `false` if some of it stays.
+pub async fn clear(root: &Root) -> bool {
+    !orphans::may_remain(root) || destroy(root).await
 }
 
 /// Kills the whole tree and waits until it is gone; `false` if some of it stays.

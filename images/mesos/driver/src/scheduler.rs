@@ -12,6 +12,7 @@ use std::time::Duration;
 use mesos_proto::mesos::{FrameworkID, FrameworkInfo};
 use mesos_proto::scheduler::Event;
 use mesos_proto::v1_scheduler::Call;
+use mesos_wire::authentication::Credential;
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 
@@ -92,6 +93,8 @@ pub enum DriverEvent {
 pub struct Config {
     /// What to subscribe with. An `id` in it makes it a failover.
     pub framework: FrameworkInfo,
+    /// Who the master is to believe sends the calls (`--authenticate_http_frameworks`): HTTP basic authentication.
+    pub credential: Option<Credential>,
     /// The wait before the first new attempt; it doubles up to `backoff_max`.
     pub backoff: Duration,
     /// The longest wait between attempts.
@@ -107,6 +110,7 @@ impl Config {
     pub fn new(framework: FrameworkInfo) -> Self {
         Self {
             framework,
+            credential: None,
             backoff: Duration::from_millis(10),
             backoff_max: Duration::from_millis(250),
             missed_heartbeats: 3,

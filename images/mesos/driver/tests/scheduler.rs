@@ -11,6 +11,7 @@ use mesos_driver::scheduler::{Config, Driver, DriverEvent, MasterAddress, start}
 use mesos_proto::mesos::FrameworkInfo;
 use mesos_proto::scheduler::{Event, call, event};
 use mesos_proto::v1_scheduler::Call;
+use mesos_wire::authentication::Credential;
 use mesos_wire::recordio::encode;
 use protobuf::Message;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -213,6 +214,29 @@ async fn a_subscription_carries_events_down_and_calls_up() {
         }
         other => panic!("the refused call did not come back: {other:?}"),
     }
+}
+
+#[tokio::test]
+async fn every_request_carries_the_credential() {
+    let master = Master::bind().await;
+    let mut config = Config::new(framework());
+    config.credential = Some(Credential {
+        principal: "p".to_string(),
+        secret: "s:t".to_string(),
+    });
+    let (_leader, receiver) = watch::channel(Some(master.address.clone()));
+    let mut driver = start(config, receiver).unwrap();
+    // Base64 of "p:s:t".
+    let proof = "authorization: Basic cDpzOnQ=";
+    let proves = |head: &str| head.lines().any(|line| line.eq_ignore_ascii_case(proof));
+    let request = master.request().await;
+    assert!(proves(&request.head), "{}", request.head);
+    let _events = request.subscribe("F", 15.0).await;
+    assert_eq!(next_api(&mut driver).await.type_(), event::Type::SUBSCRIBED);
+    driver.calls.send(call_of(call::Type::REVIVE));
+    let revive = master.request().await;
+    assert!(proves(&revive.head), "{}", revive.head);
+    revive.answer("202 Accepted", "", "").await;
 }
 
 #[tokio::test]

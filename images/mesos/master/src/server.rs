@@ -5,6 +5,7 @@ mod election;
 mod endpoints;
 pub(crate) mod files;
 mod globals;
+mod help;
 mod identity;
 mod messages;
 mod node;
@@ -17,6 +18,7 @@ mod scheduler;
 mod system;
 mod watchers;
 mod whitelist;
+mod whole;
 
 use std::io;
 use std::sync::Arc;

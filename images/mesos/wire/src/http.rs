@@ -1,27 +1,29 @@
 //! Plain HTTP as libprocess serves it: its texts for each status, JSON with `jsonp`, gzip for those
 //! who ask, and streams of records.
 
+mod accept;
+mod body;
+mod feed;
 mod query;
 
 use std::convert::Infallible;
 use std::io::Read as _;
 
 use bytes::Bytes;
-use futures_util::Stream;
 use http_body_util::{BodyExt as _, Full, StreamBody, combinators::UnsyncBoxBody};
-use hyper::body::{Frame, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, StatusCode};
 use protobuf::MessageDyn;
 use serde_json::Value;
-use tokio::sync::mpsc;
 
+pub use body::{MAX_BODY, RequestBody};
+pub use feed::{Feed, NotRead, WeakFeed};
 pub use query::{Query, percent_decode};
 
-use crate::json::{self, Dialect};
+pub(crate) use body::gunzip;
+use feed::Pieces;
 
-/// The largest request body that is read, in bytes: protobuf's own limit.
-pub const MAX_BODY: usize = 64 * 1024 * 1024;
+use crate::json::{self, Dialect};
 
 /// Bodies at least this long, in bytes, are compressed for clients that accept it.
 const GZIP_FROM: usize = 1024;
@@ -44,7 +46,7 @@ pub struct Request {
     /// Who makes it, where its realm asks for that.
     pub principal: Option<String>,
     /// What follows the headers, unread.
-    pub body: Incoming,
+    pub(crate) body: RequestBody,
     /// The connection that it came on.
     pub(crate) traffic: Option<std::sync::Arc<crate::libprocess::Traffic>>,
 }
@@ -57,7 +59,7 @@ impl Request {
 
     /// Reads the whole body, decompressed; the error is the answer to give.
     pub async fn bytes(&mut self) -> Result<Bytes, Response> {
-        let body = read_bounded(&mut self.body).await?;
+        let body = self.body.whole().await?;
         match self.header("content-encoding") {
             Some("gzip") => gunzip(&body),
             _ => Ok(body),
@@ -67,13 +69,7 @@ impl Request {
     /// The next piece of a body that comes bit by bit, as it was sent; `None` at its end. The error is
     /// the answer to give.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Response> {
-        while let Some(frame) = self.body.frame().await {
-            let frame = frame.map_err(|_| Response::status(StatusCode::BAD_REQUEST))?;
-            if let Ok(data) = frame.into_data() {
-                return Ok(Some(data));
-            }
-        }
-        Ok(None)
+        self.body.piece().await
     }
 
     /// Gives the request up when its client goes away before it is answered: for calls that take long,
@@ -86,52 +82,18 @@ impl Request {
 
     /// Whether the client takes answers of this media type. No `Accept` takes everything.
     pub fn accepts(&self, media_type: &str) -> bool {
-        let Some(accept) = self.header("accept") else {
-            return true;
-        };
-        let main = media_type.split('/').next().unwrap_or_default();
-        accept.split(',').any(|range| {
-            let range = range.split(';').next().unwrap_or_default().trim();
-            range == media_type || range == "*/*" || range.strip_suffix("/*") == Some(main)
-        })
+        self.header("accept")
+            .is_none_or(|accept| accept::media_type(accept, media_type))
     }
-}
-
-/// Collects a body of at most [`MAX_BODY`] bytes; the error is the answer to give.
-pub(crate) async fn read_bounded(body: &mut Incoming) -> Result<Bytes, Response> {
-    let mut all = Vec::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Response::status(StatusCode::BAD_REQUEST))?;
-        if let Ok(data) = frame.into_data() {
-            if all.len() + data.len() > MAX_BODY {
-                return Err(Response::status(StatusCode::PAYLOAD_TOO_LARGE));
-            }
-            all.extend_from_slice(&data);
-        }
-    }
-    Ok(all.into())
-}
-
-/// Decompresses a body to at most [`MAX_BODY`] bytes; the error is the answer to give.
-pub(crate) fn gunzip(body: &[u8]) -> Result<Bytes, Response> {
-    let mut plain = Vec::new();
-    flate2::read::GzDecoder::new(body)
-        .take(MAX_BODY as u64 + 1)
-        .read_to_end(&mut plain)
-        .map_err(|_| Response::text(StatusCode::BAD_REQUEST, "Failed to decompress body"))?;
-    if plain.len() > MAX_BODY {
-        return Err(Response::status(StatusCode::PAYLOAD_TOO_LARGE));
-    }
-    Ok(plain.into())
 }
 
 /// What an answer carries.
 #[derive(Debug)]
-pub enum Body {
+enum Body {
     /// All of it.
     Whole(Bytes),
     /// Pieces, until the sender is dropped.
-    Pieces(mpsc::Receiver<Bytes>),
+    Pieces(Pieces),
 }
 
 /// An answer.
@@ -142,7 +104,7 @@ pub struct Response {
     /// Its headers, but those that follow from the body.
     pub headers: HeaderMap,
     /// Its body.
-    pub body: Body,
+    body: Body,
 }
 
 impl Response {
@@ -159,13 +121,14 @@ impl Response {
         Self::text(status, text)
     }
 
-    /// A status with a text of its own.
+    /// A status with a text of its own. All but 2xx say what type it is even when it is empty.
     pub fn text(status: StatusCode, text: impl Into<String>) -> Self {
-        Self::bytes(
-            status,
-            "text/plain; charset=utf-8",
-            text.into().into_bytes(),
-        )
+        const PLAIN: &str = "text/plain; charset=utf-8";
+        let mut response = Self::bytes(status, PLAIN, text.into().into_bytes());
+        if !status.is_success() {
+            response.set(header::CONTENT_TYPE, PLAIN);
+        }
+        response
     }
 
     /// Bytes of some media type.
@@ -231,16 +194,16 @@ impl Response {
         response
     }
 
-    /// A stream, and the sender that feeds it. The client is gone when sending fails.
-    pub fn stream(media_type: &str, capacity: usize) -> (mpsc::Sender<Bytes>, Self) {
-        let (sender, receiver) = mpsc::channel(capacity);
+    /// A stream, and what feeds it. The client is gone, or does not read, when sending fails.
+    pub fn stream(media_type: &str, capacity: usize) -> (Feed, Self) {
+        let (feed, pieces) = feed::channel(capacity);
         let mut response = Self {
             status: StatusCode::OK,
             headers: HeaderMap::new(),
-            body: Body::Pieces(receiver),
+            body: Body::Pieces(pieces),
         };
         response.set(header::CONTENT_TYPE, media_type);
-        (sender, response)
+        (feed, response)
     }
 
     /// Sets a header; one that HTTP does not allow is left out.
@@ -261,7 +224,7 @@ impl Response {
                     && !self.headers.contains_key(header::CONTENT_ENCODING)
                     && accept_encoding
                         .and_then(|v| v.to_str().ok())
-                        .is_some_and(accepts_gzip);
+                        .is_some_and(accept::gzip);
                 let bytes = match compress.then(|| gzip(&bytes)).flatten() {
                     Some(small) => {
                         self.headers
@@ -272,7 +235,7 @@ impl Response {
                 };
                 Full::new(bytes).boxed_unsync()
             }
-            Body::Pieces(receiver) => StreamBody::new(Pieces(receiver)).boxed_unsync(),
+            Body::Pieces(pieces) => StreamBody::new(pieces).boxed_unsync(),
         };
         let mut response = hyper::Response::new(body);
         *response.status_mut() = self.status;
@@ -334,35 +297,6 @@ impl Media {
     }
 }
 
-struct Pieces(mpsc::Receiver<Bytes>);
-
-impl Stream for Pieces {
-    type Item = Result<Frame<Bytes>, Infallible>;
-
-    fn poll_next(
-        mut self: std::pin::Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Self::Item>> {
-        self.0
-            .poll_recv(context)
-            .map(|piece| piece.map(|bytes| Ok(Frame::data(bytes))))
-    }
-}
-
-/// Whether an `Accept-Encoding` allows gzip: named, or covered by `*`, and not with a weight of 0.
-fn accepts_gzip(accept: &str) -> bool {
-    accept.split(',').any(|part| {
-        let mut words = part.split(';').map(str::trim);
-        let named = matches!(words.next(), Some("gzip" | "*"));
-        let refused = words.any(|word| {
-            word.strip_prefix("q=")
-                .and_then(|q| q.parse::<f32>().ok())
-                .is_some_and(|q| q <= 0.0)
-        });
-        named && !refused
-    })
-}
-
 fn gzip(bytes: &[u8]) -> Option<Bytes> {
     let mut small = Vec::with_capacity(bytes.len() / 4);
     flate2::read::GzEncoder::new(bytes, flate2::Compression::fast())
@@ -374,19 +308,6 @@ fn gzip(bytes: &[u8]) -> Option<Bytes> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn gzip_is_used_for_those_who_accept_it() {
-        for (accept, want) in [
-            ("gzip", true),
-            ("deflate, gzip;q=0.5", true),
-            ("*", true),
-            ("gzip;q=0", false),
-            ("identity", false),
-        ] {
-            assert_eq!(accepts_gzip(accept), want, "case `{accept}`");
-        }
-    }
 
     #[test]
     fn statuses_have_the_texts_of_libprocess() {

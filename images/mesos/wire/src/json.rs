@@ -2,15 +2,17 @@
 //! files, 64-bit integers as numbers, enums by name, bytes in base64, and fields that have an
 //! explicit default written even when unset.
 
+mod read;
+mod text;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use protobuf::reflect::{
-    EnumDescriptor, FieldDescriptor, MessageDescriptor, ReflectFieldRef, ReflectValueBox,
-    ReflectValueRef, RuntimeFieldType, RuntimeType,
-};
-use protobuf::{MessageDyn, MessageFull};
+use protobuf::MessageDyn;
+use protobuf::reflect::{FieldDescriptor, MessageDescriptor, ReflectFieldRef, ReflectValueRef};
 use serde_json::{Map, Number, Value};
-use thiserror::Error;
+
+pub use read::{JsonError, from_slice, from_value};
+pub use text::parse;
 
 /// Under which names fields and enum values stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,22 +43,6 @@ impl Dialect {
             Self::V1 => name.replace("SLAVE", "AGENT"),
         }
     }
-}
-
-/// Why a JSON text is not the message that is expected.
-#[derive(Debug, Error, PartialEq, Eq)]
-pub enum JsonError {
-    /// The text is no JSON.
-    #[error("Failed to parse body into JSON: {0}")]
-    Syntax(String),
-    /// The JSON is not of the message's shape.
-    #[error("Failed to convert JSON into {message} protobuf: {reason}")]
-    Shape {
-        /// The message's name without its package.
-        message: String,
-        /// What is wrong with it.
-        reason: String,
-    },
 }
 
 /// The JSON of a message.
@@ -101,33 +87,6 @@ pub fn to_vec(message: &dyn MessageDyn, dialect: Dialect) -> Vec<u8> {
     to_value(message, dialect).to_string().into_bytes()
 }
 
-/// The message that a JSON text stands for.
-pub fn from_slice<M: MessageFull>(text: &[u8], dialect: Dialect) -> Result<M, JsonError> {
-    let value = serde_json::from_slice(text).map_err(|e| JsonError::Syntax(e.to_string()))?;
-    from_value(&value, dialect)
-}
-
-/// The message that a JSON value stands for.
-pub fn from_value<M: MessageFull>(value: &Value, dialect: Dialect) -> Result<M, JsonError> {
-    let descriptor = M::descriptor();
-    let shape = |reason: String| JsonError::Shape {
-        message: descriptor.name().to_string(),
-        reason,
-    };
-    let Value::Object(object) = value else {
-        return Err(shape("Expecting a JSON object".to_string()));
-    };
-    let mut message = M::new();
-    fill(&mut message, &descriptor, object, dialect).map_err(shape)?;
-    if !message.is_initialized() {
-        return Err(shape(format!(
-            "Missing required fields: {}",
-            missing(&message, "", dialect).join(", ")
-        )));
-    }
-    Ok(message)
-}
-
 /// An unset field is still written if it has a default of its own and is not deprecated.
 fn default(field: &FieldDescriptor, message: &dyn MessageDyn, dialect: Dialect) -> Option<Value> {
     let proto = field.proto();
@@ -168,175 +127,6 @@ fn key_text(key: ReflectValueRef<'_>) -> String {
         Value::String(text) => text,
         other => other.to_string(),
     }
-}
-
-fn fill(
-    message: &mut dyn MessageDyn,
-    descriptor: &MessageDescriptor,
-    object: &Map<String, Value>,
-    dialect: Dialect,
-) -> Result<(), String> {
-    for field in descriptor.fields() {
-        if !dialect.has(descriptor, field.name()) {
-            continue;
-        }
-        let name = dialect.field(field.name());
-        let value = match object.get(name.as_ref()) {
-            None | Some(Value::Null) => continue,
-            Some(value) => value,
-        };
-        let wrong = |reason: String| format!("field '{name}': {reason}");
-        match field.runtime_field_type() {
-            RuntimeFieldType::Singular(kind) => {
-                match parse(&kind, value, dialect).map_err(wrong)? {
-                    Some(value) => field.set_singular_field(message, value),
-                    None if field.is_required() => {
-                        return Err(wrong(format!("unknown value {value}")));
-                    }
-                    None => {}
-                }
-            }
-            RuntimeFieldType::Repeated(kind) => {
-                let Value::Array(items) = value else {
-                    return Err(wrong(format!("Not expecting a JSON {}", kind_of(value))));
-                };
-                let mut repeated = field.mut_repeated(message);
-                for item in items {
-                    if let Some(item) = parse(&kind, item, dialect).map_err(wrong)? {
-                        repeated.push(item);
-                    }
-                }
-            }
-            RuntimeFieldType::Map(key_kind, kind) => {
-                let Value::Object(entries) = value else {
-                    return Err(wrong(format!("Not expecting a JSON {}", kind_of(value))));
-                };
-                let mut map = field.mut_map(message);
-                for (key, entry) in entries {
-                    let key =
-                        parse(&key_kind, &Value::String(key.clone()), dialect).map_err(wrong)?;
-                    let entry = parse(&kind, entry, dialect).map_err(wrong)?;
-                    if let (Some(key), Some(entry)) = (key, entry) {
-                        map.insert(key, entry);
-                    }
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// One value, or `None` for the name of an enum value that does not exist, which counts as unset.
-fn parse(
-    kind: &RuntimeType,
-    value: &Value,
-    dialect: Dialect,
-) -> Result<Option<ReflectValueBox>, String> {
-    let wrong = || format!("Not expecting a JSON {}", kind_of(value));
-    let parsed = match kind {
-        RuntimeType::I32 => ReflectValueBox::I32(integer(value).ok_or_else(wrong)?),
-        RuntimeType::I64 => ReflectValueBox::I64(integer(value).ok_or_else(wrong)?),
-        RuntimeType::U32 => ReflectValueBox::U32(integer(value).ok_or_else(wrong)?),
-        RuntimeType::U64 => ReflectValueBox::U64(integer(value).ok_or_else(wrong)?),
-        RuntimeType::F32 => ReflectValueBox::F32(decimal(value).ok_or_else(wrong)? as f32),
-        RuntimeType::F64 => ReflectValueBox::F64(decimal(value).ok_or_else(wrong)?),
-        RuntimeType::Bool => ReflectValueBox::Bool(match value {
-            Value::Bool(b) => *b,
-            Value::String(s) if s == "true" => true,
-            Value::String(s) if s == "false" => false,
-            _ => return Err(wrong()),
-        }),
-        RuntimeType::String => {
-            ReflectValueBox::String(value.as_str().ok_or_else(wrong)?.to_string())
-        }
-        RuntimeType::VecU8 => ReflectValueBox::Bytes(
-            BASE64
-                .decode(value.as_str().ok_or_else(wrong)?)
-                .map_err(|e| format!("Failed to base64 decode bytes: {e}"))?,
-        ),
-        RuntimeType::Enum(descriptor) => match value {
-            Value::String(name) => match enum_number(descriptor, name, dialect) {
-                Some(number) => ReflectValueBox::Enum(descriptor.clone(), number),
-                None => return Ok(None),
-            },
-            _ => return Err(wrong()),
-        },
-        RuntimeType::Message(descriptor) => {
-            let Value::Object(object) = value else {
-                return Err(wrong());
-            };
-            let mut message = descriptor.new_instance();
-            fill(&mut *message, descriptor, object, dialect)?;
-            ReflectValueBox::Message(message)
-        }
-    };
-    Ok(Some(parsed))
-}
-
-fn enum_number(descriptor: &EnumDescriptor, name: &str, dialect: Dialect) -> Option<i32> {
-    descriptor
-        .values()
-        .find(|value| dialect.value(value.name()) == name)
-        .map(|value| value.value())
-}
-
-fn integer<N: TryFrom<i128>>(value: &Value) -> Option<N> {
-    let wide = match value {
-        Value::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
-            (Some(n), ..) => n.into(),
-            (_, Some(n), _) => n.into(),
-            (.., Some(n)) if n.is_finite() => n as i128,
-            _ => return None,
-        },
-        Value::String(text) => text.trim().parse().ok()?,
-        _ => return None,
-    };
-    N::try_from(wide).ok()
-}
-
-fn decimal(value: &Value) -> Option<f64> {
-    match value {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
-    }
-}
-
-fn kind_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "boolean",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    }
-}
-
-/// The paths of the required fields that are not set.
-fn missing(message: &dyn MessageDyn, path: &str, dialect: Dialect) -> Vec<String> {
-    let mut names = Vec::new();
-    for field in message.descriptor_dyn().fields() {
-        let name = format!("{path}{}", dialect.field(field.name()));
-        match field.get_reflect(message) {
-            ReflectFieldRef::Optional(optional) => match optional.value() {
-                Some(ReflectValueRef::Message(inner)) => {
-                    names.extend(missing(&*inner, &format!("{name}."), dialect));
-                }
-                None if field.is_required() => names.push(name),
-                _ => {}
-            },
-            ReflectFieldRef::Repeated(items) => {
-                for (index, item) in items.into_iter().enumerate() {
-                    if let ReflectValueRef::Message(inner) = item {
-                        names.extend(missing(&*inner, &format!("{name}[{index}]."), dialect));
-                    }
-                }
-            }
-            ReflectFieldRef::Map(_) => {}
-        }
-    }
-    names
 }
 
 #[cfg(test)]
@@ -380,46 +170,6 @@ mod tests {
             text,
             r#"{"user":"u","name":"n","failover_timeout":0.0,"checkpoint":false}"#
         );
-    }
-
-    #[test]
-    fn what_clients_write_loosely_is_read() {
-        let text = br#"{"user":"u","name":"n","failover_timeout":"12.5","checkpoint":"true","roles":null,"capabilities":[{"type":"NO_SUCH"}],"unknown":{"a":[1]}}"#;
-        let info: FrameworkInfo = from_slice(text, Dialect::V1).unwrap();
-        assert_eq!(info.failover_timeout(), 12.5);
-        assert!(info.checkpoint());
-        assert_eq!(info.capabilities.len(), 1);
-        assert!(!info.capabilities[0].has_type());
-    }
-
-    #[test]
-    fn wrong_json_says_what_is_wrong() {
-        let cases: [(&[u8], &str); 5] = [
-            (
-                b"{",
-                "Failed to parse body into JSON: EOF while parsing an object at line 1 column 1",
-            ),
-            (
-                b"[]",
-                "Failed to convert JSON into FrameworkInfo protobuf: Expecting a JSON object",
-            ),
-            (
-                br#"{"user":"u"}"#,
-                "Failed to convert JSON into FrameworkInfo protobuf: Missing required fields: name",
-            ),
-            (
-                br#"{"user":1,"name":"n"}"#,
-                "Failed to convert JSON into FrameworkInfo protobuf: field 'user': Not expecting a JSON number",
-            ),
-            (
-                br#"{"user":"u","name":"n","id":{}}"#,
-                "Failed to convert JSON into FrameworkInfo protobuf: Missing required fields: id.value",
-            ),
-        ];
-        for (text, want) in cases {
-            let error = from_slice::<FrameworkInfo>(text, Dialect::V1).expect_err(want);
-            assert_eq!(error.to_string(), want);
-        }
     }
 
     #[test]

@@ -14,13 +14,35 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use protobuf::MessageFull;
+use protobuf::{MessageDyn, MessageFull};
 use tokio::net::TcpListener;
 
 use crate::http::{Request, Response};
 use crate::pid::Upid;
 use peers::Peers;
 pub(crate) use socket::Traffic;
+
+/// The package of every message that is sent, but for a driver's call.
+const PACKAGE: &str = "mesos.internal";
+const DRIVER_CALL: &str = "mesos.scheduler.Call";
+
+/// A message that can be sent.
+pub trait Outgoing: MessageDyn {
+    /// Its full name, without a look into its descriptor: those of all messages together take more memory than
+    /// an agent at rest, and longer to build than an executor to start.
+    fn wire_name(&self) -> String;
+}
+
+impl<M: MessageFull> Outgoing for M {
+    fn wire_name(&self) -> String {
+        let name = match M::NAME {
+            "Call" => DRIVER_CALL.to_string(),
+            name => format!("{PACKAGE}.{name}"),
+        };
+        debug_assert_eq!(name, M::descriptor().full_name());
+        name
+    }
+}
 
 /// A message as it arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,10 +130,12 @@ impl Process {
 
     /// Sends a message, in order with others to the same address. Loss is silent. A message that lacks
     /// a required field is not sent, and logged.
-    pub fn send<M: MessageFull>(&self, from: &Upid, to: &Upid, message: &M) {
-        match message.write_to_bytes() {
-            Ok(body) => self.post(from, to, M::descriptor().full_name(), &body),
-            Err(error) => tracing::error!(%to, %error, "a message could not be encoded"),
+    pub fn send(&self, from: &Upid, to: &Upid, message: &dyn Outgoing) {
+        let name = message.wire_name();
+        let message: &dyn MessageDyn = message;
+        match message.write_to_bytes_dyn() {
+            Ok(body) => self.post(from, to, &name, &body),
+            Err(error) => tracing::error!("{name} to {to} is not sent: {error}"),
         }
     }
 
@@ -157,4 +181,25 @@ async fn own_address() -> Ipv4Addr {
             })
         })
         .unwrap_or(Ipv4Addr::LOCALHOST)
+}
+
+#[cfg(test)]
+mod tests {
+    use mesos_proto::messages::PingSlaveMessage;
+    use mesos_proto::scheduler;
+
+    use super::*;
+
+    #[test]
+    fn messages_have_their_full_names() {
+        for (message, want) in [
+            (
+                &PingSlaveMessage::new() as &dyn Outgoing,
+                "mesos.internal.PingSlaveMessage",
+            ),
+            (&scheduler::Call::new(), "mesos.scheduler.Call"),
+        ] {
+            assert_eq!(message.wire_name(), want);
+        }
+    }
 }

@@ -17,6 +17,7 @@ use thiserror::Error;
 
 pub use ranges::{format_ranges, parse_ranges};
 pub use text::{format_set, number, parse};
+pub use validate::{check, check_alone};
 
 /// Why resources cannot be used.
 #[derive(Debug, Error, PartialEq, Eq)]

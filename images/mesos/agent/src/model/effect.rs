@@ -7,8 +7,8 @@ use mesos_proto::mesos::{
     DrainConfig, ExecutorInfo, FrameworkInfo, Operation, Resource, SlaveInfo, Task,
 };
 use mesos_proto::messages::StatusUpdateRecord;
+use mesos_wire::libprocess::Outgoing;
 use mesos_wire::pid::Upid;
-use protobuf::MessageDyn;
 
 use super::framework::Link;
 use super::share::Share;
@@ -106,9 +106,9 @@ pub enum Checkpoint {
 #[derive(Debug)]
 pub enum Effect {
     /// Send a message to an actor; its name is the protobuf type's.
-    Send(Upid, Box<dyn MessageDyn>),
+    Send(Upid, Box<dyn Outgoing>),
     /// Send a message to an actor as another process of this program than the agent itself.
-    SendAs(String, Upid, Box<dyn MessageDyn>),
+    SendAs(String, Upid, Box<dyn Outgoing>),
     /// Hold a connection to an actor open, and tell when it breaks.
     Link(Upid),
     /// Start an executor. Ends in `container_started` or `container_failed`, then `container_exited`.

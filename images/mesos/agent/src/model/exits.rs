@@ -62,7 +62,7 @@ impl Model {
             limited: limitation.resources,
         });
         let container = executor.container_id.clone();
-        self.effects.push(Effect::Destroy(container));
+        self.destroy(&container);
     }
 
     /// All processes of a container are gone. `status` is the wait status of the executor, if known.
@@ -111,6 +111,7 @@ impl Model {
         executor.deadline = None;
         executor.link = None;
         let is_command = executor.is_command;
+        let container = executor.container_id.clone();
         let ending = executor.ending.take();
         let open: Vec<String> = executor
             .launched
@@ -145,6 +146,7 @@ impl Model {
         }
         self.forget_if_unheard(framework, id);
         self.forget_if_done(framework, id);
+        self.has_started(now, &container);
     }
 
     pub(super) fn tick_executors(&mut self, now: Now) {
@@ -170,7 +172,7 @@ impl Model {
             }
             tracing::warn!("destroying executor {id} of framework {framework}: its time is over");
             let container = executor.container_id.clone();
-            self.effects.push(Effect::Destroy(container));
+            self.destroy(&container);
         }
     }
 }

@@ -75,6 +75,15 @@ impl Model {
             let state = TaskState::TASK_KILLED;
             self.own_update(now, framework, Some(executor), task, state, reason, text);
         }
+        let is_needless =
+            |executor: &Executor| executor.queued.is_empty() && executor.link.is_none();
+        let found = self.executor_mut(framework, executor);
+        let container = found
+            .filter(|e| is_needless(e))
+            .map(|e| e.container_id.clone());
+        if container.is_some_and(|container| self.waits_for_start(&container)) {
+            self.shutdown_executor(now, framework, executor);
+        }
     }
 
     /// ShutdownFrameworkMessage from the master: everything of a framework ends, untold.
@@ -141,18 +150,18 @@ impl Model {
         let mut event = Event::new();
         event.set_type(event::Type::SHUTDOWN);
         let told = tell(executor, event);
-        let effect = match told {
+        match told {
             Some(tell) => {
                 executor.deadline = Some(now.at + grace);
-                tell
+                self.effects.push(tell);
             }
             // One that cannot be told need not be waited for.
             None => {
                 executor.deadline = None;
-                Effect::Destroy(executor.container_id.clone())
+                let container = executor.container_id.clone();
+                self.destroy(&container);
             }
-        };
-        self.effects.push(effect);
+        }
     }
 
     /// A framework came back, perhaps elsewhere or as another.

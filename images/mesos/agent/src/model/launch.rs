@@ -1,27 +1,16 @@
 //! Tasks as they come from the master (protocol-flows.md, section 7).
 
-use mesos_proto::mesos::{
-    CommandInfo, DurationInfo, ExecutorInfo, FrameworkInfo, Resource, TaskInfo, TaskState,
-    executor_info, task_status, value,
-};
+use mesos_proto::mesos::{ExecutorInfo, FrameworkInfo, TaskState, task_status};
 use mesos_proto::messages::{ExitedExecutorMessage, RunTaskGroupMessage, RunTaskMessage};
 use mesos_wire::pid::Upid;
 use task_status::Reason;
 
+use super::built_in::{command_executor, completed_executor};
 use super::effect::{Checkpoint, Effect, Launch};
 use super::framework::{Executor, ExecutorState, Framework, Queued};
 use super::ids::{executor_id, framework_id, slave_id};
 use super::{Model, Now, State};
 use crate::paths;
-
-/// What a command executor needs beside its task.
-const EXECUTOR_CPUS: f64 = 0.1;
-/// In MB.
-const EXECUTOR_MEM: f64 = 32.0;
-/// How much of a shell command its executor's name shows.
-const SHOWN_COMMAND: usize = 12;
-/// Nanoseconds that a command executor is given beyond its task's grace period.
-const EXTRA_GRACE_NANOS: i64 = 2_000_000_000;
 
 /// Why the tasks of a message are not started.
 struct Drop {
@@ -53,8 +42,11 @@ impl Model {
         let is_current = self.is_current(&message.resource_version_uuids);
         let framework = message.framework.take().unwrap_or_default();
         let (executor, is_command) = match task.executor.as_ref() {
-            Some(executor) => (self.completed_executor(executor.clone()), false),
-            None => (self.command_executor(&framework, &task), true),
+            Some(executor) => (executor.clone(), false),
+            None => (
+                command_executor(&self.config.launcher_dir, &framework, &task),
+                true,
+            ),
         };
         let queued = Queued::Task(Box::new(task));
         self.run(
@@ -70,7 +62,7 @@ impl Model {
         let launch = message.launch_executor;
         let is_current = self.is_current(&message.resource_version_uuids);
         let framework = message.framework.take().unwrap_or_default();
-        let executor = self.completed_executor(message.executor.take().unwrap_or_default());
+        let executor = message.executor.take().unwrap_or_default();
         let queued = Queued::Group(Box::new(group));
         self.run(
             now, framework, None, executor, false, queued, launch, is_current,
@@ -130,6 +122,11 @@ impl Model {
             .frameworks
             .entry(id.clone())
             .or_insert_with(|| Framework::new(info, pid));
+        // What it had here before is its own again.
+        let former = self.completed.iter().position(|former| former.id() == id);
+        if let Some(former) = former.and_then(|at| self.completed.remove(at)) {
+            framework.completed = former.completed;
+        }
         if is_new && framework.info.checkpoint() {
             let info = Box::new(framework.info.clone());
             let checkpoint = Checkpoint::Framework(info, framework.pid.clone());
@@ -232,7 +229,6 @@ impl Model {
     ) {
         let agent = self.id.clone().unwrap_or_default();
         let container = uuid::Uuid::new_v4().to_string();
-        let deadline = now.at + self.config.executor_registration_timeout;
         let switch_user = self.config.switch_user;
         let work_dir = self.config.work_dir.clone();
         let tasks = first.tasks().iter().flat_map(|task| &task.resources);
@@ -248,7 +244,6 @@ impl Model {
             is_command,
         );
         executor.directory = paths::run(&work_dir, &agent, &executor.place());
-        executor.deadline = Some(deadline);
         let command = executor.info.command.as_ref();
         executor.user = switch_user.then(|| match command.filter(|c| c.has_user()) {
             Some(command) => command.user().to_string(),
@@ -270,97 +265,20 @@ impl Model {
         let given = tasks.chain(&executor.info.resources);
         let ports = given.filter(|resource| resource.name() == "ports");
         let ports = ports.cloned().collect();
-        self.effects.push(Effect::Launch(Box::new(Launch {
+        let started = completed_executor(&self.config.launcher_dir, executor.info.clone());
+        let launch = Launch {
             place: executor.place(),
-            info: executor.info.clone(),
+            info: started,
             framework: framework.info.clone(),
             directory: executor.directory.clone(),
             user: executor.user.clone(),
             volumes,
             is_command,
             ports,
-        })));
+        };
         framework
             .executors
             .insert(executor.id().to_string(), executor);
+        self.start_in_turn(now, launch);
     }
-
-    /// The executor of the framework, with what the agent is to fill in.
-    fn completed_executor(&self, mut executor: ExecutorInfo) -> ExecutorInfo {
-        if executor.type_() == executor_info::Type::DEFAULT && executor.command.is_none() {
-            executor.command = Some(self.built_in("mesos-default-executor")).into();
-        }
-        executor
-    }
-
-    fn built_in(&self, program: &str) -> CommandInfo {
-        let folder = self.config.launcher_dir.trim_end_matches('/');
-        let mut command = CommandInfo::new();
-        command.set_shell(false);
-        command.set_value(format!("{folder}/{program}"));
-        command.arguments = vec![program.to_string(), format!("--launcher_dir={folder}")];
-        command
-    }
-
-    /// The executor that runs a command task.
-    fn command_executor(&self, framework: &FrameworkInfo, task: &TaskInfo) -> ExecutorInfo {
-        let id = task.task_id.value();
-        let mut command = self.built_in("mesos-executor");
-        command.uris.clone_from(&task.command.uris);
-        command.environment = task.command.environment.clone();
-        if task.command.has_user() {
-            command.set_user(task.command.user().to_string());
-        }
-        let mut executor = ExecutorInfo::new();
-        executor.executor_id = executor_id(id);
-        executor.framework_id = framework.id.clone();
-        executor.set_name(format!(
-            "Command Executor (Task: {id}) (Command: {})",
-            shown_command(&task.command)
-        ));
-        executor.set_source(id.to_string());
-        executor.command = Some(command).into();
-        executor.container = task.container.clone();
-        executor.labels = task.labels.clone();
-        executor.discovery = task.discovery.clone();
-        let role = task
-            .resources
-            .first()
-            .and_then(|r| r.allocation_info.as_ref());
-        let extra = [("cpus", EXECUTOR_CPUS), ("mem", EXECUTOR_MEM)];
-        executor.resources = extra
-            .into_iter()
-            .map(|(name, amount)| {
-                let mut resource = Resource::new();
-                resource.set_name(name.to_string());
-                resource.set_type(value::Type::SCALAR);
-                resource.scalar.mut_or_insert_default().set_value(amount);
-                resource.allocation_info = role.cloned().into();
-                resource
-            })
-            .collect();
-        if let Some(grace) = task.kill_policy.grace_period.as_ref() {
-            let mut period = DurationInfo::new();
-            period.set_nanoseconds(grace.nanoseconds().saturating_add(EXTRA_GRACE_NANOS));
-            executor.shutdown_grace_period = Some(period).into();
-        }
-        executor
-    }
-}
-
-/// A command as the names of command executors show it.
-fn shown_command(command: &CommandInfo) -> String {
-    let value = command.value();
-    if command.shell() {
-        let shown: String = value.chars().take(SHOWN_COMMAND).collect();
-        let dots = if shown.len() < value.len() { "..." } else { "" };
-        return format!("sh -c '{shown}{dots}'");
-    }
-    let arguments: Vec<&str> = command
-        .arguments
-        .iter()
-        .skip(1)
-        .map(String::as_str)
-        .collect();
-    format!("[{}]", [&[value], arguments.as_slice()].concat().join(", "))
 }

@@ -246,7 +246,7 @@ impl Model {
         self.flush_operations(now);
     }
 
-    fn send_to_master(&mut self, message: impl protobuf::MessageDyn) {
+    fn send_to_master(&mut self, message: impl protobuf::MessageFull) {
         if let Some(master) = &self.master {
             let effect = Effect::Send(master.pid.clone(), Box::new(message));
             self.effects.push(effect);

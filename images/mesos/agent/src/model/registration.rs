@@ -7,6 +7,7 @@ use mesos_proto::messages::{
     MasterSlaveConnection, PongSlaveMessage, ReconcileTasksMessage, RegisterSlaveMessage,
     ReregisterSlaveMessage, UnregisterSlaveMessage, archive,
 };
+use mesos_wire::libprocess::Outgoing;
 use mesos_wire::pid::Upid;
 use mesos_wire::resources::{Format, Resources};
 
@@ -120,7 +121,7 @@ impl Model {
             return;
         };
         self.effects.push(Effect::Link(master.clone()));
-        let message: Box<dyn protobuf::MessageDyn> = if self.id.is_some() {
+        let message: Box<dyn Outgoing> = if self.id.is_some() {
             Box::new(self.reregister_message())
         } else {
             Box::new(self.register_message())

@@ -103,6 +103,7 @@ impl Model {
         event.set_type(event::Type::SUBSCRIBED);
         event.subscribed = Some(subscribed).into();
         let told = tell(executor, event);
+        let container = executor.container_id.clone();
         if executor.checkpoint {
             let connected = Checkpoint::Connected(executor.place(), link);
             self.effects.push(Effect::Checkpoint(connected));
@@ -120,6 +121,7 @@ impl Model {
             self.hand_over(framework, id, queued);
         }
         self.leave_recovery_if_complete(now);
+        self.has_started(now, &container);
         Ok(())
     }
 
@@ -328,11 +330,13 @@ impl Model {
                         message: format!("Executor did not reregister within {window}"),
                         limited: Vec::new(),
                     });
-                    destroy.push(Effect::Destroy(executor.container_id.clone()));
+                    destroy.push(executor.container_id.clone());
                 }
             }
         }
-        self.effects.extend(destroy);
+        for container in destroy {
+            self.destroy(&container);
+        }
         self.leave_recovery(now);
     }
 }

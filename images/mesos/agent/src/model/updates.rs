@@ -332,13 +332,16 @@ fn complete(update: &mut StatusUpdate, agent: &str) {
 
 fn describe_container(status: &mut mesos_proto::mesos::TaskStatus, executor: &Executor, ip: &str) {
     status.executor_id = executor_id(executor.id());
+    let is_starting = status.state() == TaskState::TASK_STARTING;
     let container: &mut ContainerStatus = status.container_status.mut_or_insert_default();
     if container.container_id.is_none() {
         let mut id = ContainerID::new();
         id.set_value(executor.container_id.clone());
         container.container_id = Some(id).into();
     }
-    if container.network_infos.is_empty() {
+    // A nested container that is yet to be made has no address.
+    let is_there = container.container_id.parent.is_none() || !is_starting;
+    if is_there && container.network_infos.is_empty() {
         let mut address = network_info::IPAddress::new();
         address.set_protocol(network_info::Protocol::IPv4);
         address.set_ip_address(ip.to_string());

@@ -6,12 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
 use mesos_proto::mesos::TaskState;
 use mesos_proto::messages::StatusUpdate;
 use mesos_wire::authentication::Gate;
 use mesos_wire::flags::Flags;
-use mesos_wire::http::Media;
+use mesos_wire::http::{Feed, Media};
 use mesos_wire::libprocess::Process;
 use tokio::sync::{Notify, mpsc};
 
@@ -26,7 +25,7 @@ pub(crate) const PROCESS_ID: &str = "slave(1)";
 
 /// An executor's event stream.
 pub(crate) struct Subscriber {
-    pub(crate) sender: mpsc::Sender<Bytes>,
+    pub(crate) sender: Feed,
     pub(crate) media: Media,
     /// Rings when the stream is to end although its reader is there.
     pub(crate) end: Arc<Notify>,
@@ -50,6 +49,8 @@ pub(crate) struct Agent {
     gc: Mutex<Collector>,
     /// What sandboxes take of the disk.
     pub(crate) disks: Disks,
+    /// Rings when a framework has nothing more here.
+    pub(crate) idle: Notify,
     /// Rings when a folder has begun to wait for its removal.
     pub(crate) retired: Notify,
 }
@@ -79,6 +80,7 @@ impl Agent {
             containers: OnceLock::new(),
             gc: Mutex::new(gc),
             disks: Disks::default(),
+            idle: Notify::new(),
             retired: Notify::new(),
         })
     }

@@ -4,17 +4,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::HeaderName;
 use mesos_proto::v1_agent::{Call, ProcessIO, call, process_io};
-use mesos_wire::http::{Media, Request, Response, not_acceptable};
+use mesos_wire::http::{Feed, Media, Request, Response, not_acceptable};
 use mesos_wire::json::{self, Dialect};
 use mesos_wire::recordio::{self, Decoder};
 use protobuf::Message as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
-use tokio::sync::mpsc;
 use tokio::time::{Duration, interval};
 
 use super::agent::Agent;
@@ -141,12 +139,7 @@ pub(super) async fn output(
 }
 
 /// Passes records on until the container has no more, or nobody takes them.
-async fn pass_on(
-    mut stream: UnixStream,
-    sender: &mpsc::Sender<Bytes>,
-    media: Media,
-    pause: Duration,
-) {
+async fn pass_on(mut stream: UnixStream, sender: &Feed, media: Media, pause: Duration) {
     let mut decoder = Decoder::new(MAX_RECORD);
     let mut piece = vec![0; 16 << 10];
     let mut beat = interval(pause.max(Duration::from_millis(1)));

@@ -17,6 +17,8 @@ use crate::nested::{Chain, LaunchError, Order, Parent, Termination};
 
 /// The signal that ends a container if none is named.
 const SIGKILL: i32 = 9;
+/// What the system takes as a signal.
+const SIGNALS: std::ops::RangeInclusive<i32> = 0..=64;
 
 /// Answers a call about a container; gives one about something else back.
 pub(super) async fn answer(
@@ -157,8 +159,8 @@ async fn start(
 ) -> Result<(), Response> {
     let bad = |text: String| Response::text(StatusCode::BAD_REQUEST, text);
     let parent = id.parent();
-    if parent.is_some() && !has_root(agent, id) {
-        return Err(not_found(id));
+    if let Some(parent) = parent.as_ref().filter(|_| !has_root(agent, id)) {
+        return Err(bad(LaunchError::Parent(parent.to_string()).to_string()));
     }
     let outer = executor(agent, id.outermost());
     let in_executor = outer.filter(|_| {
@@ -266,15 +268,15 @@ fn waited(kind: response::Type, ended: Termination) -> Answer {
 fn kill(agent: &Agent, id: &MessageField<ContainerID>, signal: Option<i32>) -> Response {
     let id = chain(id);
     let signal = signal.unwrap_or(SIGKILL);
-    let found = agent.nested.kill(&id, signal) || kill_executor(agent, &id, signal);
-    match (found, has_root(agent, &id)) {
-        (true, _) => Response::status(StatusCode::OK),
-        (false, false) => not_found(&id),
-        (false, true) => Response::text(
-            StatusCode::NOT_FOUND,
-            format!("Container '{id}' cannot be found (or is already killed)"),
-        ),
+    if !SIGNALS.contains(&signal) && has_root(agent, &id) {
+        let text = "Unable to send signal to container: Invalid argument";
+        return Response::text(StatusCode::INTERNAL_SERVER_ERROR, text);
     }
+    if agent.nested.kill(&id, signal) || kill_executor(agent, &id, signal) {
+        return Response::status(StatusCode::OK);
+    }
+    let text = format!("Container '{id}' cannot be found (or is already killed)");
+    Response::text(StatusCode::NOT_FOUND, text)
 }
 
 fn kill_executor(agent: &Agent, id: &Chain, signal: i32) -> bool {
@@ -290,7 +292,11 @@ fn kill_executor(agent: &Agent, id: &Chain, signal: i32) -> bool {
 }
 
 fn remove(agent: &Agent, id: &MessageField<ContainerID>) -> Response {
-    match agent.nested.remove(&chain(id)) {
+    let id = chain(id);
+    if id.parent().is_some() && !has_root(agent, &id) {
+        return Response::text(StatusCode::INTERNAL_SERVER_ERROR, "Unknown root container");
+    }
+    match agent.nested.remove(&id) {
         Ok(()) => Response::status(StatusCode::OK),
         Err(text) => Response::text(StatusCode::INTERNAL_SERVER_ERROR, text),
     }

@@ -90,6 +90,26 @@ pub(super) fn validate(call: &Call) -> Result<(), String> {
                 Type::PROCESS_IO => Ok(()),
             }
         }
+        Asked::ADD_RESOURCE_PROVIDER_CONFIG => present(
+            "add_resource_provider_config",
+            &call.add_resource_provider_config,
+        )
+        .map(drop),
+        Asked::UPDATE_RESOURCE_PROVIDER_CONFIG => present(
+            "update_resource_provider_config",
+            &call.update_resource_provider_config,
+        )
+        .map(drop),
+        Asked::REMOVE_RESOURCE_PROVIDER_CONFIG => present(
+            "remove_resource_provider_config",
+            &call.remove_resource_provider_config,
+        )
+        .map(drop),
+        Asked::MARK_RESOURCE_PROVIDER_GONE => present(
+            "mark_resource_provider_gone",
+            &call.mark_resource_provider_gone,
+        )
+        .map(drop),
         _ => Ok(()),
     }
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use protobuf::MessageDyn;
+use mesos_wire::libprocess::Outgoing;
+use mesos_wire::pid::Upid;
 use tokio::sync::{mpsc, watch};
 
 use super::agent::{Agent, PROCESS_ID};
@@ -39,6 +40,7 @@ pub(crate) async fn carry_out(
             Effect::RetireFramework(framework) => {
                 let (id, work_dir) = whereabouts(&agent);
                 collect::retire_framework(&agent, &work_dir, &id, &framework);
+                agent.idle.notify_one();
             }
             Effect::Attach {
                 place,
@@ -92,15 +94,10 @@ fn whereabouts(agent: &Agent) -> (String, std::path::PathBuf) {
     })
 }
 
-pub(crate) fn send(agent: &Agent, to: &mesos_wire::pid::Upid, message: &dyn MessageDyn) {
+pub(crate) fn send(agent: &Agent, to: &Upid, message: &dyn Outgoing) {
     send_as(agent, PROCESS_ID, to, message);
 }
 
-fn send_as(agent: &Agent, id: &str, to: &mesos_wire::pid::Upid, message: &dyn MessageDyn) {
-    let descriptor = message.descriptor_dyn();
-    let name = descriptor.full_name();
-    match message.write_to_bytes_dyn() {
-        Ok(body) => agent.process.post(&agent.process.pid(id), to, name, &body),
-        Err(error) => tracing::error!("{name} for {to} could not be encoded: {error}"),
-    }
+fn send_as(agent: &Agent, id: &str, to: &Upid, message: &dyn Outgoing) {
+    agent.process.send(&agent.process.pid(id), to, message);
 }

@@ -7,7 +7,7 @@ use mesos_proto::executor::{Call, call};
 use mesos_proto::mesos::{TaskState, TaskStatus, task_status};
 use mesos_proto::messages::StatusUpdate;
 use mesos_wire::http::{Media, Request, Response, not_acceptable};
-use mesos_wire::json::{self, Dialect};
+use mesos_wire::json::{self, Dialect, JsonError};
 use protobuf::MessageFull;
 use tokio::sync::Notify;
 
@@ -19,8 +19,18 @@ const QUEUED_EVENTS: usize = 4096;
 /// Executors are sent a HEARTBEAT this often.
 const HEARTBEAT: std::time::Duration = std::time::Duration::from_secs(30 * 60);
 
+/// Which of the agent's two APIs is called: they differ in the words of their refusals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Api {
+    Executor,
+    Operator,
+}
+
 /// Reads the body of a v1 call; the error is the answer to give.
-pub(crate) async fn read_call<M: MessageFull>(request: &mut Request) -> Result<M, Response> {
+pub(crate) async fn read_call<M: MessageFull>(
+    request: &mut Request,
+    api: Api,
+) -> Result<M, Response> {
     let bad = |text: String| Response::text(StatusCode::BAD_REQUEST, text);
     if request.method != Method::POST {
         return Err(Response::method_not_allowed(&["POST"], &request.method));
@@ -30,22 +40,34 @@ pub(crate) async fn read_call<M: MessageFull>(request: &mut Request) -> Result<M
         Some(name) => Media::from_name(name),
     };
     let Some(media) = media else {
+        let more = match api {
+            Api::Executor => "",
+            Api::Operator => " or application/recordio",
+        };
         return Err(Response::text(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "Expecting 'Content-Type' of application/json or application/x-protobuf",
+            format!("Expecting 'Content-Type' of application/json or application/x-protobuf{more}"),
         ));
     };
     let body = request.bytes().await?;
     match media {
-        Media::Json => json::from_slice(&body, Dialect::V1).map_err(|error| bad(error.to_string())),
-        Media::Protobuf => M::parse_from_bytes(&body)
-            .map_err(|_| bad("Failed to parse body into Call protobuf".to_string())),
+        Media::Json => json::from_slice(&body, Dialect::V1).map_err(|error| match (error, api) {
+            (JsonError::Shape { reason, .. }, Api::Operator) => bad(reason),
+            (error, _) => bad(error.to_string()),
+        }),
+        Media::Protobuf => M::parse_from_bytes(&body).map_err(|_| {
+            let what = match api {
+                Api::Executor => "Call protobuf",
+                Api::Operator => "a protobuf object",
+            };
+            bad(format!("Failed to parse body into {what}"))
+        }),
     }
 }
 
 /// Answers an executor.
 pub(crate) async fn answer(agent: Arc<Agent>, mut request: Request) -> Response {
-    let call: Call = match read_call(&mut request).await {
+    let call: Call = match read_call(&mut request, Api::Executor).await {
         Ok(call) => call,
         Err(response) => return response,
     };
@@ -178,7 +200,9 @@ fn validate_status(status: &TaskStatus, call: &Call) -> Result<(), String> {
     if !status.has_uuid() {
         return Err("Expecting 'uuid' to be present".to_string());
     }
-    if status.uuid().len() != 16 {
+    // Sixteen bytes that say which version of UUIDs they are of, as a nil one does not.
+    let version = status.uuid().get(6).map(|byte| byte >> 4);
+    if status.uuid().len() != 16 || !version.is_some_and(|version| (1..=5).contains(&version)) {
         return Err("Not a valid UUID".to_string());
     }
     if status.executor_id.is_some() && status.executor_id != call.executor_id {

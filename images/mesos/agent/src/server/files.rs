@@ -1,11 +1,10 @@
 //! Files of sandboxes, by the virtual paths that clients know (http-endpoints.md, section 5).
 
-use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
 use bytes::Bytes;
 use hyper::{StatusCode, header};
@@ -15,7 +14,7 @@ use nix::fcntl::OFlag;
 use serde_json::{Value, json};
 
 use super::agent::Agent;
-use crate::model::Executor;
+use super::attached::{attached, find};
 use crate::users::Names;
 
 /// The most that one answer holds, in bytes: 16 pages.
@@ -31,7 +30,7 @@ pub(crate) enum FileError {
     /// There is nothing, or nothing that may be seen.
     NotFound,
     /// Something is wrong with the question.
-    Bad(&'static str),
+    Bad(String),
     /// The file system fails.
     Failed(String),
 }
@@ -39,93 +38,15 @@ pub(crate) enum FileError {
 impl FileError {
     pub(crate) fn response(&self) -> Response {
         match self {
-            Self::NotFound => Response::text(StatusCode::NOT_FOUND, ""),
-            Self::Bad(text) => Response::text(StatusCode::BAD_REQUEST, *text),
+            Self::NotFound => {
+                let mut response = Response::text(StatusCode::NOT_FOUND, "");
+                response.set(header::CONTENT_TYPE, "text/plain; charset=utf-8");
+                response
+            }
+            Self::Bad(text) => Response::text(StatusCode::BAD_REQUEST, text.clone()),
             Self::Failed(text) => Response::text(StatusCode::INTERNAL_SERVER_ERROR, text.clone()),
         }
     }
-}
-
-/// Virtual paths, and the real ones that they stand for.
-pub(crate) type Attached = BTreeMap<String, PathBuf>;
-
-/// What is attached now: each sandbox under three names, and the log.
-pub(crate) fn attached(agent: &Agent) -> Attached {
-    let mut all = Attached::new();
-    if let Some(file) = agent.flags.text("external_log_file") {
-        all.insert("/slave/log".to_string(), PathBuf::from(file));
-    }
-    for sandbox in agent.nested.standalone_sandboxes() {
-        all.insert(sandbox.to_string_lossy().into_owned(), sandbox);
-    }
-    agent.look(|model| {
-        for framework in model.completed_frameworks().chain(model.frameworks()) {
-            let alive = framework.executors.values();
-            for executor in framework.completed.iter().chain(alive) {
-                attach(&mut all, executor);
-            }
-        }
-    });
-    all
-}
-
-fn attach(all: &mut Attached, executor: &Executor) {
-    let real = &executor.directory;
-    all.insert(real.to_string_lossy().into_owned(), real.clone());
-    if let Some(runs) = real.parent() {
-        all.insert(
-            runs.join("latest").to_string_lossy().into_owned(),
-            real.clone(),
-        );
-    }
-    let (framework, id) = (&executor.framework, executor.id());
-    all.insert(
-        format!("/frameworks/{framework}/executors/{id}/runs/latest"),
-        real.clone(),
-    );
-}
-
-/// The real path of a virtual one. Neither `..` nor a link leads out of what is attached.
-fn resolve(attached: &Attached, work_dir: &Path, path: &str) -> Result<PathBuf, FileError> {
-    let path = match path.trim_end_matches('/') {
-        "" => return Err(FileError::NotFound),
-        path => Path::new(path),
-    };
-    if path.components().any(|part| part == Component::ParentDir) {
-        return Err(FileError::NotFound);
-    }
-    let found = path.ancestors().find_map(|ancestor| {
-        let root = attached.get(ancestor.to_str()?)?;
-        Some((
-            root.clone(),
-            path.strip_prefix(ancestor).ok()?.to_path_buf(),
-        ))
-    });
-    // Sandboxes of executors that are forgotten are still there by their real path.
-    let slaves = work_dir.join("slaves");
-    let old = || {
-        Some((
-            slaves.clone(),
-            path.strip_prefix(&slaves).ok()?.to_path_buf(),
-        ))
-    };
-    let (root, rest) = found.or_else(old).ok_or(FileError::NotFound)?;
-    let root = root.canonicalize().map_err(|_| FileError::NotFound)?;
-    let real = root
-        .join(rest)
-        .canonicalize()
-        .map_err(|_| FileError::NotFound)?;
-    if real.starts_with(&root) {
-        Ok(real)
-    } else {
-        Err(FileError::NotFound)
-    }
-}
-
-/// The real path of what an agent shows as `path`.
-pub(crate) fn find(agent: &Agent, path: &str) -> Result<PathBuf, FileError> {
-    let work_dir = agent.look(|model| model.config().work_dir.clone());
-    resolve(&attached(agent), &work_dir, path)
 }
 
 /// What is in a folder, in the order of its paths; nothing for a file.
@@ -208,7 +129,7 @@ pub(crate) fn read(
     length: Option<u64>,
 ) -> Result<(u64, Vec<u8>), FileError> {
     if real.is_dir() {
-        return Err(FileError::Bad("Cannot read a directory."));
+        return Err(FileError::Bad("Cannot read a directory.\n".to_string()));
     }
     let failed = |error: std::io::Error| FileError::Failed(error.to_string());
     let mut file = open(real)?;
@@ -237,12 +158,14 @@ pub(crate) async fn answer(agent: &Agent, request: &Request) -> Response {
         return Response::status(StatusCode::NOT_FOUND);
     }
     let Some(path) = query.get("path").filter(|path| !path.is_empty()) else {
-        return FileError::Bad("Expecting 'path=value' in query.\n").response();
+        let text = "Expecting 'path=value' in query.\n".to_string();
+        return FileError::Bad(text).response();
     };
     let answer = match (find(agent, path), name) {
         (Ok(real), "browse") => browse(&real, path, query),
         (Ok(real), "read") => read_answer(&real, query),
         (Ok(real), _) => download(&real).await,
+        (Err(FileError::NotFound), "download") => Ok(Response::status(StatusCode::NOT_FOUND)),
         (Err(error), _) => Err(error),
     };
     answer.unwrap_or_else(|error| error.response())
@@ -264,15 +187,7 @@ fn browse(real: &Path, shown: &str, query: &Query) -> Result<Response, FileError
 }
 
 fn read_answer(real: &Path, query: &Query) -> Result<Response, FileError> {
-    let number = |name: &str| match query.get(name).filter(|text| !text.is_empty()) {
-        None => Ok(-1),
-        Some(text) => text.parse::<i64>().map_err(|_| text.to_string()),
-    };
-    let (offset, length) = match (number("offset"), number("length")) {
-        (Ok(offset), Ok(length)) => (offset, length),
-        (Err(text), _) => return Ok(bad_number("offset", &text)),
-        (_, Err(text)) => return Ok(bad_number("length", &text)),
-    };
+    let (offset, length) = (number(query, "offset")?, number(query, "length")?);
     // An offset of -1 asks for the end, which is how a tail begins.
     let value = match u64::try_from(offset) {
         Ok(offset) => {
@@ -284,25 +199,40 @@ fn read_answer(real: &Path, query: &Query) -> Result<Response, FileError> {
     Ok(Response::json(query, &value))
 }
 
-fn bad_number(name: &str, text: &str) -> Response {
-    let text = format!("Failed to parse {name}: Failed to convert '{text}' to number.\n");
-    Response::text(StatusCode::BAD_REQUEST, text)
+/// A number of the query, decimal or hexadecimal; -1 if there is none.
+fn number(query: &Query, name: &str) -> Result<i64, FileError> {
+    let Some(text) = query.get(name) else {
+        return Ok(-1);
+    };
+    let read = match text.strip_prefix("0x") {
+        Some(digits) => i64::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    };
+    match read {
+        Some(number) if number < -1 => Err(FileError::Bad(format!(
+            "Negative {name} provided: {number}.\n"
+        ))),
+        Some(number) => Ok(number),
+        None => Err(FileError::Bad(format!(
+            "Failed to parse {name}: Failed to convert '{text}' to number.\n"
+        ))),
+    }
 }
 
 async fn download(real: &Path) -> Result<Response, FileError> {
     if real.is_dir() {
-        return Err(FileError::Bad("Cannot download a directory."));
+        return Err(FileError::Bad("Cannot download a directory.\n".to_string()));
     }
-    let mut file = open(real)?;
-    let kind = match real.extension().and_then(|e| e.to_str()) {
-        Some("html") => "text/html",
-        Some("css") => "text/css",
-        Some("js") => "text/javascript",
-        Some("json") => "application/json",
-        Some("png") => "image/png",
-        Some("txt") => "text/plain",
-        _ => "application/octet-stream",
-    };
+    let file = open(real)?;
+    let kind = media_type(
+        real.extension()
+            .and_then(|e| e.to_str())
+            .unwrap_or_default(),
+    );
+    let length = file
+        .metadata()
+        .map_err(|e| FileError::Failed(e.to_string()))?
+        .len();
     let (sender, mut response) = Response::stream(kind, 4);
     let name = real
         .file_name()
@@ -313,6 +243,9 @@ async fn download(real: &Path) -> Result<Response, FileError> {
         header::CONTENT_DISPOSITION,
         &format!("attachment; filename={name}"),
     );
+    response.set(header::CONTENT_LENGTH, &length.to_string());
+    // A file may grow while it is sent.
+    let mut file = file.take(length);
     tokio::spawn(async move {
         loop {
             let mut piece = vec![0; PIECE];
@@ -329,6 +262,28 @@ async fn download(real: &Path) -> Result<Response, FileError> {
     Ok(response)
 }
 
+/// What libprocess serves a file of this ending as.
+fn media_type(ending: &str) -> &'static str {
+    match ending {
+        "html" | "htm" => "text/html",
+        "css" => "text/css",
+        "js" => "application/x-javascript",
+        "txt" | "c" | "h" => "text/plain",
+        "xml" => "text/xml",
+        "py" => "text/x-python",
+        "tsv" => "text/tab-separated-values",
+        "sh" => "application/x-sh",
+        "pdf" => "application/pdf",
+        "tar" => "application/x-tar",
+        "zip" => "application/zip",
+        "png" => "image/png",
+        "gif" => "image/gif",
+        "jpg" | "jpeg" => "image/jpeg",
+        "tiff" => "image/tiff",
+        _ => "application/octet-stream",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
@@ -343,36 +298,6 @@ mod tests {
             (0o120_777, "lrwxrwxrwx"),
         ] {
             assert_eq!(mode_text(mode), want);
-        }
-    }
-
-    #[test]
-    fn no_path_leads_out_of_what_is_attached() {
-        let work = tempfile::tempdir().expect("a folder");
-        let sandbox = work.path().join("slaves/S/run");
-        fs::create_dir_all(&sandbox).expect("made");
-        fs::write(work.path().join("secret"), "x").expect("written");
-        fs::write(sandbox.join("stdout"), "hello").expect("written");
-        symlink(work.path().join("secret"), sandbox.join("link")).expect("linked");
-        let attached = Attached::from([("/v".to_string(), sandbox.clone())]);
-        let find = |path: &str| resolve(&attached, work.path(), path);
-        let real = sandbox.canonicalize().expect("there").join("stdout");
-        assert_eq!(find("/v/stdout"), Ok(real.clone()));
-        assert_eq!(
-            find(sandbox.join("stdout").to_str().expect("UTF-8")),
-            Ok(real)
-        );
-        for bad in [
-            "",
-            "/",
-            "/etc/passwd",
-            "/v/../../secret",
-            "/v/link",
-            "/v/none",
-            "v",
-            "/vv",
-        ] {
-            assert_eq!(find(bad), Err(FileError::NotFound), "case `{bad}`");
         }
     }
 
@@ -419,7 +344,7 @@ mod tests {
         }
         assert_eq!(
             read(dir.path(), 0, None),
-            Err(FileError::Bad("Cannot read a directory."))
+            Err(FileError::Bad("Cannot read a directory.\n".to_string()))
         );
     }
 }

@@ -25,6 +25,7 @@ use super::documents::VERSION;
 use super::effects::{Exit, carry_out};
 use super::isolation;
 use super::recovery::{Incompatible, judge, restore};
+use super::rest;
 use super::routes::Routes;
 use crate::checkpoint::{Store, recover};
 use crate::containerizer::docker::{Docker, Settings as DockerSettings};
@@ -224,12 +225,10 @@ async fn run(mut settings: Settings) -> Result<u8, RunError> {
         Some(wanted) => Some(Docker::connect(wanted).await.map_err(RunError::Docker)?),
         None => None,
     };
-    let containers = Arc::new(Containers::new(
-        container_settings,
-        Arc::new(ContainerEvents(agent.clone())),
-        docker,
-        isolation::cgroups(&settings),
-    ));
+    let events = Arc::new(ContainerEvents(agent.clone()));
+    let cgroups = isolation::cgroups(&settings);
+    let containers = Containers::new(container_settings, events, docker, cgroups);
+    let containers = Arc::new(containers.map_err(RunError::Start)?);
     agent.set_containers(containers.clone());
     let (exit, mut exited) = watch::channel(None);
     let work = carry_out(agent.clone(), containers.clone(), store, effects, exit);
@@ -269,6 +268,7 @@ async fn run(mut settings: Settings) -> Result<u8, RunError> {
     let leader = detect(&settings.master, timeout)?;
     tokio::spawn(follow(agent.clone(), leader));
     tokio::spawn(keep_time(agent.clone()));
+    tokio::spawn(rest::settle(agent.clone()));
     let code = loop {
         tokio::select! {
             _ = terminate.recv() => { tracing::info!("stopping: executors of checkpointing frameworks go on"); break 0 }

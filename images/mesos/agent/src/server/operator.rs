@@ -14,7 +14,9 @@ use serde_json::{Value, json};
 
 use super::agent::Agent;
 use super::attach::{self, RECORDIO};
+use super::attached;
 use super::documents::VERSION;
+use super::executor_api::Api;
 use super::{
     container_calls, container_checks, documents, executor_api, files, metrics, statistics,
 };
@@ -25,18 +27,18 @@ pub(crate) async fn answer(agent: Arc<Agent>, mut request: Request) -> Response 
     if is_streaming(&request) {
         return attach::input(agent, request).await;
     }
-    let call: Call = match executor_api::read_call(&mut request).await {
+    let call: Call = match executor_api::read_call(&mut request, Api::Operator).await {
         Ok(call) => call,
         Err(response) => return response,
     };
-    if let Err(response) = media_types(&request, &call) {
-        return response;
-    }
     if !call.has_type() {
         return invalid("Expecting 'type' to be present");
     }
     if let Err(reason) = container_checks::validate(&call) {
         return invalid(&reason);
+    }
+    if let Err(response) = media_types(&request, &call) {
+        return response;
     }
     if agent.look(|model| model.state() == State::Recovering) {
         let text = "Agent has not finished recovery";
@@ -86,6 +88,10 @@ fn media_types(request: &Request, call: &Call) -> Result<(), Response> {
         ));
     }
     match (Media::accepted(request), request.accepts(RECORDIO)) {
+        (None, false) => Err(Response::text(
+            StatusCode::NOT_ACCEPTABLE,
+            "Expecting 'Accept' to allow application/json or application/x-protobuf or application/recordio",
+        )),
         (None, true) if !streams => Err(Response::text(
             StatusCode::NOT_ACCEPTABLE,
             format!(
@@ -155,7 +161,7 @@ async fn read(agent: &Agent, call: &Call) -> Result<Option<Answer>, Response> {
             let path = path
                 .ok_or_else(|| invalid("Expecting 'list_files' to be present"))?
                 .path();
-            let found = files::find(agent, path).and_then(|real| files::list(&real, path));
+            let found = attached::find(agent, path).and_then(|real| files::list(&real, path));
             answer.set_type(Type::LIST_FILES);
             answer.list_files.mut_or_insert_default().file_infos =
                 found.map_err(|error| error.response())?;
@@ -164,7 +170,7 @@ async fn read(agent: &Agent, call: &Call) -> Result<Option<Answer>, Response> {
             let asked = call.read_file.as_ref();
             let asked = asked.ok_or_else(|| invalid("Expecting 'read_file' to be present"))?;
             let length = asked.has_length().then(|| asked.length());
-            let (size, data) = files::find(agent, asked.path())
+            let (size, data) = attached::find(agent, asked.path())
                 .and_then(|real| files::read(&real, asked.offset(), length))
                 .map_err(|error| error.response())?;
             answer.set_type(Type::READ_FILE);
@@ -221,7 +227,8 @@ async fn read(agent: &Agent, call: &Call) -> Result<Option<Answer>, Response> {
                 if let Some(drain) = model.draining() {
                     own.drain_config = Some(drain.config.clone()).into();
                     let mut since = TimeInfo::new();
-                    since.set_nanoseconds((drain.since * 1e9) as i64);
+                    // In whole seconds, as `/state` has it.
+                    since.set_nanoseconds((drain.since.floor() * 1e9) as i64);
                     own.estimated_drain_start_time = Some(since).into();
                 }
             });

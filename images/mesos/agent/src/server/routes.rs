@@ -2,38 +2,30 @@
 
 use std::sync::Arc;
 
-use hyper::StatusCode;
+use hyper::{Method, StatusCode};
 use mesos_wire::authentication::Realm;
 use mesos_wire::http::{Request, Response};
 use mesos_wire::libprocess::{BoxFuture, Handler, Message};
 use mesos_wire::pid::Upid;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::agent::{Agent, PROCESS_ID};
-use super::{documents, executor_api, files, messages, metrics, operator, page, statistics, stats};
+use super::{
+    documents, executor_api, files, help, messages, metrics, operator, page, statistics, stats,
+};
 use crate::model::State;
 
 /// The agent's actors: itself, and the endpoints that every Mesos program has.
-const PROCESSES: [&str; 7] = [
-    PROCESS_ID, "files", "metrics", "system", "version", "logging", "help",
-];
-
-/// What the agent answers, for `/help`.
-const ENDPOINTS: [&str; 14] = [
-    "/slave(1)/api/v1",
-    "/slave(1)/api/v1/executor",
-    "/slave(1)/containers",
-    "/slave(1)/flags",
-    "/slave(1)/health",
-    "/slave(1)/monitor/statistics",
-    "/slave(1)/state",
-    "/slave(1)/stats.json",
-    "/files/browse",
-    "/files/download",
-    "/files/read",
-    "/metrics/snapshot",
-    "/system/stats.json",
-    "/version",
+const PROCESSES: [&str; 9] = [
+    PROCESS_ID,
+    "files",
+    "metrics",
+    "system",
+    "version",
+    "logging",
+    "help",
+    "profiler",
+    "__processes__",
 ];
 
 /// What reaches the agent's port.
@@ -98,22 +90,21 @@ async fn route(agent: Arc<Agent>, mut request: Request) -> Response {
         },
         ("system", "stats.json") => Response::json(query, &stats::system()),
         ("version", "") => Response::json(query, &documents::version()),
-        ("help", _) => help(&request),
+        ("help", _) => help::answer(&request),
+        ("__processes__", "") => Response::json(query, &processes()),
+        ("profiler", "start" | "stop") => Response::text(
+            StatusCode::BAD_REQUEST,
+            "Perftools is disabled. To enable perftools, configure libprocess with --enable-perftools.\n",
+        ),
         ("logging", "toggle") => mesos_wire::toggle::answer(&request),
         _ => Response::status(StatusCode::NOT_FOUND),
     }
 }
 
-fn help(request: &Request) -> Response {
-    if request.query.get("format") == Some("json") {
-        let endpoints: Vec<_> = ENDPOINTS
-            .iter()
-            .map(|name| json!({"name": name, "text": ""}))
-            .collect();
-        let all = json!({"processes": [{"id": PROCESS_ID, "endpoints": endpoints}]});
-        return Response::json(&request.query, &all);
-    }
-    Response::text(StatusCode::OK, ENDPOINTS.join("\n") + "\n")
+/// The agent's actors. None of them has messages waiting: each is handled as it comes.
+fn processes() -> Value {
+    let all = PROCESSES.iter().filter(|id| !id.starts_with("__"));
+    all.map(|id| json!({"events": [], "id": id})).collect()
 }
 
 /// Requests for the agent itself. A route also answers every longer path below it.
@@ -131,7 +122,10 @@ async fn own(agent: Arc<Agent>, request: Request) -> Response {
         return executor_api::answer(agent, request).await;
     }
     if under("api/v1/resource_provider") {
-        return Response::status(StatusCode::NOT_IMPLEMENTED);
+        return match request.method {
+            Method::POST => Response::status(StatusCode::NOT_IMPLEMENTED),
+            other => Response::method_not_allowed(&["POST"], &other),
+        };
     }
     if under("api/v1") {
         return operator::answer(agent, request).await;

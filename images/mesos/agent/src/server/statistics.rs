@@ -54,13 +54,14 @@ pub(crate) async fn measure(agent: &Agent) -> Vec<Measured> {
             .collect()
     });
     let wall = agent.now().wall;
+    let counts = counts_processes(agent);
     let used = running.iter().map(|one| used(agent, one));
     let used = futures_util::future::join_all(used).await;
     let measured = |(mut one, used): (Measured, Option<Usage>)| {
         let used = used?;
         let statistics = &mut one.statistics;
         statistics.set_timestamp(wall);
-        note(statistics, &used);
+        note(statistics, &used, counts);
         Some(one)
     };
     running.into_iter().zip(used).filter_map(measured).collect()
@@ -239,6 +240,7 @@ fn others(agent: &Agent, show: Show) -> Vec<Other> {
         return Vec::new();
     }
     let wall = agent.now().wall;
+    let counts = counts_processes(agent);
     let running = agent.nested.running().into_iter().filter(|record| {
         if record.id.parent().is_some() {
             show.nested
@@ -255,7 +257,7 @@ fn others(agent: &Agent, show: Show) -> Vec<Other> {
             statistics.mem_limit_bytes = record.memory;
             let process = record.launcher.and_then(|(pid, _)| u32::try_from(pid).ok());
             if let Some(used) = process.and_then(usage) {
-                note(&mut statistics, &used);
+                note(&mut statistics, &used, counts);
             }
             let mut status = ContainerStatus::new();
             status.container_id = record.id.proto();
@@ -277,10 +279,17 @@ fn others(agent: &Agent, show: Show) -> Vec<Other> {
         .collect()
 }
 
-fn note(statistics: &mut ResourceStatistics, used: &Usage) {
+/// Whether statistics have how many processes and threads there are: the original's have them only then.
+fn counts_processes(agent: &Agent) -> bool {
+    agent.flags.is_on("cgroups_cpu_enable_pids_and_tids_count")
+}
+
+fn note(statistics: &mut ResourceStatistics, used: &Usage, counts: bool) {
     statistics.set_cpus_user_time_secs(used.user_secs);
     statistics.set_cpus_system_time_secs(used.system_secs);
     statistics.set_mem_rss_bytes(used.resident_bytes);
-    statistics.set_processes(used.processes);
-    statistics.set_threads(used.threads);
+    if counts {
+        statistics.set_processes(used.processes);
+        statistics.set_threads(used.threads);
+    }
 }

@@ -6,8 +6,8 @@ use mesos_proto::messages::{
     ExecutorRegisteredMessage, ExecutorReregisteredMessage, FrameworkToExecutorMessage,
     KillTaskMessage, RunTaskMessage, ShutdownExecutorMessage, StatusUpdateAcknowledgementMessage,
 };
+use mesos_wire::libprocess::Outgoing;
 use mesos_wire::pid::Upid;
-use protobuf::MessageDyn;
 
 use crate::model::{Place, executor_id, framework_id, slave_id};
 
@@ -18,7 +18,7 @@ pub(crate) fn message(
     place: &Place,
     agent: &str,
     again: bool,
-) -> Option<Box<dyn MessageDyn>> {
+) -> Option<Box<dyn Outgoing>> {
     use event::Type;
     match event.type_() {
         Type::SUBSCRIBED if again => {

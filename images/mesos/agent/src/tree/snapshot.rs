@@ -53,7 +53,10 @@ fn join() -> Look {
         // From here on those who ask want a later look than this one.
         forget(&own);
         STATE.lock().unwrap_or_else(PoisonError::into_inner).last = Some(Instant::now());
-        sender.send_replace(Some(Arc::new(proc::all())));
+        // There may be thousands of them.
+        if let Ok(all) = tokio::task::spawn_blocking(proc::all).await {
+            sender.send_replace(Some(Arc::new(all)));
+        }
     });
     look
 }

@@ -28,17 +28,7 @@ impl Site {
         let program = support::agent(&master.address(), work.path());
         let agent = master.register("M-S0").await;
         master.send(&agent, &run(task("M-S0", "t1", "sleep 300"), false));
-        let container = loop {
-            let update = master.update(&agent).await;
-            if update.status.state() == TaskState::TASK_RUNNING {
-                break update
-                    .status
-                    .container_status
-                    .container_id
-                    .value()
-                    .to_string();
-            }
-        };
+        let container = master.running_in(&agent).await;
         Self {
             _work: work,
             _program: program,
@@ -314,7 +304,8 @@ async fn what_cannot_be_attached_to_says_why() {
         stranger,
         r#","command":{"value":"true"}"#,
     );
-    assert_eq!(launch.await.0, 404);
+    let nowhere = "Parent container stranger does not exist".to_string();
+    assert_eq!(launch.await, (400, nowhere));
     let below = format!(r#"{{"value":"a","parent":{nobody}}}"#);
     let (status, text) = site
         .call(
@@ -410,17 +401,7 @@ async fn a_task_on_a_terminal_can_be_attached_to() {
     size.mut_or_insert_default().set_rows(33);
     size.mut_or_insert_default().set_columns(88);
     master.send(&agent, &run(task, false));
-    let container = loop {
-        let update = master.update(&agent).await;
-        if update.status.state() == TaskState::TASK_RUNNING {
-            break update
-                .status
-                .container_status
-                .container_id
-                .value()
-                .to_string();
-        }
-    };
+    let container = master.running_in(&agent).await;
     let id = format!(r#"{{"value":"{container}"}}"#);
     let attach = format!(
         r#"{{"type":"ATTACH_CONTAINER_OUTPUT","attach_container_output":{{"container_id":{id}}}}}"#

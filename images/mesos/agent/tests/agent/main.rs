@@ -1,5 +1,6 @@
 //! The agent and the command executor as programs, over real sockets.
 
+mod answers;
 #[path = "../../../master/tests/served/client.rs"]
 #[allow(
     dead_code,
@@ -10,8 +11,12 @@ mod client;
 mod containers;
 mod docker;
 mod documents;
+#[path = "../../../master/tests/served/foe.rs"]
+#[allow(unreachable_pub, reason = "shared with the master's tests")]
+mod foe;
 mod folder;
 mod groups;
+mod hostile;
 mod isolation;
 mod recorded;
 mod reservations;

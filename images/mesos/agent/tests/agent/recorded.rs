@@ -165,7 +165,7 @@ async fn calls_that_are_wrong_are_answered_in_the_protocols_words() {
             r#","update":{{"status":{{"task_id":{{"value":"t1"}},"state":"{state}","source":"{source}","uuid":"{uuid}"}}}}"#
         )
     };
-    let uuid = "AAAAAAAAAAAAAAAAAAAAAA==";
+    let uuid = "DEMyZUxVRGaPjYdm0vQdkg==";
     let prefix = "Failed to validate Executor::Call: ";
     let cases = [
         (

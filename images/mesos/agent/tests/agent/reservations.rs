@@ -76,16 +76,21 @@ impl Framework {
                 if offer["resources"].to_string().contains(wanted) {
                     return offer.clone();
                 }
-                let decline =
-                    json!({"offer_ids": [offer["id"]], "filters": {"refuse_seconds": 0.0}});
-                self.call(json!({"type": "DECLINE", "decline": decline}))
-                    .await;
+                self.decline(offer).await;
             }
         }
     }
 
+    /// Gives an offer back; what was in it is offered again at once.
+    async fn decline(&self, offer: &Value) {
+        let decline = json!({"offer_ids": [offer["id"]], "filters": {"refuse_seconds": 0.0}});
+        self.call(json!({"type": "DECLINE", "decline": decline}))
+            .await;
+    }
+
     /// Hears and acknowledges until all of these have come, each a task's or an operation's id and a
-    /// state.
+    /// state. Offers that come meanwhile are declined: what a task used is offered once the master knows that it has ended,
+    /// and the framework may hear of its end later.
     async fn hear(&mut self, wanted: &[(&str, &str)]) {
         let mut missing = wanted.to_vec();
         while !missing.is_empty() {
@@ -113,12 +118,20 @@ impl Framework {
                     }
                     (status["operation_id"]["value"].clone(), status)
                 }
+                Some("OFFERS") => {
+                    for offer in event["offers"]["offers"].as_array().expect("offers") {
+                        self.decline(offer).await;
+                    }
+                    continue;
+                }
                 _ => continue,
             };
             let state = status["state"].as_str().expect("a state");
             for bad in [
                 "TASK_FAILED",
                 "TASK_ERROR",
+                "TASK_LOST",
+                "TASK_DROPPED",
                 "OPERATION_ERROR",
                 "OPERATION_DROPPED",
             ] {
@@ -176,17 +189,19 @@ async fn story(work: &Path) {
     let port = u16::try_from(port.as_u64().expect("a port")).expect("a port");
     agent.kill().await.expect("it ran");
     let mut agent = support::agent_at(&address, work, port);
-    // The agent that came back is the one that was there: its volume is offered again.
+    // The agent that came back is the one that was there: its volume is offered again. An offer from before it went is
+    // rescinded when it comes back.
     let again = loop {
         let again = framework.offer("\"persistence\"").await;
         let slaves = client.get("/slaves").await.json();
-        if !slaves["slaves"][0]["reregistered_time"].is_null() {
+        let frameworks = client.get("/frameworks").await.json();
+        let offers = frameworks["frameworks"][0]["offers"].as_array().cloned();
+        let stands =
+            offers.is_some_and(|offers| offers.iter().any(|o| o["id"] == again["id"]["value"]));
+        if stands && !slaves["slaves"][0]["reregistered_time"].is_null() {
             break again;
         }
-        let decline = json!({"offer_ids": [again["id"]], "filters": {"refuse_seconds": 0.0}});
-        framework
-            .call(json!({"type": "DECLINE", "decline": decline}))
-            .await;
+        framework.decline(&again).await;
     };
     assert_eq!(again["agent_id"], offer["agent_id"]);
     let reader = launch(&again, "reader", "test \"$(cat data/file)\" = hello");

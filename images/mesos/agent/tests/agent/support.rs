@@ -132,6 +132,17 @@ impl Master {
         (update.status.state(), update.status.message().to_string())
     }
 
+    /// Waits until a task runs; the container that it runs in.
+    pub(crate) async fn running_in(&mut self, agent: &Upid) -> String {
+        loop {
+            let update = self.update(agent).await;
+            if update.status.state() == TaskState::TASK_RUNNING {
+                let container = &update.status.container_status.container_id;
+                return container.value().to_string();
+            }
+        }
+    }
+
     pub(crate) fn kill(&self, agent: &Upid, task: &str) {
         let mut kill = KillTaskMessage::new();
         kill.framework_id = framework_id();
@@ -268,6 +279,19 @@ pub(crate) fn command(master: &str, work_dir: &Path, port: u16, resources: &str)
 
 /// Status and body of a plain request.
 pub(crate) async fn http(agent: &Upid, request: &str) -> (u16, String) {
+    let answer = whole(agent, request).await;
+    let status = answer
+        .split(' ')
+        .nth(1)
+        .expect("a status")
+        .parse()
+        .expect("a number");
+    let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+    (status, body.to_string())
+}
+
+/// The whole answer to a plain request.
+pub(crate) async fn whole(agent: &Upid, request: &str) -> String {
     let talk = async {
         let mut stream = tokio::net::TcpStream::connect(agent.address)
             .await
@@ -283,15 +307,7 @@ pub(crate) async fn http(agent: &Upid, request: &str) -> (u16, String) {
             .expect("it answers");
         answer
     };
-    let answer = timeout(PATIENCE, talk).await.expect("in time");
-    let status = answer
-        .split(' ')
-        .nth(1)
-        .expect("a status")
-        .parse()
-        .expect("a number");
-    let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
-    (status, body.to_string())
+    timeout(PATIENCE, talk).await.expect("in time")
 }
 
 pub(crate) async fn get(agent: &Upid, path: &str) -> (u16, String) {

@@ -7,6 +7,7 @@ use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use mesos_proto::scheduler::{Event, call};
 use mesos_proto::v1_scheduler::Call;
+use mesos_wire::authentication::Credential;
 use mesos_wire::recordio::Decoder;
 use protobuf::Message;
 use tokio::sync::{mpsc, watch};
@@ -45,12 +46,7 @@ pub(super) async fn subscribe(
     let body = subscribe_call(config)?;
     let mut url = format!("http://{master}{SCHEDULER_PATH}");
     for _ in 0..MAX_REDIRECTS {
-        let request = client
-            .post(&url)
-            .header("Content-Type", PROTOBUF)
-            .header("Accept", PROTOBUF)
-            .body(body.clone())
-            .send();
+        let request = post(client, &url, config.credential.as_ref(), body.clone()).send();
         let answer = tokio::select! {
             answer = tokio::time::timeout(SUBSCRIBE_TIMEOUT, request) => answer,
             Ok(()) = masters.changed() => return Err(DriverError::LeaderChanged),
@@ -85,6 +81,24 @@ pub(super) async fn subscribe(
         });
     }
     Err(DriverError::Redirects { url })
+}
+
+/// A call as both kinds of requests carry it.
+fn post(
+    client: &reqwest::Client,
+    url: &str,
+    credential: Option<&Credential>,
+    body: Vec<u8>,
+) -> reqwest::RequestBuilder {
+    let request = client
+        .post(url)
+        .header("Content-Type", PROTOBUF)
+        .header("Accept", PROTOBUF)
+        .body(body);
+    match credential {
+        Some(Credential { principal, secret }) => request.basic_auth(principal, Some(secret)),
+        None => request,
+    }
 }
 
 fn subscribe_call(config: &Config) -> Result<Vec<u8>, DriverError> {
@@ -180,6 +194,7 @@ impl Session {
                 client: client.clone(),
                 url: self.url.clone(),
                 stream_id: self.stream_id.clone(),
+                credential: config.credential.clone(),
                 timeout: config.call_timeout,
                 events: events.clone(),
                 closed: closed.subscribe(),
@@ -221,6 +236,7 @@ struct Lane {
     client: reqwest::Client,
     url: String,
     stream_id: Option<String>,
+    credential: Option<Credential>,
     timeout: Duration,
     events: mpsc::UnboundedSender<DriverEvent>,
     closed: watch::Receiver<()>,
@@ -252,13 +268,8 @@ impl Lane {
         let body = call
             .write_to_bytes()
             .map_err(|error| DriverError::Stream(error.to_string()))?;
-        let mut request = self
-            .client
-            .post(&self.url)
-            .timeout(self.timeout)
-            .header("Content-Type", PROTOBUF)
-            .header("Accept", PROTOBUF)
-            .body(body);
+        let mut request =
+            post(&self.client, &self.url, self.credential.as_ref(), body).timeout(self.timeout);
         if let Some(id) = &self.stream_id {
             request = request.header(STREAM_ID, id);
         }

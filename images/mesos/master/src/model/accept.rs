@@ -16,6 +16,7 @@ use super::id::{AgentId, ExecutorId, FrameworkId, OfferId, TaskId};
 use super::master::{Master, bag};
 use super::offer::{Offer, fill_allocation, normalize};
 use super::status::{MasterStatus, staged};
+use super::validate_group;
 use super::validate_task::{self, Place};
 
 /// Why nothing of an ACCEPT is done.
@@ -224,16 +225,15 @@ impl Master {
         if let Some(framework) = self.frameworks.get_mut(id) {
             framework.counters.operation(operation.type_());
         }
-        if is_launch(&operation) && operation.id.is_some() {
-            let text = "The 'id' field cannot be set for LAUNCH and LAUNCH_GROUP operations";
+        if let Some(text) = launch_flaw(&operation) {
             let reason = match operation.type_() {
                 operation::Type::LAUNCH => Reason::REASON_TASK_INVALID,
                 _ => Reason::REASON_TASK_GROUP_INVALID,
             };
             for task in tasks_of(&operation) {
-                self.refuse_task(id, task, invalid(reason, text.to_string()));
+                self.refuse_task(id, task, invalid(reason, text.clone()));
             }
-            self.drop_operation(id, &operation, text);
+            self.drop_operation(id, &operation, &text);
             return;
         }
         match operation.type_() {
@@ -309,10 +309,6 @@ impl Master {
         mut group: operation::LaunchGroup,
     ) {
         let mut executor = group.executor.take().unwrap_or_default();
-        if !executor.has_type() {
-            executor.set_type(executor_info::Type::CUSTOM);
-        }
-        executor.framework_id = id.field();
         fill_allocation(&mut executor.resources, &bargain.role);
         normalize(&mut executor.resources);
         let mut tasks = group.task_group.take().unwrap_or_default();
@@ -322,7 +318,7 @@ impl Master {
         let flaw = self
             .place(id, bargain)
             .ok_or_else(|| "Agent removed".to_string())
-            .and_then(|place| validate_task::check_group(&place, &executor, &tasks.tasks));
+            .and_then(|place| validate_group::check_group(&place, &executor, &tasks.tasks));
         let needs = match flaw {
             Ok(needs) => needs,
             Err(text) => {
@@ -399,6 +395,28 @@ fn is_launch(operation: &Operation) -> bool {
         operation.type_(),
         operation::Type::LAUNCH | operation::Type::LAUNCH_GROUP
     )
+}
+
+/// Why nothing of a launch can be done: one bad resource is enough.
+fn launch_flaw(operation: &Operation) -> Option<String> {
+    if !is_launch(operation) {
+        return None;
+    }
+    if operation.id.is_some() {
+        return Some(format!(
+            "The `id` field cannot be set on {:?} operations",
+            operation.type_()
+        ));
+    }
+    let of_executor = operation.launch_group.executor.iter();
+    let of_tasks = tasks_of(operation).flat_map(|task| task.executor.iter());
+    let all = of_executor
+        .chain(of_tasks)
+        .flat_map(|executor| &executor.resources)
+        .chain(tasks_of(operation).flat_map(|task| &task.resources));
+    Resources::from_protos(all)
+        .err()
+        .map(|error| error.to_string())
 }
 
 /// The tasks that an operation launches.

@@ -98,9 +98,11 @@ impl Master {
         }
         if call.type_() == call::Type::UPDATE_FRAMEWORK {
             let update = call.update_framework.unwrap_or_default();
-            return self
-                .update_framework(&id, update)
-                .map_err(|text| CallError::new(400, text));
+            let updated = self.update_framework(&id, update);
+            if let (Err(text), Caller::Driver(pid)) = (&updated, caller) {
+                self.send_framework_error(pid, text);
+            }
+            return updated.map_err(|text| CallError::new(400, text));
         }
         if let Some(framework) = self.frameworks.get_mut(&id) {
             framework.counters.call(call.type_());

@@ -109,16 +109,13 @@ impl Counters {
         ));
     }
 
-    /// Counts a task's end, by state and by who said why.
+    /// Counts a task's end by state, and with a reason by who said it, too.
     pub fn task_ended(&mut self, state: TaskState, source: Source, reason: Option<Reason>) {
         let state = label(&state);
         self.bump(&state.replacen("task_", "tasks_", 1));
-        let mut name = format!("{state}/{}", label(&source));
         if let Some(reason) = reason {
-            name.push('/');
-            name.push_str(&label(&reason));
+            self.bump(&format!("{state}/{}/{}", label(&source), label(&reason)));
         }
-        self.bump(&name);
     }
 
     /// Counts an operation's end, by kind and by how it ended.

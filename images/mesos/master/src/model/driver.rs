@@ -6,7 +6,8 @@ use mesos_proto::messages::{
     ResourceOffersMessage, StatusUpdate, StatusUpdateMessage,
 };
 use mesos_proto::scheduler::{Event, event};
-use protobuf::{MessageDyn, MessageField};
+use mesos_wire::libprocess::Outgoing;
+use protobuf::MessageField;
 
 use super::id::{AgentId, FrameworkId};
 
@@ -16,7 +17,7 @@ pub(crate) fn messages(
     framework: &FrameworkId,
     event: Event,
     pid_of: impl Fn(&AgentId) -> Option<String>,
-) -> Vec<Box<dyn MessageDyn>> {
+) -> Vec<Box<dyn Outgoing>> {
     match event.type_() {
         event::Type::SUBSCRIBED => vec![Box::new(FrameworkRegisteredMessage {
             framework_id: framework.field(),

@@ -5,8 +5,8 @@ use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use mesos_proto::scheduler;
+use mesos_wire::libprocess::Outgoing;
 use mesos_wire::pid::Upid;
-use protobuf::MessageDyn;
 
 use super::id::{AgentId, FrameworkId, OfferId};
 use super::records::Record;
@@ -39,7 +39,7 @@ pub enum Effect {
         /// Who it goes to.
         to: Upid,
         /// What it says.
-        message: Box<dyn MessageDyn>,
+        message: Box<dyn Outgoing>,
     },
     /// Keep a connection to this process open and report when it breaks.
     Link(Upid),

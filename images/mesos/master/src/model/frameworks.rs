@@ -110,9 +110,12 @@ impl Master {
             Subscription {
                 info: &call.framework_info,
                 suppressed: &call.suppressed_roles,
-                known: known.filter(|f| !f.recovered).map(|f| &f.info),
             },
         )
+        .or_else(|| {
+            let known = known.filter(|f| !f.recovered)?;
+            validate_framework::principal_flaw(&known.info, &call.framework_info)
+        })
         .or_else(constraints)
     }
 
@@ -254,12 +257,14 @@ impl Master {
         let wanted = Subscription {
             info,
             suppressed: &call.suppressed_roles,
-            known: Some(&known.info),
         };
-        if let Some(flaw) = validate_framework::flaw(&self.config, wanted)
-            .or_else(|| validate_framework::change_flaw(&known.info, info))
-            .or_else(|| constraints_flaw(&self.config, info, &call.offer_constraints))
-        {
+        if let Some(flaw) = validate_framework::flaw(&self.config, wanted) {
+            return Err(format!("Supplied FrameworkInfo is not valid: {flaw}"));
+        }
+        if let Some(flaw) = validate_framework::change_flaw(&known.info, info) {
+            return Err(format!("FrameworkInfo update is not valid: {flaw}"));
+        }
+        if let Some(flaw) = constraints_flaw(&self.config, info, &call.offer_constraints) {
             return Err(flaw);
         }
         if let Some(framework) = self.frameworks.get_mut(id) {

@@ -9,7 +9,7 @@ use mesos_proto::mesos;
 use mesos_proto::scheduler::{Event, call, event};
 use protobuf::MessageField;
 
-use super::agent::time_info;
+use super::agent::{Agent, time_info};
 use super::effect::Timer;
 use super::framework::Connection;
 use super::id::{AgentId, FrameworkId, OfferId};
@@ -24,6 +24,20 @@ pub struct InverseOffer {
     pub agent: AgentId,
 }
 
+impl InverseOffer {
+    /// As it is sent and shown.
+    pub(crate) fn proto(&self, id: &OfferId, agent: &Agent) -> mesos::InverseOffer {
+        mesos::InverseOffer {
+            id: id.field(),
+            url: MessageField::some(agent.url()),
+            framework_id: self.framework.field(),
+            slave_id: self.agent.field(),
+            unavailability: agent.unavailability.clone().into(),
+            ..Default::default()
+        }
+    }
+}
+
 impl Master {
     /// Asks frameworks to leave these agents, where that was not asked and not answered lately.
     pub(crate) fn make_inverse_offers<'a>(&mut self, agents: impl Iterator<Item = &'a AgentId>) {
@@ -32,10 +46,9 @@ impl Master {
             let Some(agent) = self.agents.get(id) else {
                 continue;
             };
-            let Some(unavailability) = agent.unavailability.clone() else {
+            if agent.unavailability.is_none() {
                 continue;
-            };
-            let url = agent.url();
+            }
             let mut holders: BTreeSet<FrameworkId> = agent.used.keys().cloned().collect();
             let offers = agent.offers.iter().filter_map(|id| self.offers.get(id));
             holders.extend(offers.map(|offer| offer.framework.clone()));
@@ -55,17 +68,9 @@ impl Master {
                     let timer = Timer::InverseOffer(offer.clone());
                     self.timers.set(self.now.saturating_add(timeout), timer);
                 }
-                asked
-                    .entry(framework.clone())
-                    .or_default()
-                    .push(mesos::InverseOffer {
-                        id: offer.field(),
-                        url: MessageField::some(url.clone()),
-                        framework_id: framework.field(),
-                        slave_id: id.field(),
-                        unavailability: MessageField::some(unavailability.clone()),
-                        ..Default::default()
-                    });
+                let made = self.inverse_offers.get(&offer).zip(self.agents.get(id));
+                let message = made.map(|(made, agent)| made.proto(&offer, agent));
+                asked.entry(framework.clone()).or_default().extend(message);
             }
         }
         for (framework, offers) in asked {

@@ -31,6 +31,8 @@ pub struct Maintenance {
     /// When machines are to be worked on; the last that was given.
     pub schedule: Option<Schedule>,
     machines: BTreeMap<MachineKey, MachineInfo>,
+    /// Machines that were in a schedule, and are not any more.
+    former: BTreeSet<MachineKey>,
 }
 
 impl Maintenance {
@@ -81,7 +83,7 @@ fn machines_flaw<'a>(
             return Some("Both 'hostname' and 'ip' for a machine are empty".to_string());
         }
         if !machine.ip().is_empty() && machine.ip().parse::<Ipv4Addr>().is_err() {
-            return Some(format!("Failed to parse the IP: {}", machine.ip()));
+            return Some(format!("Failed to parse IPv4: {}", machine.ip()));
         }
         if !seen.insert(key(machine)) {
             return Some(format!(
@@ -143,6 +145,7 @@ impl Master {
         }
         tracing::info!("{} machines are scheduled for maintenance", machines.len());
         let old = std::mem::replace(&mut self.maintenance.machines, machines);
+        self.maintenance.former.extend(old.keys().cloned());
         self.maintenance.schedule = Some(schedule);
         self.record_maintenance();
         let touched: Vec<AgentId> = self
@@ -207,15 +210,20 @@ impl Master {
             return refuse(flaw);
         }
         for machine in machines {
-            let Some(known) = self.maintenance.machines.get(&key(machine)) else {
-                return refuse(format!(
-                    "Machine '{}' is not part of a maintenance schedule",
-                    text(machine)
-                ));
-            };
-            if known.mode() != wanted {
-                return refuse(format!("Machine '{}' {otherwise}", text(machine)));
+            let key = key(machine);
+            let known = self.maintenance.machines.get(&key).map(MachineInfo::mode);
+            if known == Some(wanted) {
+                continue;
             }
+            // Those of agents, and of schedules that were, are known and up.
+            let is_known = known.is_some()
+                || self.maintenance.former.contains(&key)
+                || self.agents.values().any(|agent| machine_of(agent) == key);
+            let flaw = match is_known {
+                true => otherwise,
+                false => "is not part of a maintenance schedule",
+            };
+            return refuse(format!("Machine '{}' {flaw}", text(machine)));
         }
         Ok(())
     }
@@ -257,6 +265,7 @@ impl Master {
             "is not in DOWN mode and cannot be brought up",
         )?;
         let over: BTreeSet<MachineKey> = machines.iter().map(key).collect();
+        self.maintenance.former.extend(over.iter().cloned());
         self.maintenance
             .machines
             .retain(|machine, _| !over.contains(machine));
@@ -302,6 +311,6 @@ impl Master {
     /// The machine of the schedule that an agent runs on, as the original writes it.
     pub(crate) fn scheduled_machine(&self, agent: &Agent) -> Option<String> {
         let machine = self.maintenance.machines.get(&machine_of(agent))?;
-        Some(text(&machine.id))
+        Some(format!("{} ({})", machine.id.hostname(), machine.id.ip()))
     }
 }

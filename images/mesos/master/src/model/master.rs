@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use mesos_proto::mesos::{DrainInfo, ExecutorInfo, MasterInfo, SlaveInfo};
 use mesos_wire::pid::Upid;
 use mesos_wire::resources::Resources;
-use protobuf::MessageDyn;
+use protobuf::MessageFull;
 
 use super::agent::Agent;
 use super::allocator::Allocator;
@@ -229,7 +229,7 @@ impl Master {
         self.effects.push(effect);
     }
 
-    pub(crate) fn send(&mut self, to: &Upid, message: impl MessageDyn) {
+    pub(crate) fn send(&mut self, to: &Upid, message: impl MessageFull) {
         self.effect(Effect::Send {
             from: Sender::Master,
             to: to.clone(),
@@ -237,7 +237,7 @@ impl Master {
         });
     }
 
-    pub(crate) fn send_to_agent(&mut self, agent: &AgentId, message: impl MessageDyn) {
+    pub(crate) fn send_to_agent(&mut self, agent: &AgentId, message: impl MessageFull) {
         if let Some(pid) = self.agents.get(agent).map(|a| a.pid.clone()) {
             self.send(&pid, message);
         }

@@ -10,7 +10,7 @@ use mesos_proto::messages::{
 use mesos_wire::resources::operation::{
     conversions, in_format, resources_of, unallocated, upgraded,
 };
-use mesos_wire::resources::{Format, Resources};
+use mesos_wire::resources::{Format, ResourceError, Resources, check_alone};
 use protobuf::MessageField;
 
 use super::agent::Agent;
@@ -19,7 +19,7 @@ use super::id::{AgentId, FrameworkId, OfferId};
 use super::master::Master;
 use super::offer::allocation;
 use super::operation_feedback::uuid_field;
-use super::validate_operation::{Wish, check};
+use super::validate_operation::{Wish, check, check_part};
 
 /// Puts an operation's resources into the form in which they are kept, allocated to `role` where a
 /// framework left that out.
@@ -37,6 +37,13 @@ fn prepare(operation: &mut Operation, role: Option<&str>) -> Result<(), String> 
     Ok(())
 }
 
+fn is_resize(operation: &Operation) -> bool {
+    matches!(
+        operation.type_(),
+        operation::Type::GROW_VOLUME | operation::Type::SHRINK_VOLUME
+    )
+}
+
 impl Master {
     /// Does an operation of an ACCEPT on what is left of the offers. Says why not, if not.
     pub(crate) fn convert(
@@ -51,13 +58,15 @@ impl Master {
         else {
             return Err("Agent removed".to_string());
         };
+        check_part(operation)
+            .and_then(|()| prepare(operation, Some(role)))
+            .map_err(|text| format!("Operation attempted with invalid resources: {text}"))?;
         if operation.id.is_some() && !agent.can(Capability::AGENT_OPERATION_FEEDBACK) {
             return Err(format!(
                 "Operation on agent default resources requested feedback, but agent {} does not have the required AGENT_OPERATION_FEEDBACK and RESOURCE_PROVIDER capabilities",
                 agent.id
             ));
         }
-        prepare(operation, Some(role))?;
         let wish = Wish {
             agent,
             framework: Some(framework),
@@ -66,11 +75,11 @@ impl Master {
         check(&wish, operation).map_err(|text| format!("{text}; on agent {agent}"))?;
         let steps = conversions(operation).map_err(|error| error.to_string())?;
         let mut converted = rest.clone();
-        converted.apply(&steps).map_err(|error| error.to_string())?;
-        let is_resize = matches!(
-            operation.type_(),
-            operation::Type::GROW_VOLUME | operation::Type::SHRINK_VOLUME
-        );
+        let is_resize = is_resize(operation);
+        converted.apply(&steps).map_err(|error| match is_resize {
+            true => format!("Invalid {:?} operation: {error}", operation.type_()),
+            false => error.to_string(),
+        })?;
         if is_resize {
             // A volume of another size is offered anew; what follows cannot have it.
             for step in &steps {
@@ -93,6 +102,14 @@ impl Master {
         let Some(agent) = self.agents.get(agent_id) else {
             return Err(CallError::new(400, "No agent found with specified ID"));
         };
+        let refuse = |error: ResourceError| CallError::new(400, error.to_string());
+        if is_resize(&operation) {
+            // An operator's two resources are looked at one by one, not as a list.
+            let mut resources = resources_of(&mut operation).into_iter();
+            resources
+                .try_for_each(|resource| check_alone(resource))
+                .map_err(refuse)?;
+        }
         prepare(&mut operation, None).map_err(|text| CallError::new(400, text))?;
         let wish = Wish {
             agent,
@@ -101,13 +118,14 @@ impl Master {
         };
         let kind = operation.type_();
         check(&wish, &operation).map_err(|text| {
-            CallError::new(
-                400,
-                format!("Invalid {kind:?} operation on agent {agent}: {text}"),
-            )
+            // What is given back does not say where.
+            let place = match kind {
+                operation::Type::UNRESERVE | operation::Type::DESTROY => String::new(),
+                _ => format!(" on agent {agent}"),
+            };
+            CallError::new(400, format!("Invalid {kind:?} operation{place}: {text}"))
         })?;
-        let steps =
-            conversions(&operation).map_err(|error| CallError::new(400, error.to_string()))?;
+        let steps = conversions(&operation).map_err(refuse)?;
         let mut needed = Resources::new();
         for step in &steps {
             needed.add(&step.consumed);

@@ -58,6 +58,9 @@ impl Master {
         }
         for config in configs {
             self.set_quota_of(config.role(), Quota::new(config));
+            // One that says nothing any more is shown until this master leads no longer.
+            let quotas = &mut self.policy.quotas;
+            quotas.entry(config.role().to_string()).or_default();
         }
         Ok(())
     }
@@ -66,9 +69,12 @@ impl Master {
     pub fn set_quota(&mut self, request: &QuotaRequest) -> Result<(), CallError> {
         let intro = "Failed to validate set quota request:";
         let refuse = |text: String| Err(CallError::new(400, text));
-        if let Err(error) = Resources::from_protos(&request.guarantee) {
-            return refuse(format!("{intro} QuotaInfo with invalid resource: {error}"));
-        }
+        let bag = match Resources::from_protos(&request.guarantee) {
+            Ok(bag) => bag,
+            Err(error) => {
+                return refuse(format!("{intro} QuotaInfo with invalid resource: {error}"));
+            }
+        };
         if let Some(flaw) = flaws::of_request(request) {
             return refuse(format!("{intro} {flaw}"));
         }
@@ -81,7 +87,18 @@ impl Master {
                 "{intro} Cannot set quota for role '{role}' which already has quota"
             ));
         }
-        if role.contains('/') {
+        let promised = Amounts::of(&bag);
+        if let Some((parent, _)) = role.rsplit_once('/') {
+            // Nested roles have no quotas, so that this one's guarantees are the sum.
+            let own = self.policy.quotas.get(parent);
+            let own = own
+                .map(|quota| quota.guarantees.clone())
+                .unwrap_or_default();
+            if !own.contains(&promised) {
+                return refuse(format!(
+                    "{intro} Invalid quota configuration. Parent role '{parent}' with guarantees ({own}) does not contain the sum of its children's guarantees ({promised})"
+                ));
+            }
             return refuse(format!(
                 "Setting quota on nested role '{role}' is not supported yet"
             ));

@@ -6,8 +6,7 @@ use std::num::FpCategory;
 use mesos_proto::mesos::value;
 use mesos_proto::quota::{QuotaConfig, QuotaRequest};
 use mesos_wire::resources::thousandths;
-
-use super::validate_framework::role_flaw;
+use mesos_wire::roles;
 
 /// An exabyte in megabytes.
 const MOST_MEMORY: i64 = 1 << 40;
@@ -17,7 +16,7 @@ const MOST: i64 = 1_000_000_000_000;
 
 /// What is wrong with a role's quota; `None` if nothing is.
 pub(super) fn of_config(config: &QuotaConfig) -> Option<String> {
-    if let Some(flaw) = role_flaw(config.role()) {
+    if let Some(flaw) = roles::flaw(config.role()) {
         return Some(format!("Invalid 'QuotaConfig.role': {flaw}"));
     }
     let parts = [
@@ -55,10 +54,7 @@ pub(super) fn of_config(config: &QuotaConfig) -> Option<String> {
 
 /// What is wrong with a request in the old form, whose resources are valid.
 pub(super) fn of_request(request: &QuotaRequest) -> Option<String> {
-    if request.role.is_none() {
-        return Some("QuotaInfo must specify a role".to_string());
-    }
-    if let Some(flaw) = role_flaw(request.role()) {
+    if let Some(flaw) = roles::flaw(request.role()) {
         return Some(format!("QuotaInfo with invalid role: {flaw}"));
     }
     if request.guarantee.is_empty() {
@@ -111,7 +107,7 @@ fn too_large(name: &str, value: f64) -> Option<String> {
 }
 
 /// What is wrong with an amount.
-fn scalar_flaw(value: f64) -> Option<&'static str> {
+pub(super) fn scalar_flaw(value: f64) -> Option<&'static str> {
     match value.classify() {
         FpCategory::Infinite => Some("Infinite values not supported"),
         FpCategory::Nan => Some("NaN not supported"),

@@ -38,9 +38,7 @@ impl Master {
 
     /// Offers of a deactivated agent's resources are made again.
     pub fn reactivate_agent(&mut self, id: &AgentId) -> Result<(), CallError> {
-        if !self.is_known(id) {
-            return Err(CallError::new(400, "Unknown agent"));
-        }
+        // Nor is one that nobody knows.
         if !self.deactivated_agents.contains(id) {
             return Err(CallError::new(400, "Agent is not deactivated"));
         }
@@ -91,7 +89,6 @@ impl Master {
         if !self.agents.contains_key(id) {
             return Ok(());
         }
-        self.counters.bump("slave_removals");
         let mut shutdown = ShutdownMessage::new();
         shutdown.set_message(GONE.to_string());
         self.send_to_agent(id, shutdown);

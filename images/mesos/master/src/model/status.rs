@@ -52,6 +52,12 @@ impl Master {
             .get(framework)
             .and_then(|f| f.tasks.get(task));
         proto.executor_id = known.map(|t| t.executor_id.clone()).unwrap_or_default();
+        let latest = known.and_then(|task| task.statuses.last());
+        if let (Some(latest), Reason::REASON_RECONCILIATION) = (latest, status.reason) {
+            proto.healthy = latest.healthy;
+            proto.check_status = latest.check_status.clone();
+            proto.container_status = latest.container_status.clone();
+        }
         self.send_status(framework, proto.clone());
         proto
     }

@@ -3,26 +3,22 @@
 use std::collections::BTreeSet;
 
 use mesos_proto::mesos::FrameworkInfo;
+use mesos_wire::{numbers, roles};
 
 use super::config::Config;
 use super::framework::{Capabilities, roles_of};
 use super::id;
+use super::quota_flaws::scalar_flaw;
 
 /// What is asked for.
 pub(crate) struct Subscription<'a> {
     pub(crate) info: &'a FrameworkInfo,
     pub(crate) suppressed: &'a [String],
-    /// What the framework said before.
-    pub(crate) known: Option<&'a FrameworkInfo>,
 }
 
 /// Why a subscription is refused, if it is.
 pub(crate) fn flaw(config: &Config, wanted: Subscription<'_>) -> Option<String> {
-    let Subscription {
-        info,
-        suppressed,
-        known,
-    } = wanted;
+    let Subscription { info, suppressed } = wanted;
     let is_multi = Capabilities::of(info).multi_role;
     if is_multi && info.has_role() {
         return Some(
@@ -48,10 +44,12 @@ pub(crate) fn flaw(config: &Config, wanted: Subscription<'_>) -> Option<String> 
             braces(twice)
         ));
     }
-    if let Some(flaw) = roles.iter().find_map(|role| role_flaw(role)) {
-        return Some(format!(
-            "'FrameworkInfo.roles' contains an invalid role: {flaw}"
-        ));
+    if let Some(flaw) = roles.iter().find_map(|role| roles::flaw(role)) {
+        return Some(if is_multi {
+            format!("'FrameworkInfo.roles' contains invalid role: {flaw}")
+        } else {
+            format!("'FrameworkInfo.role' is not a valid role: {flaw}")
+        });
     }
     if let Some(id) = info
         .id
@@ -60,13 +58,17 @@ pub(crate) fn flaw(config: &Config, wanted: Subscription<'_>) -> Option<String> 
         .filter(|id| !id.is_empty())
         && let Some(flaw) = id::flaw(id)
     {
-        return Some(format!("Framework ID '{id}' is invalid: {flaw}"));
+        return Some(flaw);
     }
     let timeout = info.failover_timeout();
-    if timeout < 0.0 || std::time::Duration::try_from_secs_f64(timeout).is_err() {
+    if !is_duration(timeout) {
         return Some(format!(
-            "The framework failover_timeout ({timeout}) is invalid"
+            "The framework failover_timeout ({}) is invalid",
+            numbers::shown(timeout, 6)
         ));
+    }
+    if let Some(flaw) = filters_flaw(info) {
+        return Some(flaw);
     }
     if let Some(allowed) = &config.roles {
         let others: BTreeSet<_> = roles.difference(allowed).collect();
@@ -82,24 +84,24 @@ pub(crate) fn flaw(config: &Config, wanted: Subscription<'_>) -> Option<String> 
             "User 'root' is not allowed to run frameworks without --root_submissions set".into(),
         );
     }
-    let strangers: BTreeSet<_> = suppressed
-        .iter()
-        .filter(|role| !roles.contains(*role))
-        .collect();
-    if !strangers.is_empty() {
-        return Some(format!(
-            "Suppressed roles {} are not contained in the set of roles",
-            braces(strangers)
-        ));
-    }
-    if known.is_some_and(|known| known.principal != info.principal) {
-        return Some("Changing framework's principal is not allowed.".into());
-    }
-    None
+    let strangers: BTreeSet<_> = suppressed.iter().collect();
+    strangers
+        .into_iter()
+        .find(|role| !roles.contains(*role))
+        .map(|role| format!("Suppressed role '{role}' is not contained in the list of roles"))
+}
+
+/// What a framework that is known may not change, with a new subscription either.
+pub(crate) fn principal_flaw(known: &FrameworkInfo, info: &FrameworkInfo) -> Option<String> {
+    (known.principal != info.principal)
+        .then(|| "Changing framework's principal is not allowed.".into())
 }
 
 /// What UPDATE_FRAMEWORK refuses, where a new subscription would keep the old value in silence.
 pub(crate) fn change_flaw(known: &FrameworkInfo, info: &FrameworkInfo) -> Option<String> {
+    if let Some(flaw) = principal_flaw(known, info) {
+        return Some(flaw);
+    }
     if known.user() != info.user() {
         return Some(format!(
             "Updating 'FrameworkInfo.user' is unsupported; attempted to update from '{}' to '{}'",
@@ -116,40 +118,28 @@ pub(crate) fn change_flaw(known: &FrameworkInfo, info: &FrameworkInfo) -> Option
     })
 }
 
-/// Why a text is no role (messages.md, "Role names"); `None` if it is.
-pub(crate) fn role_flaw(role: &str) -> Option<String> {
-    let is_blank = |c: char| matches!(c, '\t' | '\n' | '\u{b}' | '\u{c}' | '\r' | ' ' | '\u{7f}');
-    if role == "*" {
-        return None;
-    }
-    if role.is_empty() {
-        return Some("Empty role name is invalid".into());
-    }
-    if role.starts_with('/') || role.ends_with('/') {
-        return Some(format!("Role '{role}' cannot start or end with a slash"));
-    }
-    if role.chars().any(|c| is_blank(c) || c == '\\') {
-        return Some(format!(
-            "Role '{role}' cannot contain blanks or backslashes"
-        ));
-    }
-    for part in role.split('/') {
-        match part {
-            "" => return Some(format!("Role '{role}' cannot contain two adjacent slashes")),
-            "." | ".." | "*" => {
-                return Some(format!(
-                    "Role '{role}' cannot include '{part}' as a component"
-                ));
+/// What a minimum of resources may be, in Mesos' words where it may not.
+fn filters_flaw(info: &FrameworkInfo) -> Option<String> {
+    let all = info
+        .offer_filters
+        .values()
+        .flat_map(|filter| &filter.min_allocatable_resources.quantities);
+    for quantities in all {
+        if quantities.quantities.is_empty() {
+            return Some("Resource quantities must contain at least one quantity".into());
+        }
+        for (name, quantity) in &quantities.quantities {
+            if let Some(flaw) = scalar_flaw(quantity.value()) {
+                return Some(format!("Invalid resource quantity for '{name}': {flaw}"));
             }
-            _ if part.starts_with('-') => {
-                return Some(format!(
-                    "Role component '{part}' is invalid because it begins with a dash"
-                ));
-            }
-            _ => {}
         }
     }
     None
+}
+
+/// Whether a number of seconds fits the nanoseconds that Mesos counts. No number passes its check.
+fn is_duration(seconds: f64) -> bool {
+    seconds.is_nan() || (seconds * 1e9).abs() < i64::MAX as f64
 }
 
 fn braces<'a>(items: impl IntoIterator<Item = &'a String>) -> String {
@@ -176,7 +166,6 @@ mod tests {
             Subscription {
                 info: &info,
                 suppressed: &["a".to_string()][..usize::from(info.name() == "suppressed")],
-                known: None,
             },
         )
     }
@@ -189,10 +178,24 @@ mod tests {
         info.roles = roles.iter().map(|r| r.to_string()).collect();
     }
 
+    /// A filter of offers with this many cpus at least, or with nothing at all.
+    fn least(info: &mut FrameworkInfo, cpus: Option<f64>) {
+        let mut scalar = mesos_proto::mesos::value::Scalar::new();
+        scalar.set_value(cpus.unwrap_or_default());
+        let mut quantities = mesos_proto::mesos::offer_filters::ResourceQuantities::new();
+        if cpus.is_some() {
+            quantities.quantities.insert("cpus".into(), scalar);
+        }
+        let mut filters = mesos_proto::mesos::OfferFilters::new();
+        let wanted = filters.min_allocatable_resources.mut_or_insert_default();
+        wanted.quantities.push(quantities);
+        info.offer_filters.insert("a".into(), filters);
+    }
+
     #[test]
     fn frameworks_are_refused_in_mesos_words() {
         type Case = (fn(&mut FrameworkInfo), Option<&'static str>);
-        let cases: [Case; 9] = [
+        let cases: [Case; 16] = [
             (|_| (), None),
             (|i| multi(i, &["a", "b"]), None),
             (
@@ -215,8 +218,34 @@ mod tests {
                 Some("'FrameworkInfo.roles' contains duplicate items: { a }"),
             ),
             (
-                |i| i.set_failover_timeout(-1.0),
-                Some("The framework failover_timeout (-1) is invalid"),
+                |i| i.set_failover_timeout(1e30),
+                Some("The framework failover_timeout (1e+30) is invalid"),
+            ),
+            (|i| i.set_failover_timeout(-1.0), None),
+            (|i| i.set_failover_timeout(f64::NAN), None),
+            (
+                |i| i.set_role("/a".into()),
+                Some(
+                    "'FrameworkInfo.role' is not a valid role: Role '/a' cannot start with a slash",
+                ),
+            ),
+            (
+                |i| multi(i, &["a", "-b"]),
+                Some(
+                    "'FrameworkInfo.roles' contains invalid role: Role component '-b' is invalid because it starts with a dash",
+                ),
+            ),
+            (
+                |i| i.id.mut_or_insert_default().set_value("a/b".into()),
+                Some("'a/b' contains invalid characters"),
+            ),
+            (
+                |i| least(i, None),
+                Some("Resource quantities must contain at least one quantity"),
+            ),
+            (
+                |i| least(i, Some(-1.0)),
+                Some("Invalid resource quantity for 'cpus': Negative values not supported"),
             ),
             (
                 |i| i.set_role("c".into()),
@@ -228,23 +257,11 @@ mod tests {
             ),
             (
                 |i| i.set_name("suppressed".into()),
-                Some("Suppressed roles { a } are not contained in the set of roles"),
+                Some("Suppressed role 'a' is not contained in the list of roles"),
             ),
         ];
         for (change, want) in cases {
             assert_eq!(check(change).as_deref(), want);
-        }
-    }
-
-    #[test]
-    fn roles_are_paths_without_surprises() {
-        for good in ["*", "a", "a/b", "a-b", "a.b"] {
-            assert_eq!(role_flaw(good), None, "case `{good}`");
-        }
-        for bad in [
-            "", ".", "..", "-a", "/a", "a/", "a//b", "a b", "a\\b", "a/../b", "a/*",
-        ] {
-            assert!(role_flaw(bad).is_some(), "case `{bad}`");
         }
     }
 }

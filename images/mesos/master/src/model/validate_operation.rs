@@ -26,6 +26,36 @@ pub(crate) struct Wish<'a> {
     pub(crate) principal: Option<&'a str>,
 }
 
+/// Whether the part that an operation's type names is there.
+pub(crate) fn check_part(operation: &Operation) -> Result<(), String> {
+    let (is_there, article, end) = match operation.type_() {
+        operation::Type::RESERVE => (operation.reserve.is_some(), "A", "."),
+        operation::Type::UNRESERVE => (operation.unreserve.is_some(), "An", "."),
+        operation::Type::CREATE => (operation.create.is_some(), "A", "."),
+        operation::Type::DESTROY => (operation.destroy.is_some(), "A", "."),
+        operation::Type::GROW_VOLUME => (operation.grow_volume.is_some(), "A", ""),
+        operation::Type::SHRINK_VOLUME => (operation.shrink_volume.is_some(), "A", ""),
+        operation::Type::LAUNCH => (operation.launch.is_some(), "A", "."),
+        operation::Type::LAUNCH_GROUP => (operation.launch_group.is_some(), "A", "."),
+        operation::Type::CREATE_DISK => (operation.create_disk.is_some(), "A", "."),
+        operation::Type::DESTROY_DISK => (operation.destroy_disk.is_some(), "A", "."),
+        operation::Type::UNKNOWN => return Err("Unknown offer operation".to_string()),
+    };
+    if is_there {
+        return Ok(());
+    }
+    let name = format!("{:?}", operation.type_());
+    // Mesos leaves a word out for this one.
+    let offer = match operation.type_() {
+        operation::Type::GROW_VOLUME => "",
+        _ => "offer ",
+    };
+    Err(format!(
+        "{article} {name} {offer}operation must have the Offer.Operation.{} field set{end}",
+        name.to_ascii_lowercase()
+    ))
+}
+
 /// Why an operation may not be done, if so.
 pub(crate) fn check(wish: &Wish<'_>, operation: &Operation) -> Result<(), String> {
     match operation.type_() {
@@ -50,9 +80,6 @@ pub(crate) fn check(wish: &Wish<'_>, operation: &Operation) -> Result<(), String
 fn check_list(resources: &[Resource]) -> Result<(), String> {
     let invalid = |text: String| format!("Invalid resources: {text}");
     check_resources(resources).map_err(invalid)?;
-    if resources.is_empty() {
-        return Err(invalid("No resources are given".to_string()));
-    }
     check_one_provider(resources).map_err(invalid)
 }
 
@@ -73,12 +100,6 @@ fn check_reserve(wish: &Wish<'_>, reserve: &Reserve) -> Result<(), String> {
                 );
             }
             None => {}
-        }
-        if is_persistent_volume(resource) {
-            return Err(format!(
-                "A persistent volume {} must already be reserved",
-                shown(resource)
-            ));
         }
     }
     if wish.framework.is_some() {
@@ -106,7 +127,7 @@ fn check_source(reserve: &Reserve) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "The source resources {from} and the reserved resources {to} differ in more than their reservations"
+        "Source and target resources should refer to identical resource quantities: {from} vs. {to}"
     ))
 }
 
@@ -230,8 +251,17 @@ fn check_create(wish: &Wish<'_>, volumes: &[Resource]) -> Result<(), String> {
 }
 
 fn check_destroy(wish: &Wish<'_>, volumes: &[Resource]) -> Result<(), String> {
-    check_list(volumes)?;
-    check_volumes(volumes).map_err(|text| format!("Not a persistent volume: {text}"))?;
+    // Whose they are is nothing to the agent.
+    let volumes: Vec<Resource> = volumes
+        .iter()
+        .cloned()
+        .map(|mut volume| {
+            volume.allocation_info.clear();
+            volume
+        })
+        .collect();
+    check_list(&volumes)?;
+    check_volumes(&volumes).map_err(|text| format!("Not a persistent volume: {text}"))?;
     let kept = Resources::from_protos(&wish.agent.checkpointed).unwrap_or_default();
     let each = |volume: &Resource| {
         Resources::from_protos([volume])

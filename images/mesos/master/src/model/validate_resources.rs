@@ -120,7 +120,7 @@ pub(crate) fn check_one_role(resources: &[Resource]) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether all of these are of one resource provider, or all of the agent's own.
+/// Whether all of these are of one resource provider, or all of the agent's own; there must be one.
 pub(crate) fn check_one_provider(resources: &[Resource]) -> Result<(), String> {
     let mut providers: Vec<Option<&str>> = resources
         .iter()
@@ -128,7 +128,7 @@ pub(crate) fn check_one_provider(resources: &[Resource]) -> Result<(), String> {
         .collect();
     providers.sort_unstable();
     providers.dedup();
-    if providers.len() < 2 {
+    if providers.len() == 1 {
         return Ok(());
     }
     if providers.contains(&None) {

@@ -1,13 +1,13 @@
 //! Weights of roles (v1-api §9, UPDATE_WEIGHTS).
 
 use mesos_proto::mesos::WeightInfo;
+use mesos_wire::roles;
 
 use super::calls::CallError;
 use super::id::OfferId;
 use super::master::Master;
 use super::policy::is_within;
 use super::records::Record;
-use super::validate_framework::role_flaw;
 
 impl Master {
     /// Begins with the weights of the command line, unless others were kept.
@@ -53,7 +53,7 @@ impl Master {
         let mut valid = Vec::new();
         for info in weights {
             let role = info.role().trim();
-            if let Some(flaw) = role_flaw(role) {
+            if let Some(flaw) = roles::flaw(role) {
                 return refuse(format!("{intro}: Invalid role '{role}': {flaw}"));
             }
             if !self.is_allowed_role(role) {

@@ -118,7 +118,9 @@ fn route(path: &str) -> Option<Route> {
 /// Answers a request.
 pub(super) async fn answer(node: Arc<Node>, mut request: Request) -> Response {
     let route = match request.process.as_str() {
-        "master" => route(&request.path),
+        // A redirect has no places of its own, not even one without a name.
+        "master" => route(&request.path)
+            .filter(|route| *route != Route::Redirect || !request.target.ends_with('/')),
         _ => None,
     };
     let realm = match route {
@@ -242,9 +244,9 @@ async fn teardown(node: &Node, mut request: Request) -> Response {
         Ok(body) => body,
         Err(response) => return response,
     };
-    let form = std::str::from_utf8(&body).ok().and_then(Query::parse);
-    let Some(form) = form else {
-        return Response::text(StatusCode::BAD_REQUEST, "Unable to decode query string");
+    let form = match Query::parse_form(&body) {
+        Ok(form) => form,
+        Err(response) => return response,
     };
     let Some(id) = form.get("frameworkId") else {
         return Response::text(

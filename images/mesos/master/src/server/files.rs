@@ -115,12 +115,19 @@ pub(super) fn answer(flags: &Flags, kind: &str, request: &Request) -> Response {
 }
 
 fn read_answer(flags: &Flags, path: &str, request: &Request) -> Result<Response, Response> {
-    let number = |name: &str| match request.query.get(name).filter(|text| !text.is_empty()) {
+    let refuse = |text: String| Response::text(StatusCode::BAD_REQUEST, text);
+    let number = |name: &str| match request.query.get(name) {
         None => Ok(-1),
-        Some(text) => text.parse::<i64>().map_err(|_| {
-            let text = format!("Failed to parse {name}: Failed to convert '{text}' to number.\n");
-            Response::text(StatusCode::BAD_REQUEST, text)
-        }),
+        Some(text) => match text.parse::<i64>() {
+            // Only -1 stands for none.
+            Ok(number) if number < -1 => {
+                Err(refuse(format!("Negative {name} provided: {number}.\n")))
+            }
+            Ok(number) => Ok(number),
+            Err(_) => Err(refuse(format!(
+                "Failed to parse {name}: Failed to convert '{text}' to number.\n"
+            ))),
+        },
     };
     let (offset, length) = (number("offset")?, number("length")?);
     // An offset of -1 asks for the end, which is how a tail begins.
@@ -135,7 +142,8 @@ fn read_answer(flags: &Flags, path: &str, request: &Request) -> Result<Response,
 }
 
 fn download(flags: &Flags, path: &str) -> Result<Response, Response> {
-    let file = resolve(flags, path).ok_or_else(missing)?;
+    // What cannot be downloaded is missed in words, unlike elsewhere.
+    let file = resolve(flags, path).ok_or_else(|| Response::status(StatusCode::NOT_FOUND))?;
     let all = part(&file, 0, MAX_DOWNLOAD).map_err(|error| failed(&error))?;
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let mut response = Response::bytes(StatusCode::OK, "application/octet-stream", all.data);

@@ -3,13 +3,14 @@
 use hyper::StatusCode;
 use mesos_wire::authentication::Realm;
 use mesos_wire::duration;
-use mesos_wire::http::{Request, Response};
+use mesos_wire::http::{Query, Request, Response};
 use mesos_wire::json::{Dialect, to_value};
 use mesos_wire::toggle;
 use serde_json::{Value, json};
 
 use super::endpoints::metrics;
 use super::files;
+use super::help;
 use super::messages::GLOBALS;
 use super::node::Node;
 use super::system;
@@ -30,15 +31,16 @@ pub(super) fn answer(node: &Node, request: &Request) -> Response {
     let query = &request.query;
     let first = request.path.split('/').next().unwrap_or_default();
     match (request.process.as_str(), first) {
-        ("version", _) => {
+        ("version", "") => {
             let version = node.read(|_, site, _, _| view::version(site));
             Response::json(query, &version)
         }
         ("metrics", "snapshot") => {
-            if let Some(Err(error)) = query.get("timeout").map(duration::parse) {
+            let timeout = query.get("timeout");
+            if let Some((text, Err(error))) = timeout.map(|text| (text, duration::parse(text))) {
                 return Response::text(
                     StatusCode::BAD_REQUEST,
-                    format!("Invalid timeout: {error}"),
+                    format!("Invalid timeout '{text}': {error}.\n"),
                 );
             }
             let all = metrics(node)
@@ -50,13 +52,18 @@ pub(super) fn answer(node: &Node, request: &Request) -> Response {
         ("files", kind) => files::answer(node.flags(), kind.trim_end_matches(".json"), request),
         ("logging", "toggle") => toggle::answer(request),
         ("registrar(1)", "registry") => {
-            let registry = node.read_master(view::registry);
-            Response::json(query, &to_value(&registry, Dialect::V0))
+            let mut registry = to_value(&node.read_master(view::registry), Dialect::V0);
+            registry.sort_all_objects();
+            Response::json(query, &registry)
         }
         ("allocator", "offer_constraints_debug") => {
-            Response::json(query, &node.read_master(view::offer_constraints))
+            // The original knows no `jsonp` here and below.
+            Response::json(
+                &Query::default(),
+                &node.read_master(view::offer_constraints),
+            )
         }
-        ("__processes__", _) => {
+        ("__processes__", "") => {
             // What has come in is dealt with at once, so that no events wait anywhere.
             let observers = node.read_master(Master::observers).into_iter();
             let observers = observers.map(|number| format!("slave-observer({number})"));
@@ -64,19 +71,16 @@ pub(super) fn answer(node: &Node, request: &Request) -> Response {
             let processes: Value = processes
                 .chain(["master".to_string()])
                 .chain(observers)
-                .map(|id| json!({ "id": id, "events": [] }))
+                .map(|id| json!({ "events": [], "id": id }))
                 .collect();
-            Response::json(query, &processes)
+            Response::json(&Query::default(), &processes)
         }
-        ("help", _) => Response::text(StatusCode::OK, HELP),
-        ("profiler", "start" | "stop") => Response::status(StatusCode::NOT_IMPLEMENTED),
+        ("help", _) => help::answer(request),
+        ("profiler", "start" | "stop") => Response::text(StatusCode::BAD_REQUEST, NO_PROFILER),
         _ => Response::status(StatusCode::NOT_FOUND),
     }
 }
 
-const HELP: &str = "\
-/health /version /flags /metrics/snapshot /system/stats.json /logging/toggle /files/*
-/master/state /master/state-summary /master/slaves /master/frameworks /master/tasks /master/roles
-/master/redirect /master/teardown /master/weights /master/quota /master/maintenance/* /master/machine/*
-/master/api/v1 /master/api/v1/scheduler
-";
+/// What a program built without it says of the profiler.
+const NO_PROFILER: &str =
+    "Perftools is disabled. To enable perftools, configure libprocess with --enable-perftools.\n";

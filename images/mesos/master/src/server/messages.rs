@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use mesos_proto::messages::{DeactivateFrameworkMessage, SubmitSchedulerResponse};
+use mesos_proto::messages::{
+    DeactivateFrameworkMessage, LaunchTasksMessage, SubmitSchedulerResponse,
+};
 use mesos_wire::http::{Request, Response};
 use mesos_wire::libprocess::{BoxFuture, Handler, Message};
 use mesos_wire::pid::Upid;
 
 use super::endpoints;
 use super::node::Node;
+use super::whole;
 use crate::model::{FrameworkId, Master};
 
 /// Processes that answer plain requests, besides `master`.
@@ -92,6 +95,7 @@ impl Node {
         let Some(name) = message.name.strip_prefix("mesos.internal.") else {
             if message.name == "mesos.scheduler.Call"
                 && let Some(call) = decode(message)
+                && is_whole(message, whole::is_whole_message(&call))
             {
                 self.step(|master| master.driver_call(from, call));
             }
@@ -130,7 +134,13 @@ impl Node {
             "RegisterFrameworkMessage" => step!(register_framework),
             "ReregisterFrameworkMessage" => step!(reregister_framework),
             "UnregisterFrameworkMessage" => step!(unregister_framework),
-            "LaunchTasksMessage" => step!(launch_tasks),
+            "LaunchTasksMessage" => {
+                if let Some(body) = decode::<LaunchTasksMessage>(message)
+                    && is_whole(message, whole::tasks(&body.tasks))
+                {
+                    self.step(|master| master.launch_tasks(from, body));
+                }
+            }
             "ReviveOffersMessage" => step!(revive_offers),
             "ResourceRequestMessage" => step!(resource_request),
             "StatusUpdateAcknowledgementMessage" => step!(acknowledge_update),
@@ -164,6 +174,15 @@ fn observer(id: &str) -> Option<u64> {
         .strip_suffix(')')?
         .parse()
         .ok()
+}
+
+/// A message that lacks something where the decoder does not look is dropped and logged, too.
+fn is_whole(message: &Message, is_whole: bool) -> bool {
+    if !is_whole {
+        let (name, from) = (&message.name, &message.from);
+        tracing::warn!("dropping {name} from {from}: an entry of a map has no value");
+    }
+    is_whole
 }
 
 /// A message that does not parse, or lacks what is required, is dropped and logged.

@@ -5,17 +5,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
 use mesos_proto::mesos::MasterInfo;
 use mesos_proto::v1_master::response::GetState;
 use mesos_wire::authentication::Gate;
 use mesos_wire::flags::Flags;
-use mesos_wire::http::{Media, Response};
-use mesos_wire::libprocess::Process;
+use mesos_wire::http::{Feed, Media, Response};
+use mesos_wire::libprocess::{Outgoing, Process};
 use mesos_wire::pid::Upid;
 use mesos_wire::recordio;
-use protobuf::MessageDyn;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, oneshot};
 
 use super::authentication::Sessions;
 use super::registry::{Change, Epoch, Registry, RegistryError};
@@ -58,7 +56,7 @@ struct State {
 
 /// One framework's events on their way.
 struct Stream {
-    sender: mpsc::Sender<Bytes>,
+    sender: Feed,
     media: Media,
     /// Ends the task that waits for the client to go, when this is dropped.
     _watched: oneshot::Sender<()>,
@@ -349,12 +347,8 @@ impl Node {
         broken
     }
 
-    pub(super) fn send(&self, from: &Upid, to: &Upid, message: &dyn MessageDyn) {
-        let descriptor = message.descriptor_dyn();
-        match message.write_to_bytes_dyn() {
-            Ok(body) => self.process.post(from, to, descriptor.full_name(), &body),
-            Err(error) => tracing::error!("{} to {to} is not sent: {error}", descriptor.name()),
-        }
+    pub(super) fn send(&self, from: &Upid, to: &Upid, message: &dyn Outgoing) {
+        self.process.send(from, to, message);
     }
 
     pub(super) fn pid(&self, id: &str) -> Upid {

@@ -7,15 +7,27 @@ use mesos_proto::mesos::offer::operation::Type;
 use mesos_proto::mesos::{Resource, SlaveID};
 use mesos_proto::v1_master::{Call, call};
 use mesos_wire::http::{Query, Request, Response};
-use mesos_wire::json::{Dialect, from_value};
-use mesos_wire::resources::operation::upgraded;
+use mesos_wire::resources::check;
 
 use super::node::Node;
+use super::policies::list;
 use super::scheduler::bad;
 use crate::model::AgentId;
 
+/// What is wrong with the resources of a v1 call that reserves or unreserves: those are looked at with the call.
+pub(super) fn flaw(call: &Call) -> Option<String> {
+    let reserved = call.reserve_resources.resources.iter();
+    let unreserved = call.unreserve_resources.resources.iter();
+    let mut all = match call.type_() {
+        call::Type::RESERVE_RESOURCES => reserved.chain([].iter()),
+        call::Type::UNRESERVE_RESOURCES => unreserved.chain([].iter()),
+        _ => return None,
+    };
+    all.find_map(|resource| check(resource).err().map(|error| error.to_string()))
+}
+
 /// Answers one of the v1 calls that operate on resources.
-pub(super) fn call(node: &Node, call: Call) -> Response {
+pub(super) fn call(node: &Node, call: Call, principal: Option<&str>) -> Response {
     let mut operation = Operation::new();
     let agent = match call.type_() {
         call::Type::RESERVE_RESOURCES => {
@@ -59,9 +71,11 @@ pub(super) fn call(node: &Node, call: Call) -> Response {
         }
     };
     match agent.into_option() {
-        Some(agent) => operate(node, &agent, operation),
+        Some(agent) => operate(node, &agent, operation, principal),
         // Only a resource provider's disks would need no agent.
-        None => bad("Failed to validate master::Call: Expecting 'agent_id' to be present"),
+        None => bad(
+            "Failed to validate master::Call: Expecting 'agent_id' to be present; only agent default resources are supported right now",
+        ),
     }
 }
 
@@ -74,11 +88,12 @@ pub(super) async fn form(node: &Node, kind: Type, mut request: Request) -> Respo
         Ok(body) => body,
         Err(response) => return response,
     };
-    let Some(form) = std::str::from_utf8(&body).ok().and_then(Query::parse) else {
-        return bad("Unable to decode query string: the form is not valid");
+    let form = match Query::parse_form(&body) {
+        Ok(form) => form,
+        Err(response) => return response,
     };
     match read(kind, &form) {
-        Ok((agent, operation)) => operate(node, &agent, operation),
+        Ok((agent, operation)) => operate(node, &agent, operation, request.principal.as_deref()),
         Err(text) => bad(text),
     }
 }
@@ -94,18 +109,15 @@ fn read(kind: Type, form: &Query) -> Result<(SlaveID, Operation), String> {
     };
     let mut agent = SlaveID::new();
     agent.set_value(get("slaveId")?.to_string());
-    let wrong = |text: String| {
-        format!("Error in parsing '{field}' query parameter in the request body: {text}")
+    let parsing = match kind {
+        Type::RESERVE => "Error parsing",
+        _ => "Error in parsing",
     };
-    let values: Vec<serde_json::Value> =
-        serde_json::from_str(get(field)?).map_err(|error| wrong(error.to_string()))?;
-    let mut resources = Vec::with_capacity(values.len());
-    for value in &values {
-        let resource: Resource =
-            from_value(value, Dialect::V0).map_err(|error| wrong(error.to_string()))?;
-        upgraded(&resource).map_err(|error| error.to_string())?;
-        resources.push(resource);
-    }
+    let text = get(field)?;
+    let resources = list(text.as_bytes()).map_err(|error| {
+        let reason = error.reason();
+        format!("{parsing} '{field}' query parameter in the request body: {reason}")
+    })?;
     let mut operation = Operation::new();
     set(&mut operation, kind, resources);
     Ok((agent, operation))
@@ -121,9 +133,14 @@ fn set(operation: &mut Operation, kind: Type, resources: Vec<Resource>) {
     }
 }
 
-fn operate(node: &Node, agent: &SlaveID, operation: Operation) -> Response {
+fn operate(
+    node: &Node,
+    agent: &SlaveID,
+    operation: Operation,
+    principal: Option<&str>,
+) -> Response {
     let agent = AgentId::from(agent);
-    match node.step(|master| master.operate(&agent, operation, None)) {
+    match node.step(|master| master.operate(&agent, operation, principal)) {
         Ok(()) => Response::status(StatusCode::ACCEPTED),
         Err(error) => Response::text(
             StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST),
@@ -159,12 +176,17 @@ mod tests {
             (
                 Type::DESTROY,
                 "slaveId=S&volumes=x".to_string(),
-                "Error in parsing 'volumes' query parameter in the request body: ",
+                "Error in parsing 'volumes' query parameter in the request body: syntax error at line 1 near: x",
             ),
             (
                 Type::RESERVE,
                 "slaveId=S&resources=%5B%7B%7D%5D".to_string(),
-                "Error in parsing 'resources' query parameter in the request body: ",
+                "Error parsing 'resources' query parameter in the request body: Missing required fields: name, type",
+            ),
+            (
+                Type::UNRESERVE,
+                "slaveId=S&resources=5".to_string(),
+                "Error in parsing 'resources' query parameter in the request body: Unexpected JSON type parsed",
             ),
         ];
         for (kind, text, want) in cases {

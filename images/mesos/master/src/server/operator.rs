@@ -31,23 +31,26 @@ pub(super) async fn answer(node: Arc<Node>, mut request: Request) -> Response {
             "Failed to validate master::Call: Expecting '{field}' to be present"
         ));
     }
+    if let Some(flaw) = operations::flaw(&call) {
+        return bad(format!("Failed to validate master::Call: {flaw}"));
+    }
+    let Some(media) = Media::accepted(&request) else {
+        return not_acceptable();
+    };
     match kind {
         call::Type::TEARDOWN => {
             let id = FrameworkId::from(call.teardown.framework_id.get_or_default());
             return end_framework(&node, &id);
         }
-        call::Type::SUBSCRIBE => {
-            return match Media::accepted(&request) {
-                Some(media) => watch(&node, media),
-                None => not_acceptable(),
-            };
-        }
+        call::Type::SUBSCRIBE => return watch(&node, media),
         call::Type::RESERVE_RESOURCES
         | call::Type::UNRESERVE_RESOURCES
         | call::Type::CREATE_VOLUMES
         | call::Type::DESTROY_VOLUMES
         | call::Type::GROW_VOLUME
-        | call::Type::SHRINK_VOLUME => return operations::call(&node, call),
+        | call::Type::SHRINK_VOLUME => {
+            return operations::call(&node, call, request.principal.as_deref());
+        }
         call::Type::MARK_AGENT_GONE => {
             let id = call.mark_agent_gone.agent_id.get_or_default();
             return decide(&node, id, Master::mark_agent_gone);
@@ -110,7 +113,7 @@ pub(super) async fn answer(node: Arc<Node>, mut request: Request) -> Response {
             let mut answer = v1_master::Response::new();
             answer.set_type(v1_master::response::Type::LIST_FILES);
             answer.list_files.mut_or_insert_default();
-            return written(&request, &answer);
+            return written(media, &answer);
         }
         call::Type::READ_FILE => {
             let asked = call.read_file.get_or_default();
@@ -124,7 +127,7 @@ pub(super) async fn answer(node: Arc<Node>, mut request: Request) -> Response {
             let read = answer.read_file.mut_or_insert_default();
             read.set_size(part.size);
             read.set_data(part.data);
-            return written(&request, &answer);
+            return written(media, &answer);
         }
         _ => {}
     }
@@ -136,23 +139,16 @@ pub(super) async fn answer(node: Arc<Node>, mut request: Request) -> Response {
     let Some(answer) = answer else {
         return Response::status(StatusCode::NOT_IMPLEMENTED);
     };
-    written(&request, &answer)
+    written(media, &answer)
 }
 
 /// The answer in the form that is asked for.
-fn written(request: &Request, answer: &v1_master::Response) -> Response {
-    match Media::accepted(request) {
-        Some(Media::Json) => {
-            let value = view::to_json(answer);
-            Response::bytes(StatusCode::OK, Media::Json.name(), value.to_string())
-        }
-        Some(Media::Protobuf) => Response::bytes(
-            StatusCode::OK,
-            Media::Protobuf.name(),
-            Media::Protobuf.encode(answer),
-        ),
-        None => not_acceptable(),
-    }
+fn written(media: Media, answer: &v1_master::Response) -> Response {
+    let body = match media {
+        Media::Json => view::to_json(answer).to_string().into_bytes(),
+        Media::Protobuf => media.encode(answer),
+    };
+    Response::bytes(StatusCode::OK, media.name(), body)
 }
 
 /// Does what an operator has decided about an agent.

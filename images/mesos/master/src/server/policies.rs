@@ -6,7 +6,7 @@ use mesos_proto::maintenance::Schedule;
 use mesos_proto::mesos::{MachineID, WeightInfo};
 use mesos_proto::quota::QuotaRequest;
 use mesos_wire::http::{Request, Response};
-use mesos_wire::json::{Dialect, from_value, to_value};
+use mesos_wire::json::{self, Dialect, JsonError, from_value, to_value};
 use protobuf::{MessageDyn, MessageFull};
 use serde_json::Value;
 
@@ -16,22 +16,45 @@ use super::scheduler::bad;
 use crate::model::{CallError, Master};
 use crate::view;
 
-/// The start of what JSON stands for here.
-type Parsed<T> = Result<T, String>;
-
-fn parse(body: &[u8]) -> Parsed<Value> {
-    serde_json::from_slice(body).map_err(|error| error.to_string())
-}
-
 /// A list of messages.
-fn list<M: MessageFull>(value: &Value) -> Parsed<Vec<M>> {
-    let Value::Array(items) = value else {
-        return Err("Expecting a JSON array".to_string());
+pub(super) fn list<M: MessageFull>(text: &[u8]) -> Result<Vec<M>, ListError> {
+    let items = match json::parse(text).map_err(ListError::Text)? {
+        Value::Array(items) => items,
+        _ => return Err(ListError::Text(NOT_THIS_TYPE.to_string())),
     };
     items
         .iter()
-        .map(|item| from_value(item, Dialect::V0).map_err(|error| error.to_string()))
-        .collect()
+        .map(|item| from_value(item, Dialect::V0))
+        .collect::<Result<_, _>>()
+        .map_err(ListError::Items)
+}
+
+const NOT_THIS_TYPE: &str = "Unexpected JSON type parsed";
+
+/// Why a text is no list of messages.
+pub(super) enum ListError {
+    /// It is no JSON, or no list.
+    Text(String),
+    /// An item is not of the message's shape.
+    Items(JsonError),
+}
+
+impl ListError {
+    /// What is wrong.
+    pub(super) fn reason(&self) -> &str {
+        match self {
+            Self::Text(reason) => reason,
+            Self::Items(error) => error.reason(),
+        }
+    }
+}
+
+/// A JSON object.
+fn object(text: &[u8]) -> Result<Value, String> {
+    match json::parse(text)? {
+        object @ Value::Object(_) => Ok(object),
+        _ => Err(NOT_THIS_TYPE.to_string()),
+    }
 }
 
 fn shown(node: &Node, request: &Request, show: impl FnOnce(&Master) -> Value) -> Response {
@@ -43,11 +66,18 @@ fn proto(message: &dyn MessageDyn) -> Value {
     to_value(message, Dialect::V0)
 }
 
+/// With its keys in order, as the original writes all of these but the quotas.
+fn sorted(message: &dyn MessageDyn) -> Value {
+    let mut value = proto(message);
+    value.sort_all_objects();
+    value
+}
+
 /// `/weights`.
 pub(super) async fn weights(node: &Node, mut request: Request) -> Response {
     match request.method {
         Method::GET => shown(node, &request, |master| {
-            view::weights(master).iter().map(|w| proto(w)).collect()
+            view::weights(master).iter().map(|w| sorted(w)).collect()
         }),
         Method::PUT => {
             let body = match request.bytes().await {
@@ -55,18 +85,14 @@ pub(super) async fn weights(node: &Node, mut request: Request) -> Response {
                 Err(response) => return response,
             };
             let text = String::from_utf8_lossy(&body);
-            let value = match parse(&body) {
-                Ok(value) => value,
-                Err(error) => {
-                    return bad(format!(
-                        "Failed to parse update weights request JSON ('{text}'): {error}"
-                    ));
-                }
-            };
-            match list::<WeightInfo>(&value) {
+            match list::<WeightInfo>(&body) {
                 Ok(weights) => done(node.step(|master| master.update_weights(&weights))),
-                Err(error) => bad(format!(
-                    "Failed to convert weights JSON array to protobuf ('{text}'): {error}"
+                Err(ListError::Text(error)) => bad(format!(
+                    "Failed to parse update weights request JSON '{text}': {error}"
+                )),
+                Err(ListError::Items(error)) => bad(format!(
+                    "Failed to convert weights JSON array to protobuf '{text}': {}",
+                    error.reason()
                 )),
             }
         }
@@ -84,7 +110,7 @@ pub(super) async fn quota(node: &Node, mut request: Request) -> Response {
                 Err(response) => return response,
             };
             let text = String::from_utf8_lossy(&body);
-            let value = match parse(&body) {
+            let value = match object(&body) {
                 Ok(value) => value,
                 Err(error) => {
                     return bad(format!(
@@ -95,7 +121,8 @@ pub(super) async fn quota(node: &Node, mut request: Request) -> Response {
             match from_value::<QuotaRequest>(&value, Dialect::V0) {
                 Ok(quota) => done(node.step(|master| master.set_quota(&quota))),
                 Err(error) => bad(format!(
-                    "Failed to validate set quota request JSON '{text}': {error}"
+                    "Failed to validate set quota request JSON '{text}': {}",
+                    error.reason()
                 )),
             }
         }
@@ -106,7 +133,11 @@ pub(super) async fn quota(node: &Node, mut request: Request) -> Response {
 
 fn remove_quota(node: &Node, request: &Request) -> Response {
     // The original looks at the path as it has it, with the process's name.
-    let path = format!("/master/{}", request.path);
+    let path = request.target.split('?').next().unwrap_or_default();
+    let path = match path.starts_with("/master/") {
+        true => path.to_string(),
+        false => format!("/master{path}"),
+    };
     let role = request.path.strip_prefix("quota/").unwrap_or_default();
     let role = role.trim_matches('/');
     if role.is_empty() {
@@ -121,14 +152,15 @@ fn remove_quota(node: &Node, request: &Request) -> Response {
 /// `/maintenance/schedule`.
 pub(super) async fn schedule(node: &Node, mut request: Request) -> Response {
     match request.method {
-        Method::GET => shown(node, &request, |master| proto(&view::schedule(master))),
+        Method::GET => shown(node, &request, |master| sorted(&view::schedule(master))),
         Method::POST => {
             let body = match request.bytes().await {
                 Ok(body) => body,
                 Err(response) => return response,
             };
-            let schedule = parse(&body).and_then(|value| {
-                from_value::<Schedule>(&value, Dialect::V0).map_err(|error| error.to_string())
+            let schedule = object(&body).and_then(|value| {
+                from_value::<Schedule>(&value, Dialect::V0)
+                    .map_err(|error| error.reason().to_string())
             });
             match schedule {
                 Ok(schedule) => {
@@ -146,7 +178,7 @@ pub(super) fn status(node: &Node, request: &Request) -> Response {
     if request.method != Method::GET {
         return Response::method_not_allowed(&["GET"], &request.method);
     }
-    shown(node, request, |master| proto(&master.maintenance_status()))
+    shown(node, request, |master| sorted(&master.maintenance_status()))
 }
 
 /// `/machine/up` and `/machine/down`.
@@ -162,8 +194,8 @@ pub(super) async fn machines(
         Ok(body) => body,
         Err(response) => return response,
     };
-    match parse(&body).and_then(|value| list::<MachineID>(&value)) {
+    match list::<MachineID>(&body) {
         Ok(machines) => done(node.step(|master| decision(master, &machines))),
-        Err(error) => bad(error),
+        Err(error) => bad(error.reason()),
     }
 }

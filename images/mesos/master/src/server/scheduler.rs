@@ -11,6 +11,7 @@ use mesos_wire::json::{Dialect, from_slice};
 use protobuf::{Enum as _, MessageField, MessageFull};
 
 use super::node::Node;
+use super::whole;
 use crate::model::{Caller, FrameworkId};
 
 /// The header that ties calls to their event stream.
@@ -22,6 +23,9 @@ pub(super) async fn answer(node: Arc<Node>, mut request: Request) -> Response {
         Ok(call) => call,
         Err(response) => return response,
     };
+    if !whole::is_whole(&call) {
+        return bad("Failed to parse body into Call protobuf");
+    }
     let principal = request.principal.take();
     if let Some(flaw) = flaw(&call).or_else(|| impostor(&call, principal.as_deref())) {
         return bad(format!("Failed to validate scheduler::Call: {flaw}"));
@@ -167,7 +171,12 @@ fn flaw(call: &v1_scheduler::Call) -> Option<String> {
         let name = format!("{kind:?}").to_ascii_lowercase();
         return expecting(&name);
     }
-    if kind == call::Type::ACKNOWLEDGE && call.acknowledge.uuid().len() != 16 {
+    let uuid = match kind {
+        call::Type::ACKNOWLEDGE => Some(call.acknowledge.uuid()),
+        call::Type::ACKNOWLEDGE_OPERATION_STATUS => Some(call.acknowledge_operation_status.uuid()),
+        _ => None,
+    };
+    if uuid.is_some_and(|uuid| !is_uuid(uuid)) {
         return Some("Not a valid UUID".to_string());
     }
     if kind == call::Type::UPDATE_FRAMEWORK {
@@ -185,6 +194,14 @@ fn flaw(call: &v1_scheduler::Call) -> Option<String> {
         }
     }
     None
+}
+
+/// Whether these are the bytes of a UUID whose version is one of the five known ones.
+fn is_uuid(bytes: &[u8]) -> bool {
+    bytes.len() == 16
+        && bytes
+            .get(6)
+            .is_some_and(|byte| (1..=5).contains(&(byte >> 4)))
 }
 
 /// The same call under v0 names.
@@ -249,6 +266,18 @@ mod tests {
             ),
             (
                 r#"{"type":"ACKNOWLEDGE","framework_id":{"value":"f"},"acknowledge":{"agent_id":{"value":"a"},"task_id":{"value":"t"},"uuid":"AAAA"}}"#,
+                Some("Not a valid UUID"),
+            ),
+            (
+                r#"{"type":"ACKNOWLEDGE","framework_id":{"value":"f"},"acknowledge":{"agent_id":{"value":"a"},"task_id":{"value":"t"},"uuid":"AAAAAAAAAAAAAAAAAAAAAA=="}}"#,
+                Some("Not a valid UUID"),
+            ),
+            (
+                r#"{"type":"ACKNOWLEDGE","framework_id":{"value":"f"},"acknowledge":{"agent_id":{"value":"a"},"task_id":{"value":"t"},"uuid":"AAAAAAAAQAAAAAAAAAAAAA=="}}"#,
+                None,
+            ),
+            (
+                r#"{"type":"ACKNOWLEDGE_OPERATION_STATUS","framework_id":{"value":"f"},"acknowledge_operation_status":{"operation_id":{"value":"o"},"uuid":"AAAA"}}"#,
                 Some("Not a valid UUID"),
             ),
             (r#"{"type":"TEARDOWN","framework_id":{"value":"f"}}"#, None),

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use mesos_proto::v1_master::{Event, event};
-use mesos_wire::http::{Media, Response};
+use mesos_wire::http::{Feed, Media, Response};
 use mesos_wire::recordio;
-use tokio::sync::mpsc;
 
 use super::node::Node;
 use crate::view;
@@ -22,7 +21,7 @@ const CAPACITY: usize = 16 * 1024;
 /// All who watch, who came first before the others.
 #[derive(Debug, Default)]
 pub(super) struct Watchers {
-    streams: VecDeque<(u64, Media, mpsc::Sender<Bytes>)>,
+    streams: VecDeque<(u64, Media, Feed)>,
     next: u64,
 }
 
@@ -38,13 +37,7 @@ impl Watchers {
     }
 
     /// Adds one who is told `first` alone; where there are `most`, the oldest has to go.
-    fn add(
-        &mut self,
-        most: usize,
-        media: Media,
-        sender: mpsc::Sender<Bytes>,
-        first: &Event,
-    ) -> u64 {
+    fn add(&mut self, most: usize, media: Media, sender: Feed, first: &Event) -> u64 {
         while self.streams.len() >= most.max(1) {
             self.streams.pop_front();
         }

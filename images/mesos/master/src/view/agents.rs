@@ -90,6 +90,8 @@ pub(crate) fn slave(master: &Master, agent: &Agent, detail: Detail) -> Map<Strin
     object.insert("unreserved_resources".into(), free.to_json());
     object.insert("active".into(), agent.is_active().into());
     object.insert("deactivated".into(), agent.deactivated.into());
+    object.insert("version".into(), agent.version.as_str().into());
+    object.insert("capabilities".into(), names(&agent.capabilities));
     if let Some(drain) = master.draining.get(&agent.id) {
         object.insert("drain_info".into(), proto(drain));
     }
@@ -99,8 +101,6 @@ pub(crate) fn slave(master: &Master, agent: &Agent, detail: Detail) -> Map<Strin
             time.as_secs_f64().into(),
         );
     }
-    object.insert("version".into(), agent.version.as_str().into());
-    object.insert("capabilities".into(), names(&agent.capabilities));
     if detail == Detail::Full {
         let by_role = reserved.iter().map(|(role, bag)| (role.clone(), full(bag)));
         object.insert(

@@ -4,15 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mesos_proto::mesos::TaskState;
-use mesos_proto::messages::{Registry, registry};
-use mesos_wire::resources::Resources;
+use mesos_wire::resources::{Resources, reservation_role};
 use protobuf::Message as _;
 
+use super::registry::registry;
 use super::shared::sum;
 use super::{Site, System, Timings};
-use crate::model::{
-    AgentId, Framework, Master, Moment, consumed, dominant_share, label, time_info,
-};
+use crate::model::{Framework, Master, Moment, consumed, dominant_share, label};
 
 /// Metrics by name.
 pub type Metrics = BTreeMap<String, f64>;
@@ -49,6 +47,10 @@ pub fn metrics(master: &Master, site: &Site, timings: &Timings, now: Moment) -> 
     resources(master, &mut metrics);
     roles(master, &mut metrics);
     let is_wanted = site.flags.is_on("publish_per_framework_metrics");
+    // Those that are over are shown as long as they are remembered.
+    for framework in master.completed_frameworks.iter().filter(|_| is_wanted) {
+        of_framework(framework, &mut metrics);
+    }
     for framework in master.frameworks.values() {
         if is_wanted {
             of_framework(framework, &mut metrics);
@@ -217,13 +219,28 @@ fn operations(master: &Master, metrics: &mut Metrics) {
             );
         }
     }
+    // All that were ever begun: those that ended, and those that go on.
+    for of_kind in KINDS
+        .map(|kind| format!("{kind}/"))
+        .iter()
+        .map(String::as_str)
+        .chain([""])
+    {
+        let ended = ["dropped", "error", "failed", "finished", "gone_by_operator"];
+        let ended = ended.map(|state| count(format!("operations/{of_kind}{state}")));
+        metrics.insert(
+            format!("master/operations/{of_kind}total"),
+            ended.into_iter().sum(),
+        );
+    }
     let mut add = |name: String| *metrics.entry(name).or_default() += 1.0;
     for operation in master.agents.values().flat_map(|a| a.operations.values()) {
         let kind = label(&operation.info.type_());
         let state = label(&operation.latest_status.state());
-        for state in ["total", state.trim_start_matches("operation_")] {
-            // Ended ones are counted as they end.
-            if ["total", "pending", "recovering", "unreachable"].contains(&state) {
+        let state = state.trim_start_matches("operation_");
+        // Ended ones are counted as they end.
+        if ["pending", "recovering", "unreachable"].contains(&state) {
+            for state in ["total", state] {
                 add(format!("master/operations/{state}"));
                 add(format!("master/operations/{kind}/{state}"));
             }
@@ -238,9 +255,9 @@ fn resources(master: &Master, metrics: &mut Metrics) {
                 .scalar(name)
         };
         for (infix, revocable) in [("", false), ("revocable_", true)] {
-            let agents = master.agents.values().filter(|a| a.is_active());
             let (mut total, mut used) = (0.0, 0.0);
-            for agent in agents {
+            // Those that get no offers count as well.
+            for agent in master.agents.values() {
                 total += amount(&agent.total, revocable);
                 used += amount(&agent.used_total(), revocable);
             }
@@ -275,7 +292,18 @@ fn roles(master: &Master, metrics: &mut Metrics) {
             .values()
             .flat_map(|f| f.roles.iter().map(String::as_str)),
     );
-    names.extend(master.policy.quotas.keys().map(String::as_str));
+    let quotas = master.policy.quotas.iter();
+    names.extend(
+        quotas
+            .filter(|(_, quota)| !quota.is_default())
+            .map(|(role, _)| role.as_str()),
+    );
+    let weights = master.policy.weights.iter();
+    names.extend(
+        weights
+            .filter(|(_, weight)| **weight != 1.0)
+            .map(|(role, _)| role.as_str()),
+    );
     for (role, quota) in &master.policy.quotas {
         let kinds = [
             ("guarantee", quota.guarantees.iter().collect::<Vec<_>>()),
@@ -288,26 +316,32 @@ fn roles(master: &Master, metrics: &mut Metrics) {
             }
         }
     }
-    for (role, amounts) in consumed(&master.frameworks, &master.agents, true) {
-        if master.policy.quotas.contains_key(&role) {
-            for (name, amount) in amounts.iter() {
-                let key = format!(
-                    "allocator/mesos/quota/roles/{role}/resources/{name}/offered_or_allocated"
-                );
-                metrics.insert(key, amount);
-            }
+    let consumed = consumed(&master.frameworks, &master.agents, true);
+    for (role, quota) in &master.policy.quotas {
+        let named = quota.guarantees.iter().chain(quota.limits());
+        for name in named.map(|(name, _)| name).collect::<BTreeSet<&str>>() {
+            let amount = consumed.get(role).map_or(0, |own| own.thousandths(name));
+            let key =
+                format!("allocator/mesos/quota/roles/{role}/resources/{name}/offered_or_allocated");
+            metrics.insert(key, amount as f64 / 1000.0);
         }
     }
+    let reserved = master.agents.values().flat_map(|agent| agent.total.iter());
+    names.extend(reserved.filter_map(reservation_role));
     for role in names {
-        metrics.insert(
-            format!("allocator/mesos/roles/{role}/shares/dominant"),
-            dominant_share(
-                role,
-                &master.config.unshared_names,
-                &master.frameworks,
-                &master.agents,
-            ),
-        );
+        // Only who could be given something has a share.
+        let mut frameworks = master.frameworks.values();
+        if frameworks.any(|framework| framework.roles.contains(role)) {
+            metrics.insert(
+                format!("allocator/mesos/roles/{role}/shares/dominant"),
+                dominant_share(
+                    role,
+                    &master.config.unshared_names,
+                    &master.frameworks,
+                    &master.agents,
+                ),
+            );
+        }
         metrics.insert(
             format!("allocator/mesos/offer_filters/roles/{role}/active"),
             master.allocator.active_filters(role) as f64,
@@ -357,82 +391,6 @@ fn of_framework(framework: &Framework, metrics: &mut Metrics) {
         };
         set(format!("tasks/active/{}", label(&state)), count as f64);
     }
-}
-
-/// What the registry of this master holds: who it is, and its agents.
-pub fn registry(master: &Master) -> Registry {
-    let mut all = Registry::new();
-    all.master.mut_or_insert_default().info = protobuf::MessageField::some(master.info.clone());
-    let deactivated = |id: &AgentId| master.deactivated_agents.contains(id).then_some(true);
-    let slaves = all.slaves.mut_or_insert_default();
-    slaves.slaves = master
-        .agents
-        .iter()
-        .map(|(id, agent)| (id, &agent.info))
-        .chain(&master.recovered_agents)
-        .map(|(id, info)| registry::Slave {
-            info: protobuf::MessageField::some(info.clone()),
-            drain_info: master.draining.get(id).cloned().into(),
-            deactivated: deactivated(id),
-            ..Default::default()
-        })
-        .collect();
-    let unreachable = all.unreachable.mut_or_insert_default();
-    unreachable.slaves = master
-        .unreachable_agents
-        .iter()
-        .map(|(id, since)| registry::UnreachableSlave {
-            id: id.field(),
-            timestamp: protobuf::MessageField::some(time_info(*since)),
-            drain_info: master.draining.get(id).cloned().into(),
-            deactivated: deactivated(id),
-            ..Default::default()
-        })
-        .collect();
-    let gone = all.gone.mut_or_insert_default();
-    gone.slaves = master
-        .gone_agents
-        .iter()
-        .map(|(id, since)| registry::GoneSlave {
-            id: id.field(),
-            timestamp: protobuf::MessageField::some(time_info(*since)),
-            ..Default::default()
-        })
-        .collect();
-    let machines = all.machines.mut_or_insert_default();
-    machines.machines = master
-        .maintenance
-        .machines()
-        .map(|info| registry::Machine {
-            info: protobuf::MessageField::some(info.clone()),
-            ..Default::default()
-        })
-        .collect();
-    if all.machines.machines.is_empty() {
-        all.machines = Default::default();
-    }
-    all.schedules.extend(master.maintenance.schedule.clone());
-    all.quota_configs = super::quotas(master).configs;
-    all.weights = super::weights(master)
-        .into_iter()
-        .map(|info| registry::Weight {
-            info: protobuf::MessageField::some(info),
-            ..Default::default()
-        })
-        .collect();
-    let needs = [
-        ("QUOTA_V2", !all.quota_configs.is_empty()),
-        ("AGENT_DRAINING", !master.draining.is_empty()),
-    ];
-    all.minimum_capabilities = needs
-        .into_iter()
-        .filter(|(_, is_needed)| *is_needed)
-        .map(|(name, _)| registry::MinimumCapability {
-            capability: Some(name.to_string()),
-            ..Default::default()
-        })
-        .collect();
-    all
 }
 
 /// A name as it stands in a metric's path.

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::metrics::Metrics;
 use super::{Site, quotas, role_messages, schedule, version_info, weights};
-use crate::model::{Agent, Framework, Happening, Master, time_info};
+use crate::model::{Agent, Framework, Happening, Master, Moment, time_info};
 
 /// The answer to a call that reads the state; `None` for any other call.
 pub fn answer(
@@ -204,6 +204,11 @@ fn framework(master: &Master, framework: &Framework) -> get_frameworks::Framewor
         .filter_map(|id| master.offers.get(id))
         .filter_map(|offer| Some(offer.proto(master.agents.get(&offer.agent)?, framework)))
         .collect();
+    let asked = master.inverse_offers.iter();
+    message.inverse_offers = asked
+        .filter(|(_, offer)| offer.framework == framework.id)
+        .filter_map(|(id, offer)| Some(offer.proto(id, master.agents.get(&offer.agent)?)))
+        .collect();
     message.allocated_resources = framework.used_total().to_protos(Format::Endpoint);
     message.offered_resources = framework.offered_total().to_protos(Format::Endpoint);
     message.offer_constraints = MessageField::some(framework.offer_constraints.clone());
@@ -286,13 +291,16 @@ pub fn event(master: &Master, happening: &Happening) -> Option<Event> {
         }
         Happening::FrameworkAdded(id) => {
             event.set_type(event::Type::FRAMEWORK_ADDED);
-            event.framework_added.mut_or_insert_default().framework =
-                MessageField::some(framework(master, master.frameworks.get(id)?));
+            let mut added = told(framework(master, master.frameworks.get(id)?));
+            // It is told of before offers are made to it.
+            added.offers.clear();
+            added.offered_resources.clear();
+            event.framework_added.mut_or_insert_default().framework = MessageField::some(added);
         }
         Happening::FrameworkUpdated(id) => {
             event.set_type(event::Type::FRAMEWORK_UPDATED);
             event.framework_updated.mut_or_insert_default().framework =
-                MessageField::some(framework(master, master.frameworks.get(id)?));
+                MessageField::some(told(framework(master, master.frameworks.get(id)?)));
         }
         Happening::FrameworkRemoved(info) => {
             event.set_type(event::Type::FRAMEWORK_REMOVED);
@@ -303,6 +311,18 @@ pub fn event(master: &Master, happening: &Happening) -> Option<Event> {
         }
     }
     Some(event)
+}
+
+/// A framework as events have it: the time of its end is there before it has one, and constraints are
+/// only if there are any.
+fn told(mut message: get_frameworks::Framework) -> get_frameworks::Framework {
+    if message.unregistered_time.is_none() {
+        message.unregistered_time = MessageField::some(time_info(Moment::ZERO));
+    }
+    if message.offer_constraints.role_constraints.is_empty() {
+        message.offer_constraints = MessageField::none();
+    }
+    message
 }
 
 /// An event as the original writes it.

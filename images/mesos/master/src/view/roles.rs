@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mesos_proto::mesos::{Resource, Role};
+use mesos_proto::mesos::{Resource, Role, value};
 use mesos_wire::resources::{Format, Resources, reservation_role};
 use serde_json::{Map, Value, json};
 
@@ -150,7 +150,9 @@ pub fn role_messages(master: &Master) -> Vec<Role> {
             message.set_weight(master.policy.weight(&role));
             message.set_name(role);
             message.frameworks = has.frameworks.iter().map(|id| id.proto()).collect();
-            message.resources = both.to_protos(Format::Post);
+            // Of ranges and sets, amounts say nothing.
+            let scalars = both.filter(|r| r.type_() == value::Type::SCALAR);
+            message.resources = scalars.to_protos(Format::Post);
             message
         })
         .collect()

@@ -1,6 +1,8 @@
 //! The objects that several documents share (http-endpoints §2).
 
-use mesos_proto::mesos::{ExecutorInfo, Labels, Task, TaskState, TaskStatus};
+use std::collections::BTreeMap;
+
+use mesos_proto::mesos::{ExecutorInfo, Labels, Task, TaskState, TaskStatus, value};
 use mesos_wire::json::{Dialect, to_value};
 use mesos_wire::resources::{Format, Resources};
 use protobuf::{Enum as _, MessageFull};
@@ -34,12 +36,27 @@ pub(crate) fn full(resources: &Resources) -> Value {
         .collect()
 }
 
-/// Every scalar's sum by name, with no others: `{"cpus":0.5}`.
+/// Every resource's sum by name: `{"cpus":0.5,"ports":1001.0}`. Of ranges and sets, it is how many they name.
 pub(crate) fn quantities(resources: &Resources) -> Value {
-    let pairs = resources.scalar_names().into_iter();
+    let mut sums: BTreeMap<&str, f64> = BTreeMap::new();
+    for name in resources.scalar_names() {
+        sums.insert(name, resources.scalar(name));
+    }
+    for resource in resources.iter() {
+        let count = match resource.type_() {
+            value::Type::RANGES => {
+                let ranges = resource.ranges.range.iter();
+                let each = ranges.map(|r| r.end().saturating_sub(r.begin()).saturating_add(1));
+                each.fold(0, u64::saturating_add)
+            }
+            value::Type::SET => resource.set.item.len() as u64,
+            value::Type::SCALAR | value::Type::TEXT => continue,
+        };
+        *sums.entry(resource.name()).or_default() += count as f64;
+    }
+    let sums = sums.into_iter();
     Value::Object(
-        pairs
-            .map(|name| (name.to_string(), resources.scalar(name).into()))
+        sums.map(|(name, sum)| (name.to_string(), sum.into()))
             .collect(),
     )
 }

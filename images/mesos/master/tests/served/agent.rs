@@ -135,8 +135,21 @@ impl Agent {
 
     /// Says that a task is in this state, as the recorded agent did.
     pub(crate) fn update(&mut self, framework: &str, task: &str, state: TaskState) {
-        self.uuids += 1;
-        let uuid = vec![self.uuids; 16];
+        self.update_with(framework, task, state, Vec::new());
+    }
+
+    /// The same, with data of the executor's.
+    pub(crate) fn update_with(
+        &mut self,
+        framework: &str,
+        task: &str,
+        state: TaskState,
+        data: Vec<u8>,
+    ) {
+        self.uuids = self.uuids.wrapping_add(1);
+        let mut uuid = vec![self.uuids; 16];
+        // A UUID says of which version it is.
+        uuid[6] = 0x40;
         let mut status = TaskStatus::new();
         status
             .task_id
@@ -156,6 +169,9 @@ impl Agent {
         status.set_uuid(uuid.clone());
         if state == TaskState::TASK_KILLED || state == TaskState::TASK_FINISHED {
             status.set_message("Command exited with status 0".into());
+        }
+        if !data.is_empty() {
+            status.set_data(data);
         }
         let container = status.container_status.mut_or_insert_default();
         container

@@ -96,6 +96,16 @@ async fn operators_who_watch_are_told_what_happens() {
     assert_eq!(added["type"], "AGENT_ADDED");
     let info = &added["agent_added"]["agent"]["agent_info"];
     assert_eq!(info["id"]["value"], agent.id);
+    let info = json!({"user": "root", "name": "watched"});
+    let call = json!({"type": "SUBSCRIBE", "subscribe": {"framework_info": info}});
+    let _framework = client.subscribe(&call).await;
+    let added = events.next().await.expect("an event");
+    let framework = &added["framework_added"]["framework"];
+    assert_eq!(framework["framework_info"]["name"], "watched");
+    // As the original says it: not ended, and not yet offered anything.
+    assert_eq!(framework["unregistered_time"], json!({"nanoseconds": 0}));
+    assert_eq!(framework.get("offer_constraints"), None);
+    assert_eq!(framework.get("offers"), None);
     let metrics = client.get("/metrics/snapshot").await.json();
     assert_eq!(metrics["master/operator_event_stream_subscribers"], 1.0);
 }

@@ -56,19 +56,19 @@ async fn weights_are_read_and_written() {
             "PUT",
             "[",
             400,
-            "Failed to parse update weights request JSON ('['): ",
+            "Failed to parse update weights request JSON '[': syntax error at line 1 near: ",
         ),
         (
             "PUT",
             "{}",
             400,
-            "Failed to convert weights JSON array to protobuf ('{}'): ",
+            "Failed to parse update weights request JSON '{}': Unexpected JSON type parsed",
         ),
         (
             "PUT",
             r#"[{"role":"a"}]"#,
             400,
-            "Failed to convert weights JSON array to protobuf (",
+            "Failed to convert weights JSON array to protobuf '[{\"role\":\"a\"}]': Missing required fields: weight",
         ),
         (
             "PUT",
@@ -233,7 +233,13 @@ async fn machines_go_down_and_up() {
             400,
             "List of machines is empty",
         ),
-        ("POST", "/machine/down", "{}", 400, "Expecting a JSON array"),
+        (
+            "POST",
+            "/machine/down",
+            "{}",
+            400,
+            "Unexpected JSON type parsed",
+        ),
         ("POST", "/maintenance/schedule", "[", 400, ""),
         (
             "POST",

@@ -187,6 +187,14 @@ async fn old_and_odd_paths_are_known() {
         ("/health", 200),
         ("/master/health", 200),
         ("/help", 200),
+        ("/help/master", 200),
+        ("/help/master/state", 200),
+        ("/help/registrar(1)", 200),
+        ("/help/nosuch", 404),
+        ("/help/master/nosuch", 400),
+        ("/master/redirect/", 404),
+        ("/version/x", 404),
+        ("/profiler/start", 400),
         ("/logging/toggle", 200),
         ("/registrar(1)/registry", 200),
         ("/files/browse", 400),
@@ -332,7 +340,7 @@ async fn a_refused_subscription_is_told_why_and_ended() {
     assert_eq!(event["type"], "ERROR");
     let text = event["error"]["message"].as_str().expect("a text");
     assert!(
-        text.starts_with("'FrameworkInfo.roles' contains an invalid role"),
+        text.starts_with("'FrameworkInfo.role' is not a valid role"),
         "{text}"
     );
     assert!(events.next().await.is_none());

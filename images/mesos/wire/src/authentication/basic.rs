@@ -48,11 +48,9 @@ pub fn header(credential: &Credential) -> String {
 
 /// What an `Authorization` header claims. A secret may hold colons, a principal may not.
 fn claim(header: &str) -> Option<Credential> {
-    let (scheme, encoded) = header.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let pair = STANDARD.decode(encoded.trim()).ok()?;
+    // Libprocess takes it in this spelling alone.
+    let encoded = header.strip_prefix("Basic ")?;
+    let pair = STANDARD.decode(encoded).ok()?;
     let pair = String::from_utf8(pair).ok()?;
     let (principal, secret) = pair.split_once(':')?;
     Some(Credential {
@@ -82,6 +80,8 @@ mod tests {
             "Basic ?",
             "Basic cA==",
             "Bearer cDpz",
+            "basic cDpz",
+            "Basic  cDpz",
             "Basic gA==",
         ] {
             assert_eq!(claim(header), None, "case `{header}`");

@@ -14,9 +14,9 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::socket::{Socket, Traffic};
+use super::socket::{HEAD_WITHIN, Socket, Traffic};
 use super::{Handler, Message, frame};
-use crate::http::{Query, Request, Response, percent_decode, read_bounded};
+use crate::http::{Query, Request, RequestBody, Response, percent_decode};
 
 /// How long accepting rests when the program has run out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -46,7 +46,7 @@ pub(super) async fn serve(
         let handler = handler.clone();
         connections.spawn(async move {
             let traffic = Arc::new(Traffic::default());
-            let socket = Socket::new(stream, traffic.clone());
+            let socket = Socket::new(stream, traffic.clone(), HEAD_WITHIN);
             let service = service_fn(move |mut request: hyper::Request<Incoming>| {
                 request.extensions_mut().insert(traffic.clone());
                 let handler = handler.clone();
@@ -61,8 +61,8 @@ pub(super) async fn serve(
                 }
             });
             // Idle connections are never closed: to the peer that would mean that we are gone.
+            // Nor are flushes put together (`pipeline_flush`): that has no bound for what waits to be written.
             let connection = http1::Builder::new()
-                .pipeline_flush(true)
                 // As the original spells them: not every client compares names as HTTP says.
                 .title_case_headers(true)
                 .serve_connection(TokioIo::new(socket), service);
@@ -104,8 +104,8 @@ async fn take_message(handler: &dyn Handler, request: hyper::Request<Incoming>) 
         .headers()
         .get(header::CONTENT_ENCODING)
         .is_some_and(|encoding| encoding.as_bytes() == b"gzip");
-    let (_, mut body) = request.into_parts();
-    let body = match read_bounded(&mut body).await {
+    let mut body = RequestBody::new(request.into_body());
+    let body = match body.whole().await {
         Ok(body) if gzip => match crate::http::gunzip(&body) {
             Ok(body) => body,
             Err(response) => return response,
@@ -144,7 +144,7 @@ async fn take_request(handler: Arc<dyn Handler>, request: hyper::Request<Incomin
             headers: parts.headers,
             target,
             principal: None,
-            body,
+            body: RequestBody::new(body),
             traffic: parts.extensions.remove(),
         })
         .await

@@ -133,23 +133,23 @@ fn reservations_are_checked_as_the_original_does() {
         (r#""role":"a","reservation":{"principal":"p"}"#, ""),
         (
             r#""reservations":[{"role":"a"}]"#,
-            "Invalid resource reservation: 'Resource.ReservationInfo.type' field must be set.",
+            "Invalid reservation: 'Resource.ReservationInfo.type' field must be set.",
         ),
         (
             r#""reservations":[{"type":"DYNAMIC"}]"#,
-            "Invalid resource reservation: 'Resource.ReservationInfo.role' field must be set.",
+            "Invalid reservation: 'Resource.ReservationInfo.role' field must be set.",
         ),
         (
             r#""reservations":[{"type":"DYNAMIC","role":"a"},{"type":"STATIC","role":"a/b"}]"#,
-            "Invalid resource reservation: A refined reservation cannot be STATIC",
+            "Invalid refined reservation: A refined reservation cannot be STATIC",
         ),
         (
             r#""reservations":[{"type":"DYNAMIC","role":"a"},{"type":"DYNAMIC","role":"ab"}]"#,
-            "Invalid resource reservation: Role 'ab' is not a refined reservation of 'a'",
+            "Invalid refined reservation: role 'ab' is not a refinement of 'a'",
         ),
         (
             r#""role":"b","reservations":[{"type":"DYNAMIC","role":"a"}]"#,
-            "Invalid resource reservation: 'Resource.role' field with 'b' does not match the role 'a' in 'Resource.reservations'",
+            "Invalid resource format: 'Resource.role' field with 'b' does not match the role 'a' in 'Resource.reservations'",
         ),
         (
             r#""reservation":{}"#,
@@ -163,6 +163,57 @@ fn reservations_are_checked_as_the_original_does() {
         let got = Resources::from_protos([&resource])
             .err()
             .map_or(String::new(), |e| e.to_string());
+        let got = got
+            .split_once(" is invalid: ")
+            .map_or("", |(_, reason)| reason);
         assert_eq!(got, want, "case `{fields}`");
+    }
+}
+
+#[test]
+fn amounts_are_checked_as_the_original_does() {
+    use crate::json::{Dialect, from_value};
+    for (fields, want) in [
+        (
+            r#""name":"cpus","type":"SCALAR","scalar":{"value":-1}"#,
+            "Resource 'cpus:-1' is invalid: Invalid scalar resource: value <= 0",
+        ),
+        (
+            r#""name":"","type":"SCALAR","scalar":{"value":1}"#,
+            "Resource ':1' is invalid: Empty resource name",
+        ),
+        (
+            r#""name":"a","type":"SCALAR","ranges":{}"#,
+            "Resource 'a:0' is invalid: Invalid scalar resource",
+        ),
+        (
+            r#""name":"p","type":"RANGES","ranges":{"range":[{"begin":2,"end":1}]}"#,
+            "Resource 'p:[2-1]' is invalid: Invalid ranges resource: begin > end",
+        ),
+        (
+            r#""name":"p","type":"RANGES","ranges":{"range":[{"begin":1,"end":3},{"begin":2,"end":4}]}"#,
+            "Resource 'p:[1-3, 2-4]' is invalid: Invalid ranges resource: overlapping ranges",
+        ),
+        (
+            r#""name":"s","type":"SET","set":{"item":["a","a"]}"#,
+            "Resource 's:{a, a}' is invalid: Invalid set resource: duplicated elements",
+        ),
+        (
+            r#""name":"cpus","type":"SCALAR","scalar":{"value":1},"disk":{}"#,
+            "Resource 'cpus[]:1' is invalid: DiskInfo should not be set for cpus resource",
+        ),
+        (
+            r#""name":"cpus","type":"SCALAR","scalar":{"value":1},"shared":{}"#,
+            "Resource 'cpus<SHARED>:1' is invalid: Resource cpus cannot be shared",
+        ),
+        (
+            r#""name":"disk","type":"SCALAR","scalar":{"value":1},"shared":{}"#,
+            "Resource 'disk<SHARED>:1' is invalid: Only persistent volumes can be shared",
+        ),
+    ] {
+        let value = serde_json::from_str(&format!("{{{fields}}}")).unwrap();
+        let resource: Resource = from_value(&value, Dialect::V0).unwrap();
+        let error = Resources::from_protos([&resource]).unwrap_err();
+        assert_eq!(error.to_string(), want);
     }
 }

@@ -2,13 +2,18 @@
 
 use std::fmt;
 
-use mesos_proto::mesos::resource::{DiskInfo, reservation_info};
+use mesos_proto::mesos::resource::DiskInfo;
+use mesos_proto::mesos::resource::disk_info::{Source, source};
 use mesos_proto::mesos::value;
 use mesos_proto::mesos::{Labels, Resource};
 use protobuf::MessageField;
 
 use super::{ResourceError, Resources, format_ranges, parse_ranges};
 use crate::json::{self, Dialect};
+use crate::numbers;
+
+/// As many as a scalar is shown with.
+const DIGITS: usize = 15;
 
 /// Reads `cpus:4;mem(prod):2048;ports:[31000-32000]`, or a JSON array of resources. Those without
 /// a role of their own get `default_role`.
@@ -94,6 +99,17 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, items: &[Resource]) -> fmt::Resu
         if index > 0 {
             f.write_str("; ")?;
         }
+        write!(f, "{}", Shown(item))?;
+    }
+    Ok(())
+}
+
+/// A resource as messages show it, whatever is wrong with it.
+pub(super) struct Shown<'a>(pub(super) &'a Resource);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let item = self.0;
         f.write_str(item.name())?;
         if let Some(allocation) = item.allocation_info.as_ref() {
             write!(f, "(allocated: {})", allocation.role())?;
@@ -103,11 +119,8 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, items: &[Resource]) -> fmt::Resu
                 .reservations
                 .iter()
                 .map(|r| {
-                    let kind = match r.type_() {
-                        reservation_info::Type::DYNAMIC => "DYNAMIC",
-                        _ => "STATIC",
-                    };
-                    let mut parts = vec![kind.to_string(), r.role().to_string()];
+                    let kind = format!("{:?}", r.type_());
+                    let mut parts = vec![kind, r.role().to_string()];
                     if r.has_principal() {
                         parts.push(r.principal().to_string());
                     }
@@ -129,16 +142,29 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, items: &[Resource]) -> fmt::Resu
             f.write_str("<SHARED>")?;
         }
         match item.type_() {
-            value::Type::SCALAR => write!(f, ":{}", item.scalar.value())?,
+            value::Type::SCALAR => {
+                write!(f, ":{}", numbers::shown(counted(item), DIGITS))?;
+            }
             value::Type::RANGES => write!(f, ":{}", format_ranges(&item.ranges))?,
             value::Type::SET => write!(f, ":{}", format_set(&item.set.item))?,
             value::Type::TEXT => {}
         }
+        Ok(())
     }
-    Ok(())
 }
 
-fn shown_labels(labels: &Labels) -> String {
+/// A scalar as Mesos counts it. What is no number, and what its counter cannot hold, becomes the least
+/// that it can hold, as in the processor's own conversion.
+fn counted(item: &Resource) -> f64 {
+    let thousandths = (item.scalar.value() * 1000.0).round();
+    if thousandths.abs() < i64::MAX as f64 {
+        thousandths / 1000.0
+    } else {
+        i64::MIN as f64 / 1000.0
+    }
+}
+
+pub(super) fn shown_labels(labels: &Labels) -> String {
     let each = labels.labels.iter().map(|label| {
         if label.has_value() {
             format!("{}: {}", label.key(), label.value())
@@ -149,15 +175,22 @@ fn shown_labels(labels: &Labels) -> String {
     format!("{{{}}}", each.collect::<Vec<_>>().join(", "))
 }
 
+/// Where a disk is from: `MOUNT:/its/root`.
+pub(super) fn shown_source(source: &Source) -> String {
+    let kind = source.type_();
+    let root = match kind {
+        source::Type::PATH => source.path.root.as_ref(),
+        source::Type::MOUNT => source.mount.root.as_ref(),
+        _ => None,
+    };
+    root.map_or(format!("{kind:?}"), |root| format!("{kind:?}:{root}"))
+}
+
 /// A disk as `source,volume id:container path`, of which only what there is.
 fn shown_disk(disk: &DiskInfo) -> String {
     let mut shown = String::new();
     if let Some(source) = disk.source.as_ref() {
-        shown = format!("{:?}", source.type_());
-        let root = [&source.path.root, &source.mount.root];
-        if let Some(root) = root.into_iter().flatten().next() {
-            shown = format!("{shown}:{root}");
-        }
+        shown = shown_source(source);
         if disk.persistence.is_some() {
             shown.push(',');
         }

@@ -21,17 +21,7 @@ fn proved() -> (Model, Credential) {
         timeout_max: Duration::from_secs(60),
         backoff_factor: Duration::from_secs(1),
     });
-    let mut model = Model::new(config);
-    model.recovered(at(0.0));
-    model.master_detected(
-        at(0.0),
-        Some(Master {
-            id: "M".into(),
-            pid: master(),
-            hostname: "m".into(),
-        }),
-    );
-    (model, credential)
+    (detected_with(config), credential)
 }
 
 /// What the authenticatee of this number has said.
@@ -41,7 +31,7 @@ fn said<M: MessageFull>(effects: &[Effect], number: u64) -> Vec<M> {
         .iter()
         .filter_map(|effect| match effect {
             Effect::SendAs(id, _, message) if *id == process => {
-                message.downcast_ref::<M>().cloned()
+                <dyn MessageDyn>::downcast_ref::<M>(&**message).cloned()
             }
             _ => None,
         })

@@ -15,12 +15,7 @@ fn limitation() -> Limitation {
 
 #[test]
 fn a_container_beyond_its_limits_is_destroyed_and_its_tasks_fail_for_that() {
-    let mut model = running();
-    model.run_task(at(2.0), run("t", Some("e")));
-    subscribe(&mut model, at(2.0), "e");
-    model.run_task(at(2.0), run("u", Some("e")));
-    model.take_effects();
-    let container = container(&model);
+    let (mut model, container) = with_two_tasks();
     model.container_limited(&container, limitation());
     model.container_limited(&container, limitation());
     let effects = model.take_effects();

@@ -17,11 +17,11 @@ enum Step {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        (0..4u8).prop_map(Step::Run),
-        (0..4u8).prop_map(Step::Subscribe),
-        (0..4u8, any::<bool>()).prop_map(|(task, end)| Step::Report(task, end)),
+        (0..12u8).prop_map(Step::Run),
+        (0..12u8).prop_map(Step::Subscribe),
+        (0..12u8, any::<bool>()).prop_map(|(task, end)| Step::Report(task, end)),
         (0..4u8).prop_map(Step::Kill),
-        (0..4u8).prop_map(Step::Exit),
+        (0..12u8).prop_map(Step::Exit),
         Just(Step::LoseMaster),
         (0..100u16).prop_map(Step::Tick),
     ];

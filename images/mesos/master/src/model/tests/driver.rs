@@ -135,3 +135,25 @@ fn a_registration_of_the_old_kind_must_not_name_an_id() {
         1
     );
 }
+
+#[test]
+fn a_driver_is_told_why_it_cannot_change_itself() {
+    let mut world = World::new(Config::default());
+    subscribe(&mut world, &driver(1), None, false);
+    let registered = sent::<FrameworkRegisteredMessage>(&world.effects());
+    let id = FrameworkId::from(registered[0].framework_id.get_or_default());
+    let mut call = Call::new();
+    call.set_type(call::Type::UPDATE_FRAMEWORK);
+    call.framework_id = id.field();
+    let mut info = framework_info("driver", &[]);
+    info.id = id.field();
+    info.set_checkpoint(true);
+    let update = call.update_framework.mut_or_insert_default();
+    update.framework_info = MessageField::some(info);
+    world.master.driver_call(&driver(1), call);
+    let errors = sent::<FrameworkErrorMessage>(&world.effects());
+    assert_eq!(
+        errors[0].message(),
+        "FrameworkInfo update is not valid: Updating 'FrameworkInfo.checkpoint' is unsupported; attempted to update from 'false' to 'true'"
+    );
+}

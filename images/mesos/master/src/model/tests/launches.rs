@@ -68,6 +68,9 @@ fn a_group_is_launched_as_a_whole_or_not_at_all() {
         let container = task.container.mut_or_insert_default();
         container.set_type(container_info::Type::MESOS);
         container.network_infos.push(NetworkInfo::new());
+        let check = task.health_check.mut_or_insert_default();
+        check.set_type(mesos_proto::mesos::health_check::Type::TCP);
+        check.tcp.mut_or_insert_default().set_port(80);
     };
     let other: Change = |executor, task| {
         let mut other = executor.clone();
@@ -95,7 +98,9 @@ fn a_group_is_launched_as_a_whole_or_not_at_all() {
         (
             "cpus:1;mem:32",
             networked,
-            Some("Task 'b' is invalid: NetworkInfos must not be set on the task"),
+            Some(
+                "Task 'b' is invalid: HTTP and TCP health checks are not supported for nested containers not joining parent's network",
+            ),
         ),
         (
             "cpus:1;mem:32",
@@ -110,7 +115,7 @@ fn a_group_is_launched_as_a_whole_or_not_at_all() {
         (
             "cpus:1;mem:32",
             forgetful,
-            Some("Executor 'default' uses less memory (16) than the minimum required (32MB)"),
+            Some("Executor 'default' uses less memory (16MB) than the minimum required (32MB)"),
         ),
         (
             "cpus:1;mem:32",

@@ -221,7 +221,7 @@ fn maintenance_is_refused_in_mesos_words() {
         ),
         (
             json!([window(json!([{"ip": "1.2.3"}]))]),
-            "Failed to parse the IP: 1.2.3",
+            "Failed to parse IPv4: 1.2.3",
         ),
         (
             json!([
@@ -365,7 +365,7 @@ fn draining_is_refused_in_mesos_words() {
     assert_eq!(
         refused.expect_err("scheduled").text,
         format!(
-            "Agent {agent} is part of a maintenance schedule under Machine {{\"hostname\":\"LocalHost\",\"ip\":\"127.0.0.1\"}}"
+            "Agent {agent} is part of a maintenance schedule under Machine LocalHost (127.0.0.1)"
         )
     );
     let mut world = World::new(Config::default());

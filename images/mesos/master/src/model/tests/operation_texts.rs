@@ -94,7 +94,7 @@ fn frameworks_are_told_in_the_originals_words() {
         ),
         (
             operation(RESERVE, vec![data()]),
-            "A persistent volume disk(allocated: a)(reservations: [(DYNAMIC,a)])[v:data]:64 must already be reserved",
+            "cpus(allocated: a):4; mem(allocated: a):4096; disk(allocated: a):1024 does not contain disk(allocated: a)[v:data]:64",
         ),
         (
             operation(

@@ -106,7 +106,8 @@ fn a_limit_of_nothing_is_a_limit() {
     assert!(offers(&world.effects(), stream).is_empty());
     set(&mut world, "a", json!({}), json!({}));
     assert_eq!(amount(&offers(&world.effects(), stream), "cpus"), 4.0);
-    assert!(world.master.policy.quotas.is_empty());
+    let quota = world.master.policy.quotas.get("a");
+    assert!(quota.is_some_and(|quota| quota.is_default()));
 }
 
 #[test]
@@ -192,6 +193,10 @@ fn quotas_are_refused_in_mesos_words() {
         ..Config::default()
     });
     world.agent(1, "cpus:4;mem:4096");
+    // JSON has no word for it, but protobuf has.
+    let mut not_a_number = config("a", json!({"cpus": 0}), json!({}));
+    let cpus = not_a_number.guarantees.get_mut("cpus");
+    cpus.expect("it is there").set_value(f64::NAN);
     for (config, want) in [
         (
             config("c", json!({}), json!({})),
@@ -203,7 +208,7 @@ fn quotas_are_refused_in_mesos_words() {
         ),
         (
             config("-", json!({}), json!({})),
-            "Invalid QuotaConfig: Invalid 'QuotaConfig.role': Role component '-' is invalid because it begins with a dash",
+            "Invalid QuotaConfig: Invalid 'QuotaConfig.role': Role component '-' is invalid because it starts with a dash",
         ),
         (
             config("a", json!({"cpus": -1}), json!({})),
@@ -214,7 +219,7 @@ fn quotas_are_refused_in_mesos_words() {
             "Invalid QuotaConfig: Invalid limit configuration {'mem': -0.5}: Negative values not supported",
         ),
         (
-            config("a", json!({"cpus": "NaN"}), json!({})),
+            not_a_number,
             "Invalid QuotaConfig: Invalid guarantee configuration {'cpus': NaN}: NaN not supported",
         ),
         (
@@ -263,9 +268,9 @@ fn old_quota_requests_are_refused_in_mesos_words() {
     world.master.set_quota(&first).expect("allowed");
     let intro = "Failed to validate set quota request:";
     for (request, status, want) in [
-        (request(None, json!([cpus(1.0)]), false), 400, format!("{intro} QuotaInfo must specify a role")),
+        (request(None, json!([cpus(1.0)]), false), 400, format!("{intro} QuotaInfo with invalid role: Role names cannot be the empty string")),
         (request(Some("a"), json!([]), false), 400, format!("{intro} QuotaInfo with empty 'guarantee'")),
-        (request(Some("a b"), json!([cpus(1.0)]), false), 400, format!("{intro} QuotaInfo with invalid role: Role 'a b' cannot contain blanks or backslashes")),
+        (request(Some("a b"), json!([cpus(1.0)]), false), 400, format!("{intro} QuotaInfo with invalid role: Role component 'a b' is invalid because it contains backspace or whitespace")),
         (request(Some("a"), with("role", json!("a")), false), 400, format!("{intro} QuotaInfo must not contain any ReservationInfo")),
         (request(Some("a"), with("revocable", json!({})), false), 400, format!("{intro} QuotaInfo must not contain RevocableInfo")),
         (
@@ -275,7 +280,8 @@ fn old_quota_requests_are_refused_in_mesos_words() {
         ),
         (request(Some("a"), json!([cpus(1.0), cpus(2.0)]), false), 400, format!("{intro} QuotaInfo contains duplicate resource name 'cpus'")),
         (request(Some("first"), json!([cpus(1.0)]), false), 400, format!("{intro} Cannot set quota for role 'first' which already has quota")),
-        (request(Some("a/b"), json!([cpus(1.0)]), false), 400, "Setting quota on nested role 'a/b' is not supported yet".to_string()),
+        (request(Some("a/b"), json!([cpus(1.0)]), false), 400, format!("{intro} Invalid quota configuration. Parent role 'a' with guarantees ({{}}) does not contain the sum of its children's guarantees (cpus:1)")),
+        (request(Some("first/b"), json!([cpus(1.0)]), false), 400, "Setting quota on nested role 'first/b' is not supported yet".to_string()),
         (
             request(Some("a"), json!([cpus(4.0)]), false),
             409,
@@ -308,7 +314,9 @@ fn weights_are_refused_in_mesos_words() {
         (
             "a b",
             1.0,
-            format!("{intro}: Invalid role 'a b': Role 'a b' cannot contain blanks or backslashes"),
+            format!(
+                "{intro}: Invalid role 'a b': Role component 'a b' is invalid because it contains backspace or whitespace"
+            ),
         ),
         ("b", 1.0, format!("{intro}: Unknown role 'b'")),
         (

@@ -134,11 +134,14 @@ fn agents_that_are_not_here_can_be_given_up_and_strangers_cannot() {
         (error.status, error.text.as_str()),
         (404, "Agent 'x' not found")
     );
-    for error in [
-        world.master.deactivate_agent(&stranger),
-        world.master.reactivate_agent(&agent),
+    for (error, want) in [
+        (world.master.deactivate_agent(&stranger), "Unknown agent"),
+        (
+            world.master.reactivate_agent(&agent),
+            "Agent is not deactivated",
+        ),
     ] {
         let error = error.expect_err("unknown");
-        assert_eq!((error.status, error.text.as_str()), (400, "Unknown agent"));
+        assert_eq!((error.status, error.text.as_str()), (400, want));
     }
 }

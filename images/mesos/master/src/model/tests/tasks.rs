@@ -11,7 +11,7 @@ use mesos_proto::messages::{
 use mesos_proto::scheduler::{call, event};
 
 use super::world::{World, events, framework_info, offer_ids, sent, statuses, task};
-use crate::model::{AgentId, Config, FrameworkId, OfferId, StreamId};
+use crate::model::{AgentId, Config, FrameworkId, OfferId, StreamId, TaskId};
 
 pub(super) struct Set {
     pub(super) world: World,
@@ -119,10 +119,10 @@ fn the_end_is_counted_once_however_often_it_is_told() {
 #[test]
 fn invalid_tasks_are_refused_in_mesos_words() {
     type Change = fn(&mut TaskInfo);
-    let cases: [(Change, &str); 9] = [
+    let cases: [(Change, &str); 14] = [
         (
             |t| t.task_id.mut_or_insert_default().set_value("a/b".into()),
-            "Task ID 'a/b' is invalid: 'a/b' contains invalid characters",
+            "'a/b' contains invalid characters",
         ),
         (|t| t.resources.clear(), "Task uses no resources"),
         (
@@ -149,11 +149,16 @@ fn invalid_tasks_are_refused_in_mesos_words() {
                     .mut_or_insert_default()
                     .set_nanoseconds(-1)
             },
-            "Task's 'max_completion_time' must be non-negative",
+            "Task's `max_completion_time` must be non-negative",
         ),
         (
-            |t| t.command.mut_or_insert_default().clear_value(),
-            "'CommandInfo.value' must be set when 'CommandInfo.shell' is true",
+            |t| {
+                let environment = &mut t.command.mut_or_insert_default().environment;
+                let variables = &mut environment.mut_or_insert_default().variables;
+                variables.push(Default::default());
+                variables[0].set_name("A".into());
+            },
+            "Task's `CommandInfo` is invalid: Environment variable 'A' of type 'VALUE' must have a value set",
         ),
         (
             |t| t.resources[0].scalar.mut_or_insert_default().set_value(9.0),
@@ -161,9 +166,49 @@ fn invalid_tasks_are_refused_in_mesos_words() {
         ),
         (
             |t| {
+                t.resources[0]
+                    .scalar
+                    .mut_or_insert_default()
+                    .set_value(-1.0)
+            },
+            "Resource 'cpus:-1' is invalid: Invalid scalar resource: value <= 0",
+        ),
+        (
+            |t| {
+                t.check.mut_or_insert_default();
+            },
+            "Task uses invalid check: CheckInfo must specify 'type'",
+        ),
+        (
+            |t| {
+                t.container
+                    .mut_or_insert_default()
+                    .volumes
+                    .push(Default::default())
+            },
+            "Task's `ContainerInfo` is invalid: Invalid volume: Only one of them should be set: 'host_path', 'image' and 'source'",
+        ),
+        (
+            |t| {
+                let container = t.container.mut_or_insert_default();
+                container.set_type(mesos_proto::mesos::container_info::Type::MESOS);
+                let linux = container.linux_info.mut_or_insert_default();
+                linux.set_share_cgroups(false);
+            },
+            "Only tasks in a task group may have 'share_cgroups' set to 'false'",
+        ),
+        (
+            |t| {
+                let limit = t.limits.entry("cpus".into()).or_default();
+                limit.set_value(0.5);
+            },
+            "The cpu limit must be greater than or equal to the cpu request",
+        ),
+        (
+            |t| {
                 t.limits.insert("disk".into(), Default::default());
             },
-            "Resource limits for 'disk' are not supported",
+            "Only cpus and mem may be included in a task's resource limits",
         ),
     ];
     for (change, want) in cases {
@@ -437,4 +482,30 @@ fn streams_are_given_a_heartbeat() {
     it.world.master.stream_closed(stream);
     it.world.effects();
     assert_eq!(beats(&it.world.pass(Duration::from_secs(46)), stream), 0);
+}
+
+#[test]
+fn reconciling_says_what_was_last_known_of_the_container() {
+    let mut it = set(&[]);
+    it.launch(vec![task("t", &it.agent.clone(), "cpus:1")]);
+    it.world
+        .update(&it.framework, &it.agent, "t", TaskState::TASK_RUNNING);
+    let framework = it.world.master.frameworks.get_mut(&it.framework);
+    let known = framework.and_then(|f| f.tasks.get_mut(&TaskId::new("t")));
+    let last = known
+        .and_then(|task| task.statuses.last_mut())
+        .expect("one");
+    last.set_healthy(false);
+    let container = last.container_status.mut_or_insert_default();
+    container.set_executor_pid(42);
+    it.world.effects();
+    let (id, stream) = (it.framework.clone(), it.stream);
+    it.world
+        .call(&id, stream, call::Type::RECONCILE, |call| {
+            call.reconcile.mut_or_insert_default();
+        })
+        .expect("allowed");
+    let got = statuses(&it.world.effects(), stream);
+    assert_eq!(got[0].container_status.executor_pid(), 42);
+    assert!(got[0].has_healthy() && !got[0].healthy());
 }
