@@ -1,5 +1,5 @@
-//! What scheduling costs: `cargo bench -p aurora-scheduler`. Agents are simulated; the store is a real
-//! one, in a temporary folder. Prints a line a figure.
+//! What scheduling costs: `cargo bench -p aurora-scheduler --bench scheduling`. Agents are simulated; the
+//! store is a real one, in a temporary folder. Prints a line a figure.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark may end anywhere")]
 
@@ -10,17 +10,10 @@ mod desk;
 #[allow(dead_code, reason = "tests use more of it")]
 mod jobs;
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aurora_api::{
-    Constraint, JobKey, Resource, ScheduleStatus, ScheduledTask, TaskConfig, TaskConstraint,
-    TaskEvent, ValueConstraint,
-};
-use aurora_scheduler::model::effect::Record;
+use aurora_api::{Constraint, JobKey, Resource, TaskConfig, TaskConstraint, ValueConstraint};
 use aurora_scheduler::model::settings::Settings;
-use aurora_scheduler::model::task::Task;
-use aurora_scheduler::model::{Model, Stored, key};
 use aurora_scheduler::store::{Epoch, Lasting, Store};
 use desk::{Desk, START};
 
@@ -35,16 +28,6 @@ fn service(name: &str, cpus: f64) -> TaskConfig {
 
 fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
-}
-
-/// Memory of this process in KB.
-fn resident_kb() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmRSS"))
-        .unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
 /// Many jobs that fit nowhere, for one reason or another.
@@ -128,89 +111,7 @@ fn thousand_instances() {
     );
 }
 
-fn stored_tasks(count: i32) -> Vec<Task> {
-    let statuses = [
-        ScheduleStatus::Pending,
-        ScheduleStatus::Assigned,
-        ScheduleStatus::Starting,
-        ScheduleStatus::Running,
-    ];
-    let tasks = (0..count).map(|n| {
-        let job = JobKey::new("www-data", "devel", format!("job{}", n / 1000));
-        let config = Arc::new(service(&job.name, 0.5));
-        let events = statuses.iter().zip(0..).map(|(status, at)| TaskEvent {
-            timestamp: START + at,
-            status: *status,
-            scheduler: Some("192.168.33.7".to_string()),
-            ..TaskEvent::default()
-        });
-        let mut task = Task::from_scheduled(ScheduledTask::default(), config).unwrap();
-        task.id = key::task_id(&job, n % 1000, uuid::Uuid::from_u128(n as u128));
-        task.instance = n % 1000;
-        task.status = ScheduleStatus::Running;
-        task.events = events.collect();
-        task.agent_id = Some(format!("2f5b7a8e-0000-4000-8000-000000000000-S{}", n % 50));
-        task.host = Some(format!("192.168.33.{}", n % 50));
-        task.ports.insert("http".to_string(), 31_000 + n % 1000);
-        task
-    });
-    tasks.collect()
-}
-
-const STORED: i32 = 20_000;
-
-/// Set in the process that only starts on a store, and measures.
-const STARTS_ON: &str = "AURORA_BENCH_STARTS_ON";
-
-/// Starts in a process of its own, in which no memory was used and given back before.
-fn start_with_many() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut store = Store::open(folder.path()).unwrap();
-    store.take_over(Epoch { era: 1, zxid: 1 }, "bench").unwrap();
-    let records: Vec<Record> = stored_tasks(STORED)
-        .into_iter()
-        .map(|task| Record::SaveTask(Box::new(task)))
-        .collect();
-    for chunk in records.chunks(1000) {
-        store.commit(chunk, Lasting::Process).unwrap();
-    }
-    drop((store, records));
-    let status = std::process::Command::new(std::env::current_exe().unwrap())
-        .env(STARTS_ON, folder.path())
-        .status()
-        .unwrap();
-    assert!(status.success());
-}
-
-fn start_on(folder: &std::path::Path) {
-    let memory = resident_kb();
-    let began = Instant::now();
-    let mut store = Store::open(folder).unwrap();
-    let stored: Stored = store.take_over(Epoch { era: 1, zxid: 2 }, "bench").unwrap();
-    let read = began.elapsed();
-    let mut model = Model::new(Settings::default(), stored, 1, START + 1000);
-    model.at(START + 1000);
-    let effects = model.finish();
-    let took = began.elapsed();
-    let count = model.tasks().len();
-    assert_eq!(count, usize::try_from(STORED).unwrap());
-    drop(effects);
-    println!(
-        "{count} stored tasks: {:.0} ms to be ready to lead, of which {:.0} ms to read them",
-        ms(took),
-        ms(read)
-    );
-    // The store's own memory, and what reading it took and the allocator keeps, count as well.
-    let each = (resident_kb() - memory) / f64::from(STORED);
-    println!("{count} stored tasks: {each:.2} KB of memory each");
-}
-
 fn main() {
-    if let Some(folder) = std::env::var_os(STARTS_ON) {
-        start_on(folder.as_ref());
-        return;
-    }
-    start_with_many();
     let elsewhere = Constraint {
         name: "rack".to_string(),
         constraint: TaskConstraint::Value(ValueConstraint {

@@ -89,9 +89,8 @@ impl From<Refusal> for Failure {
 
 type Outcome = Result<Answer, Failure>;
 
-/// A missing argument: in the original a failed precondition, without words.
 fn required<T>(argument: Option<T>) -> Result<T, Refusal> {
-    argument.ok_or_else(|| Refusal::error("a required argument is missing"))
+    argument.ok_or_else(Refusal::missing)
 }
 
 /// The calls' common parts.

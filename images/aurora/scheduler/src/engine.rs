@@ -1,7 +1,7 @@
 //! The model at work: one command at a time is carried out, stored, and only then acted upon.
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aurora_api::storage::Snapshot;
 use mesos_driver::scheduler::CallSender;
@@ -180,11 +180,15 @@ impl Engine {
         leading.model.at(now_ms());
         let result = run(&mut leading.model);
         let effects = leading.model.finish();
+        let began = Instant::now();
         if let Err(error) = leading.store.commit(&effects.records, lasting) {
             *guard = None;
             drop(guard);
             self.fail(&describe(&error));
             return Err(NotReady);
+        }
+        if !effects.records.is_empty() {
+            leading.model.note_append(began.elapsed());
         }
         if let Some(calls) = &leading.calls {
             for request in effects.requests {

@@ -102,7 +102,8 @@ impl App {
                 self.stats.set(name, stats::Timing { events, total });
             }
         });
-        self.stats.sample(self.started.elapsed());
+        self.stats
+            .sample(self.started.elapsed(), process::computed());
         let numbers = vars::collect(self, all).into_iter();
         let numbers = numbers.filter_map(|(name, value)| match value {
             // These are shown, but not drawn over time.

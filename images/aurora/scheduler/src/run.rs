@@ -208,7 +208,9 @@ async fn lead(
         Ok(masters) => masters,
         Err(error) => return describe(&error),
     };
-    let started = match driver::start(driver::Config::new(info), masters) {
+    let mut config = driver::Config::new(info);
+    config.credential.clone_from(&configuration.credential);
+    let started = match driver::start(config, masters) {
         Ok(started) => started,
         Err(error) => return describe(&error),
     };

@@ -44,7 +44,7 @@ impl Api<'_> {
         let statuses = self.engine.promise(|model| {
             model.note_workload("startMaintenance", hosts.len());
             model.start_maintenance(&hosts)
-        })??;
+        })?;
         let result = StartMaintenanceResult { statuses };
         Ok(Answer::result(CallResult::StartMaintenance(result)))
     }
@@ -54,7 +54,7 @@ impl Api<'_> {
         let statuses = self.engine.promise(|model| {
             model.note_workload("drainHosts", hosts.len());
             model.drain_hosts(&hosts)
-        })??;
+        })?;
         let result = DrainHostsResult { statuses };
         Ok(Answer::result(CallResult::DrainHosts(result)))
     }
@@ -66,7 +66,7 @@ impl Api<'_> {
         let statuses = self.engine.promise(|model| {
             model.note_workload("slaDrainHosts", hosts.len());
             model.sla_drain_hosts(&hosts, &policy, timeout_secs)
-        })??;
+        })?;
         let result = DrainHostsResult { statuses };
         Ok(Answer::result(CallResult::DrainHosts(result)))
     }
@@ -76,7 +76,7 @@ impl Api<'_> {
         let statuses = self.engine.promise(|model| {
             model.note_workload("maintenanceStatus", hosts.len());
             model.maintenance_status(&hosts)
-        })??;
+        })?;
         let result = MaintenanceStatusResult { statuses };
         Ok(Answer::result(CallResult::MaintenanceStatus(result)))
     }
@@ -86,7 +86,7 @@ impl Api<'_> {
         let statuses = self.engine.promise(|model| {
             model.note_workload("endMaintenance", hosts.len());
             model.end_maintenance(&hosts)
-        })??;
+        })?;
         let result = EndMaintenanceResult { statuses };
         Ok(Answer::result(CallResult::EndMaintenance(result)))
     }
@@ -99,7 +99,10 @@ impl Api<'_> {
         if batch.is_some_and(|batch| batch <= 0) {
             return Err(Refusal::invalid("Batch size must be greater than zero.").into());
         }
-        self.engine.promise(|model| model.ask_about_all())?;
+        self.engine.promise(|model| {
+            let batch = batch.and_then(|batch| usize::try_from(batch).ok());
+            model.ask_about_all(batch);
+        })?;
         Ok(Answer::ok())
     }
 

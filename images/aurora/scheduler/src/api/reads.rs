@@ -12,6 +12,7 @@ use aurora_api::{
     JobSummaryResult, PopulateJobResult, RoleSummaryResult, ScheduleStatusResult, TierConfig,
 };
 
+use super::jobs::valid;
 use super::{Answer, Api, Outcome, required};
 use crate::model::task::Task;
 use crate::model::{Refusal, query};
@@ -84,7 +85,7 @@ impl Api<'_> {
     }
 
     pub(super) fn config_summary(&self, args: GetConfigSummaryArgs) -> Outcome {
-        let job = required(args.job)?;
+        let job = valid(args.job)?;
         let summary = self.engine.read(|model| model.config_summary(&job))?;
         Ok(Answer::result(CallResult::ConfigSummary(
             ConfigSummaryResult { summary },

@@ -10,9 +10,10 @@ use aurora_api::calls::{
 };
 use aurora_api::{
     CallResult, GetJobUpdateDetailsResult, GetJobUpdateDiffResult, GetJobUpdateSummariesResult,
-    JobUpdateQuery, JobUpdateSummary, PulseJobUpdateResult, StartJobUpdateResult,
+    JobUpdateKey, JobUpdateQuery, JobUpdateSummary, PulseJobUpdateResult, StartJobUpdateResult,
 };
 
+use super::jobs::valid;
 use super::{Answer, Api, Outcome, required};
 use crate::model::key::VerboseUpdate;
 use crate::model::update::diff::{Diff, config_groups};
@@ -27,6 +28,13 @@ fn started(summary: JobUpdateSummary) -> CallResult {
         key: summary.key.clone(),
         update_summary: Some(summary),
     })
+}
+
+/// An update's key whose job may be asked about at all.
+fn known(key: Option<JobUpdateKey>) -> Result<JobUpdateKey, Refusal> {
+    let key = required(key)?;
+    valid(Some(key.job.clone()))?;
+    Ok(key)
 }
 
 /// The updates a query means, the last modified first.
@@ -74,35 +82,38 @@ impl Api<'_> {
     }
 
     pub(super) fn pause_update(&self, args: PauseJobUpdateArgs) -> Outcome {
-        let key = required(args.key)?;
+        let key = known(args.key)?;
         self.engine
             .promise(|model| model.pause_update(&key, self.user, args.message))??;
         Ok(Answer::ok())
     }
 
     pub(super) fn resume_update(&self, args: ResumeJobUpdateArgs) -> Outcome {
-        let key = required(args.key)?;
+        let key = known(args.key)?;
         self.engine
             .promise(|model| model.resume_update(&key, self.user, args.message))??;
         Ok(Answer::ok())
     }
 
     pub(super) fn abort_update(&self, args: AbortJobUpdateArgs) -> Outcome {
-        let key = required(args.key)?;
+        let key = known(args.key)?;
         self.engine
             .promise(|model| model.abort_update(&key, self.user, args.message))??;
         Ok(Answer::ok())
     }
 
     pub(super) fn rollback_update(&self, args: RollbackJobUpdateArgs) -> Outcome {
-        let key = required(args.key)?;
+        let key = known(args.key)?;
         self.engine
             .promise(|model| model.roll_back_update(&key, self.user, args.message))??;
         Ok(Answer::ok())
     }
 
     pub(super) fn pulse_update(&self, args: PulseJobUpdateArgs) -> Outcome {
-        let key = required(args.key)?;
+        let key = known(args.key)?;
+        if key.id.trim().is_empty() {
+            return Err(Refusal::blank().into());
+        }
         let status = self.engine.promise(|model| model.pulse_update(&key))?;
         Ok(Answer::result(CallResult::PulseJobUpdate(
             PulseJobUpdateResult { status },

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use mesos_wire::authentication::Credential;
 use mesos_wire::zk::Url;
 use serde::Deserialize;
 
@@ -26,6 +27,8 @@ pub struct Configuration {
     pub launcher: Launcher,
     /// `-framework_name` and what else describes the framework; `webui_url` is still empty.
     pub framework: Identity,
+    /// `-framework_authentication_file`
+    pub credential: Option<Credential>,
     /// `-mesos_master_address`
     pub master: String,
     /// Where the HTTP server listens.
@@ -102,6 +105,7 @@ impl Configuration {
             .text("native_log_file_path")
             .unwrap_or("/var/db/aurora");
         let webhook = outside::webhook(values)?;
+        let credential = outside::credential(values)?;
         let mut model = model(values, &cluster_name, &hostname)?;
         if let Some(webhook) = &webhook {
             model.webhook_statuses.clone_from(&webhook.statuses);
@@ -138,10 +142,13 @@ impl Configuration {
                 partition_aware: values.is_on("partition_aware"),
                 revocable: values.is_on("receive_revocable_resources"),
                 gpus: values.is_on("allow_gpu_resource"),
-                principal: values
-                    .is_on("framework_announce_principal")
-                    .then(|| "aurora".to_string()),
+                // A principal of no credentials would be refused by a master that authenticates.
+                principal: credential
+                    .as_ref()
+                    .map(|credential| credential.principal.clone())
+                    .filter(|_| values.is_on("framework_announce_principal")),
             },
+            credential,
             master: values.required("mesos_master_address")?.to_string(),
             listen: SocketAddr::new(ip, port),
             hostname,

@@ -224,8 +224,8 @@ pub const FLAGS: &[Flag] = &[
         "framework_authentication_file",
         Text,
         None,
-        Refused,
-        "Credentials for the master",
+        Full,
+        "Properties file with aurora_authentication_principal and aurora_authentication_secret, the credentials for the master",
     ),
     flag(
         "framework_failover_timeout",

@@ -1,5 +1,7 @@
 //! What the kernel says of this process and the machine, for `/vars`.
 
+use std::time::Duration;
+
 use serde_json::Value as Json;
 
 /// The kernel counts a process's time in hundredths of a second, on every platform it runs on here.
@@ -23,6 +25,11 @@ fn cpu_nanos() -> Option<u64> {
     let user: u64 = ticks.next()?.parse().ok()?;
     let system: u64 = ticks.next()?.parse().ok()?;
     Some(user.saturating_add(system).saturating_mul(NANOS_OF_TICK))
+}
+
+/// How long the process has computed; nothing, if the kernel does not say.
+pub(super) fn computed() -> Duration {
+    Duration::from_nanos(cpu_nanos().unwrap_or_default())
 }
 
 /// What the kernel says of this process and the machine.

@@ -48,6 +48,10 @@ struct Sample {
     at: Duration,
     timings: BTreeMap<String, Timing>,
     rates: BTreeMap<String, Rate>,
+    /// How long the process had computed.
+    computed: Duration,
+    /// How many cores it kept busy since the sample before.
+    cores: f64,
 }
 
 /// Timings and counters by name.
@@ -80,8 +84,9 @@ impl HttpStats {
         *counter = counter.saturating_add(times);
     }
 
-    /// Computes the rates since the last sample; `uptime` is the time since the start.
-    pub fn sample(&self, uptime: Duration) {
+    /// Computes the rates since the last sample; `uptime` is the time since the start, `computed` the time that the
+    /// process has computed.
+    pub fn sample(&self, uptime: Duration, computed: Duration) {
         let timings = self.timings();
         let mut last = self.sample.lock().unwrap_or_else(PoisonError::into_inner);
         let seconds = uptime.saturating_sub(last.at).as_secs_f64();
@@ -93,11 +98,20 @@ impl HttpStats {
             (name.clone(), Rate::between(before, *now, seconds))
         };
         let rates = timings.iter().map(rate).collect();
+        let busy = computed.saturating_sub(last.computed);
         *last = Sample {
             at: uptime,
             timings,
             rates,
+            computed,
+            cores: busy.as_secs_f64() / seconds,
         };
+    }
+
+    /// How many cores the process kept busy between the last two samples.
+    pub fn cores(&self) -> f64 {
+        let last = self.sample.lock().unwrap_or_else(PoisonError::into_inner);
+        last.cores
     }
 
     /// A timing's rates, zero before the first sample.
@@ -142,11 +156,13 @@ mod tests {
         let second = Duration::from_secs(1);
         stats.time("x", Duration::from_nanos(100));
         assert_eq!(stats.rate("x"), Rate::default());
-        stats.sample(second);
+        stats.sample(second, second / 2);
+        assert_eq!(stats.cores(), 0.5);
         for _ in 0..4 {
             stats.time("x", Duration::from_nanos(300));
         }
-        stats.sample(second * 3);
+        stats.sample(second * 3, second * 5 / 2);
+        assert_eq!(stats.cores(), 1.0);
         let rate = stats.rate("x");
         assert_eq!(
             (
@@ -156,7 +172,8 @@ mod tests {
             ),
             (2.0, 600.0, 300.0)
         );
-        stats.sample(second * 4);
+        stats.sample(second * 4, second * 5 / 2);
+        assert_eq!(stats.cores(), 0.0);
         assert_eq!(stats.rate("x"), Rate::default());
     }
 }

@@ -54,6 +54,7 @@ pub(super) fn collect(app: &App, all: bool) -> BTreeMap<String, Json> {
     set("jvm_uptime_secs", uptime.as_secs().into());
     set("build.version", env!("CARGO_PKG_VERSION").into());
     process::vars(&mut set);
+    set("process_cpu_cores_utilized", app.stats.cores().into());
     for (name, timing) in app.stats.timings() {
         let (unit, nanos_of_unit) = unit_of(&name);
         set(&format!("{name}_events"), timing.events.into());

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aurora_api::{Constraint, HostAttributes, MaintenanceMode, TaskConfig, TaskConstraint};
+use aurora_api::{Constraint, HostAttributes, MaintenanceMode, TaskConstraint};
 
 /// The constraint that reserves agents for a role.
 pub const DEDICATED: &str = "dedicated";
@@ -72,15 +72,15 @@ fn values_of(host: &HostAttributes) -> BTreeMap<&str, &BTreeSet<String>> {
         .collect()
 }
 
-/// The first thing that stands against a task on a host. `tasks_with` counts the job's tasks on hosts
+/// The first thing that stands against a task with these constraints on a host. `tasks_with` counts the job's tasks on hosts
 /// whose attribute of a name has a value.
 pub fn check(
-    config: &TaskConfig,
+    constraints: &BTreeSet<Constraint>,
     host: &HostAttributes,
     tasks_with: impl Fn(&str, &str) -> usize,
 ) -> Option<Veto> {
     let values = values_of(host);
-    if values.contains_key(DEDICATED) && !config.constraints.iter().any(|c| c.name == DEDICATED) {
+    if values.contains_key(DEDICATED) && !constraints.iter().any(|c| c.name == DEDICATED) {
         return Some(Veto::Dedicated);
     }
     if let Some(mode @ (MaintenanceMode::Draining | MaintenanceMode::Drained)) = host.mode {
@@ -89,12 +89,8 @@ pub fn check(
     let fails = |constraint: &&Constraint| !holds(constraint, &values, &tasks_with);
     let is_limit =
         |constraint: &&Constraint| matches!(constraint.constraint, TaskConstraint::Limit(_));
-    let by_value = config
-        .constraints
-        .iter()
-        .filter(|c| !is_limit(c))
-        .find(fails);
-    let first = by_value.or_else(|| config.constraints.iter().filter(is_limit).find(fails))?;
+    let by_value = constraints.iter().filter(|c| !is_limit(c)).find(fails);
+    let first = by_value.or_else(|| constraints.iter().filter(is_limit).find(fails))?;
     Some(
         if is_limit(&first) && values.contains_key(first.name.as_str()) {
             Veto::Limit(first.name.clone())
@@ -128,7 +124,7 @@ fn holds(
 
 #[cfg(test)]
 mod tests {
-    use aurora_api::{Attribute, LimitConstraint, ValueConstraint};
+    use aurora_api::{Attribute, LimitConstraint, TaskConfig, ValueConstraint};
 
     use super::*;
 
@@ -224,7 +220,11 @@ mod tests {
             ),
         ];
         for (name, config, host, want) in cases {
-            assert_eq!(check(&config, &host, |_, _| 1), want, "case `{name}`");
+            assert_eq!(
+                check(&config.constraints, &host, |_, _| 1),
+                want,
+                "case `{name}`"
+            );
         }
     }
 }

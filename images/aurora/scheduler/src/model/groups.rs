@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use aurora_api::{JobKey, TaskConfig, TaskConstraint};
+use aurora_api::{HostAttributes, JobKey, TaskConfig, TaskConstraint};
 
-use super::resources::{Demand, Revocable};
+use super::kinds::Kinds;
+use super::resources::{Demand, Pool, Revocable};
 use super::task::Task;
 use super::turns::{Class, Turns};
 
@@ -88,8 +89,7 @@ pub fn is_limited(config: &TaskConfig) -> bool {
 pub struct Groups {
     groups: BTreeMap<u64, Group>,
     numbers: HashMap<usize, u64>,
-    /// By what they ask for: kind of cores, thousandths of cores.
-    by_cpus: BTreeSet<(bool, u64, u64)>,
+    kinds: Kinds,
     by_job: HashMap<JobKey, BTreeSet<u64>>,
     next: u64,
     placements: u64,
@@ -102,11 +102,6 @@ pub struct Groups {
 /// Configurations are interned, so that equal ones have one address.
 fn address(config: &Arc<TaskConfig>) -> usize {
     Arc::as_ptr(config) as usize
-}
-
-fn thousandths(cpus: f64) -> u64 {
-    // Saturates, so an absurd demand is no trouble.
-    (cpus * 1000.0).round() as u64
 }
 
 /// How long a turn is put off: the usual millisecond is not waited for, so that more goes into the
@@ -131,8 +126,7 @@ impl Groups {
         self.next += 1;
         let number = self.next;
         let demand = Demand::of(&task.config);
-        self.by_cpus
-            .insert((revocable.cpus, thousandths(demand.cpus), number));
+        self.kinds.add(number, &task.config, &demand, revocable);
         let of_job = self.by_job.entry(task.job.clone()).or_default();
         of_job.insert(number);
         self.numbers.insert(address(&task.config), number);
@@ -166,8 +160,8 @@ impl Groups {
         if !group.tasks.is_empty() {
             return;
         }
-        let cpus = thousandths(group.demand.cpus);
-        self.by_cpus.remove(&(group.revocable.cpus, cpus, number));
+        self.kinds
+            .remove(number, config, &group.demand, group.revocable);
         if let Some(job) = &group.config.job
             && let Some(of_job) = self.by_job.get_mut(job)
         {
@@ -229,13 +223,14 @@ impl Groups {
         }
     }
 
-    /// The groups that wait and ask for at most so many cores, plain or revocable.
-    pub fn waiting_within(&self, revocable: bool, cpus: f64) -> impl Iterator<Item = u64> {
-        let range = (revocable, 0, 0)..=(revocable, thousandths(cpus.max(0.0)), u64::MAX);
-        self.by_cpus
-            .range(range)
-            .map(|(_, _, number)| *number)
-            .filter(|number| self.turns.can_be_woken(*number))
+    /// The groups that wait, and that an agent which offers this may suit.
+    pub fn waiting_within<'a>(
+        &'a self,
+        host: &'a HostAttributes,
+        pool: &'a Pool,
+    ) -> impl Iterator<Item = u64> + 'a {
+        let numbers = self.kinds.within(host, pool);
+        numbers.filter(|number| self.turns.can_be_woken(*number))
     }
 
     /// The groups of a job.

@@ -69,7 +69,7 @@ impl Model {
         user: &str,
     ) -> Result<(), Refusal> {
         if instances.is_empty() {
-            return Err(Refusal::error("At least one shard must be specified."));
+            return Err(Refusal::blank());
         }
         self.check_not_updating(job)?;
         let ids: Vec<String> = instances

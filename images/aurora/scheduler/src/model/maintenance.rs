@@ -11,11 +11,11 @@ use aurora_api::{
 };
 use mesos_proto::mesos::InverseOffer;
 
+use super::Model;
 use super::effect::{Record, Request};
 use super::sla::Purpose;
 use super::state::Target;
 use super::timers::Timer;
-use super::{Model, Refusal};
 
 /// What a task's event says when its host is drained.
 const DRAINING: &str = "Draining machine for maintenance.";
@@ -38,30 +38,22 @@ fn anything_goes() -> SlaPolicy {
 
 impl Model {
     /// `startMaintenance`: the hosts are used last.
-    pub fn start_maintenance(
-        &mut self,
-        hosts: &BTreeSet<String>,
-    ) -> Result<BTreeSet<HostStatus>, Refusal> {
-        check(hosts)?;
+    pub fn start_maintenance(&mut self, hosts: &BTreeSet<String>) -> BTreeSet<HostStatus> {
         for host in hosts {
             self.set_mode(host, MaintenanceMode::Scheduled);
         }
-        Ok(self.modes(hosts))
+        self.modes(hosts)
     }
 
     /// `drainHosts`: the hosts' tasks are ended, and start again elsewhere.
-    pub fn drain_hosts(
-        &mut self,
-        hosts: &BTreeSet<String>,
-    ) -> Result<BTreeSet<HostStatus>, Refusal> {
-        check(hosts)?;
+    pub fn drain_hosts(&mut self, hosts: &BTreeSet<String>) -> BTreeSet<HostStatus> {
         for host in hosts {
             self.request_drain(host, anything_goes(), 0);
             self.set_mode(host, MaintenanceMode::Draining);
             self.drain(host, Promise::Void);
             self.check_drained(host);
         }
-        Ok(self.modes(hosts))
+        self.modes(hosts)
     }
 
     /// `slaDrainHosts`: the same as each task's policy, or this one, permits; after `timeout_secs`
@@ -71,8 +63,7 @@ impl Model {
         hosts: &BTreeSet<String>,
         policy: &SlaPolicy,
         timeout_secs: i64,
-    ) -> Result<BTreeSet<HostStatus>, Refusal> {
-        check(hosts)?;
+    ) -> BTreeSet<HostStatus> {
         for host in hosts {
             self.request_drain(host, policy.clone(), timeout_secs);
             self.set_mode(host, MaintenanceMode::Draining);
@@ -81,15 +72,11 @@ impl Model {
         for host in hosts {
             self.go_on_draining(host);
         }
-        Ok(modes)
+        modes
     }
 
     /// `endMaintenance`: the hosts are like any other again.
-    pub fn end_maintenance(
-        &mut self,
-        hosts: &BTreeSet<String>,
-    ) -> Result<BTreeSet<HostStatus>, Refusal> {
-        check(hosts)?;
+    pub fn end_maintenance(&mut self, hosts: &BTreeSet<String>) -> BTreeSet<HostStatus> {
         for host in hosts {
             self.forget_drain(host);
             self.set_mode(host, MaintenanceMode::None);
@@ -98,16 +85,12 @@ impl Model {
         for host in hosts {
             self.host_changed(host);
         }
-        Ok(self.modes(hosts))
+        self.modes(hosts)
     }
 
     /// `maintenanceStatus`
-    pub fn maintenance_status(
-        &self,
-        hosts: &BTreeSet<String>,
-    ) -> Result<BTreeSet<HostStatus>, Refusal> {
-        check(hosts)?;
-        Ok(self.modes(hosts))
+    pub fn maintenance_status(&self, hosts: &BTreeSet<String>) -> BTreeSet<HostStatus> {
+        self.modes(hosts)
     }
 
     /// The master wants agents back. That is always granted; when the time has nearly come, the tasks
@@ -285,12 +268,5 @@ impl Model {
     /// How hosts are to be drained, by their names.
     pub fn maintenance_requests(&self) -> &BTreeMap<String, HostMaintenanceRequest> {
         &self.maintenance
-    }
-}
-
-fn check(hosts: &BTreeSet<String>) -> Result<(), Refusal> {
-    match hosts.is_empty() {
-        true => Err(Refusal::error("Hosts must not be empty.")),
-        false => Ok(()),
     }
 }

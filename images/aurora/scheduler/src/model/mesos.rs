@@ -87,7 +87,7 @@ impl Model {
         }
         self.connected = true;
         self.offers.clear();
-        self.ask_about_all();
+        self.ask_about_all(None);
         // What it has of us and we have written off is killed when it is heard of.
         self.ask_what_there_is();
         use ScheduleStatus as S;
@@ -214,6 +214,11 @@ impl Model {
         }
     }
 
+    /// Notes how long the store took with a command's records: the original appended them to its replicated log.
+    pub fn note_append(&mut self, took: Duration) {
+        self.stats.time("scheduler_log_native_append", took);
+    }
+
     /// Notes how long a status was on its way: it was made at `timestamp`, in seconds since the epoch.
     /// Times that other machines' clocks make impossible are left out.
     pub fn note_delivery(&mut self, source: Source, timestamp: f64) {
@@ -280,7 +285,7 @@ impl Model {
     pub fn agent_lost(&mut self) {
         self.stats.count("slaves_lost");
         if self.connected {
-            self.ask_about_all();
+            self.ask_about_all(None);
         }
     }
 
@@ -293,12 +298,12 @@ impl Model {
         let next = self.now + self.settings.reconciliation_explicit_interval;
         self.timers.set(next, Timer::ReconcileExplicit);
         if self.connected {
-            self.ask_about_all();
+            self.ask_about_all(None);
         }
     }
 
-    /// Asks about every task that should have an agent, so many at a time.
-    pub fn ask_about_all(&mut self) {
+    /// Asks about every task that should have an agent, so many at a time, or as many as the flags say.
+    pub fn ask_about_all(&mut self, at_once: Option<usize>) {
         let tasks: Vec<(TaskID, Option<String>)> = self
             .tasks
             .iter()
@@ -310,7 +315,8 @@ impl Model {
             })
             .collect();
         self.stats.count("reconciliation_explicit_runs");
-        let size = self.settings.scheduling.reconciliation_batch.max(1);
+        let usual = self.settings.scheduling.reconciliation_batch;
+        let size = at_once.unwrap_or(usual).max(1);
         let mut at = self.now;
         for batch in tasks.chunks(size) {
             let tasks = batch.to_vec();

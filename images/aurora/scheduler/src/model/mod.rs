@@ -13,6 +13,7 @@ pub mod effect;
 pub mod groups;
 pub mod jobs;
 pub mod key;
+mod kinds;
 mod lifecycle;
 mod maintenance;
 mod mesos;
@@ -37,6 +38,7 @@ pub mod timers;
 pub mod turns;
 pub mod update;
 pub mod validate;
+mod waking;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -85,6 +87,16 @@ impl Refusal {
             code: ResponseCode::JobUpdatingError,
             message: "Job is currently updating".to_string(),
         }
+    }
+
+    /// An argument is missing: in the original a failed precondition, without words.
+    pub fn missing() -> Self {
+        Self::error("a required argument is missing")
+    }
+
+    /// An argument is empty that must not be.
+    pub fn blank() -> Self {
+        Self::error("Argument cannot be blank")
     }
 
     /// What the original does not expect.

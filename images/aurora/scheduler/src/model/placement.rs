@@ -9,7 +9,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aurora_api::{HostAttributes, JobKey, MaintenanceMode, ScheduleStatus, TaskConfig};
+use aurora_api::{HostAttributes, MaintenanceMode, ScheduleStatus, TaskConfig};
 
 use super::Model;
 use super::constraints;
@@ -279,7 +279,7 @@ impl Model {
         chosen
     }
 
-    fn note_veto(&mut self, number: u64, agent: String, against: Against) {
+    pub(super) fn note_veto(&mut self, number: u64, agent: String, against: Against) {
         let kind = match against.is_dynamic {
             true => "scheduling_veto_dynamic",
             false => "scheduling_veto_static",
@@ -335,8 +335,9 @@ impl Model {
         let is_leaving = unavailable_from.is_some_and(|from| {
             self.now > from.saturating_sub(self.settings.unavailability_threshold)
         });
-        let mut veto =
-            constraints::check(wanted.config, host, |name, value| counts.of(name, value));
+        let mut veto = constraints::check(&wanted.config.constraints, host, |name, value| {
+            counts.of(name, value)
+        });
         if is_leaving && veto != Some(constraints::Veto::Dedicated) {
             veto = Some(constraints::Veto::Maintenance(MaintenanceMode::Draining));
         }
@@ -365,68 +366,6 @@ impl Model {
             is_dynamic: false,
             ban: Some(Ban::Offered(0)),
         })
-    }
-
-    /// An agent offers more, or may be used again: the groups that it suits need not wait.
-    pub(super) fn offer_changed(&mut self, agent: &str) {
-        let Some(held) = self.offers.get(agent) else {
-            return;
-        };
-        let mut suited = Vec::new();
-        let mut unsuited = Vec::new();
-        let kinds = [false, true].map(|lent| (lent, held.pool.cpus(lent)));
-        for (lent, cpus) in kinds.into_iter().filter(|(_, cpus)| *cpus > 0.0) {
-            for number in self.groups.waiting_within(lent, cpus) {
-                let Some(group) = self.groups.numbered(number) else {
-                    continue;
-                };
-                if !self.may_use(held, &group.config) || is_banned(group, held) {
-                    continue;
-                }
-                let wanted = Wanted {
-                    config: &group.config,
-                    demand: &group.demand,
-                    revocable: group.revocable,
-                };
-                let counts = self.counts_for(&group.config);
-                match self.against(&wanted, held, &counts) {
-                    // Whoever was given something last comes last.
-                    None => suited.push((group.last_placed, number)),
-                    Some(against) => unsuited.push((number, against)),
-                }
-            }
-        }
-        for (number, against) in unsuited {
-            self.note_veto(number, agent.to_string(), against);
-        }
-        // Whoever the agent is kept for is looked at in any case.
-        let kept = self.reservations.instances.iter(self.now);
-        let jobs = kept.filter(|(_, kept)| *kept == agent);
-        let numbers = jobs.flat_map(|((job, _), _)| self.groups.of_job(job));
-        suited.extend(numbers.map(|number| (0, number)));
-        suited.sort_unstable();
-        for (_, number) in suited {
-            self.groups.turns.wake(number);
-        }
-    }
-
-    /// The same for all agents of a host.
-    pub(super) fn host_changed(&mut self, host: &str) {
-        let agents = self.offers.iter().filter(|held| held.host == host);
-        let agents: Vec<String> = agents.map(|held| held.agent_id.clone()).collect();
-        for agent in agents {
-            self.offer_changed(&agent);
-        }
-    }
-
-    /// A task of a job has left its agent: a limit may be met again.
-    pub(super) fn limit_freed(&mut self, job: &JobKey) {
-        let numbers: Vec<u64> = self.groups.of_job(job).collect();
-        for number in numbers {
-            if self.groups.numbered(number).is_some_and(Group::is_limited) {
-                self.groups.turns.wake(number);
-            }
-        }
     }
 
     fn assign(&mut self, id: &str, agent: &str, wanted: &Wanted<'_>, counts: &mut Counts) {
@@ -485,7 +424,7 @@ impl Model {
 }
 
 /// Whether an agent was refused for the group and has not changed since.
-fn is_banned(group: &Group, held: &Held) -> bool {
+pub(super) fn is_banned(group: &Group, held: &Held) -> bool {
     match group.bans.get(&held.agent_id) {
         Some(Ban::Attributes(stamp)) => *stamp == held.attributes,
         Some(Ban::Offered(generation)) => *generation == held.generation,

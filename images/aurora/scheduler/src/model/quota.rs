@@ -1,9 +1,18 @@
 //! Quotas: what a role's production jobs may use, and what they do use.
 //!
 //! Only production jobs outside of dedicated hosts are held to it. A cron job counts even while it
-//! does not run. A job with an update in progress
-//! counts as the larger of what it was and what it becomes, resource by resource, so that neither the
-//! way forward nor the way back can pass the quota.
+//! does not run. A job with an update in progress counts as the larger of what it was and what it
+//! becomes, resource by resource, over all the instances that the update is about; the others count as
+//! they are.
+//!
+//! What is promised is what Aurora's `QuotaManager` promises: no request is let in that makes this sum
+//! pass the quota, and an update that rolls all the way, forward or back, ends within it. It is a
+//! promise about requests, not about each moment of an update: one that adds instances, removes others
+//! and is aborted in between, or fails without a way back, leaves both, and from then on each counts as
+//! what it is. Until that is below the quota again, nothing that is held to it is let in.
+//!
+//! In one thing this counts more than the original, which forgets a cron job's run while its template
+//! is not held to the quota, so that what comes in meanwhile could pass it later.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +21,7 @@ use aurora_api::{
 };
 
 use super::constraints::DEDICATED;
+use super::cron::CronJob;
 use super::effect::Record;
 use super::resources::Demand;
 use super::summary::Consumption;
@@ -133,22 +143,33 @@ impl Model {
             }
         }
         for (job, cron) in self.crons.iter().filter(|(job, _)| job.role == role) {
-            let Some(template) = cron.config.task_config.as_ref().filter(|c| counts(c)) else {
-                continue;
-            };
-            // A run of the template's predecessor may use more than the template.
-            let running = self
-                .tasks
-                .active(job)
-                .filter(|task| counts(&task.config))
-                .map(|task| scaled(&task.config, 1))
-                .fold(Consumption::default(), Consumption::plus);
-            sum = sum.plus(scaled(template, cron.config.instance_count.into()).max(running));
+            // A run of the template's predecessor may use more than the template, or be what the
+            // template no longer is.
+            let template = self.template_of(cron, &counts);
+            sum = sum.plus(template.max(self.run_of(job, &counts)));
         }
         for instructions in updates.values() {
             sum = sum.plus(of_update(instructions, &counts));
         }
         sum
+    }
+
+    /// What a cron job's template means, if it `counts`.
+    fn template_of(&self, cron: &CronJob, counts: impl Fn(&TaskConfig) -> bool) -> Consumption {
+        let template = cron.config.task_config.as_ref();
+        template
+            .filter(|template| counts(template))
+            .map(|template| scaled(template, cron.config.instance_count.into()))
+            .unwrap_or_default()
+    }
+
+    /// What those active tasks of a job use that `counts` picks.
+    fn run_of(&self, job: &JobKey, counts: impl Fn(&TaskConfig) -> bool) -> Consumption {
+        self.tasks
+            .active(job)
+            .filter(|task| counts(&task.config))
+            .map(|task| scaled(&task.config, 1))
+            .fold(Consumption::default(), Consumption::plus)
     }
 
     /// Refuses `instances` more of a configuration if its role's quota does not allow them.
@@ -174,13 +195,15 @@ impl Model {
         }
         let used = self.consumed(&job.role, None, is_held);
         let new = scaled(config, instances.into());
-        let old = self
-            .crons
-            .get(job)
-            .and_then(|cron| Some((cron.config.task_config.as_ref()?, &cron.config)))
-            .filter(|(template, _)| is_held(template))
-            .map(|(template, old)| scaled(template, old.instance_count.into()))
-            .unwrap_or_default();
+        let is_held_now = |cron: &&CronJob| cron.config.task_config.as_ref().is_some_and(is_held);
+        let (old, new) = match self.crons.get(job).filter(is_held_now) {
+            Some(cron) => (self.template_of(cron, is_held), new),
+            // Only a run of it may count until now.
+            None => {
+                let run = self.run_of(job, is_held);
+                (run, new.max(run))
+            }
+        };
         let wanted = used.plus(new).plus(old.times(-1));
         check(self.quota_of(&job.role), wanted)
     }
@@ -255,7 +278,7 @@ impl Model {
 
 fn check_role(role: &str) -> Result<(), Refusal> {
     match role.trim().is_empty() {
-        true => Err(Refusal::error("Owner role must not be blank.")),
+        true => Err(Refusal::blank()),
         false => Ok(()),
     }
 }

@@ -64,13 +64,14 @@ pub fn job(settings: &Settings, job: &JobConfiguration) -> Result<Sanitized, Ref
     if job.instance_count <= 0 {
         return refuse("Instance count must be positive.");
     }
-    let job_key = job.key.clone().unwrap_or_default();
-    check_key(&job_key, "Job key ")?;
+    let job_key = check_key(job.key.as_ref())?;
     check_environment(settings, &job_key.environment)?;
-    if let Some(user) = job.owner.as_ref().and_then(|owner| owner.user.as_ref())
-        && !key::is_valid_identifier(user)
-    {
-        return refuse(format!("Job user contains illegal characters: {user}"));
+    if let Some(owner) = &job.owner {
+        let user = owner.user.as_deref();
+        if !user.is_some_and(key::is_valid_identifier) {
+            let user = user.unwrap_or("null");
+            return refuse(format!("Job user contains illegal characters: {user}"));
+        }
     }
     let config = task(settings, config, job.instance_count)?;
     let cron_schedule = job
@@ -97,28 +98,31 @@ pub fn job(settings: &Settings, job: &JobConfiguration) -> Result<Sanitized, Ref
     })
 }
 
-/// Validates what `startJobUpdate` and `getJobUpdateDiff` are given, as the job it describes.
+/// Validates what `startJobUpdate` and `getJobUpdateDiff` are given: only the configuration, as the
+/// original does. The number of instances is checked against what is there.
 pub fn update_request(
     settings: &Settings,
     request: &JobUpdateRequest,
 ) -> Result<Sanitized, Refusal> {
-    let config = request.task_config.clone();
-    job(
-        settings,
-        &JobConfiguration {
-            key: config.as_ref().and_then(|config| config.job.clone()),
-            owner: config.as_ref().and_then(|config| config.owner.clone()),
-            task_config: config,
-            instance_count: request.instance_count,
-            ..JobConfiguration::default()
-        },
-    )
+    let Some(config) = &request.task_config else {
+        return Err(Refusal::missing());
+    };
+    let config = task(settings, config, request.instance_count)?;
+    Ok(Sanitized {
+        key: config.job.clone().unwrap_or_default(),
+        owner: config.owner.clone(),
+        config,
+        instance_count: request.instance_count,
+        cron_schedule: None,
+        collision_policy: CronCollisionPolicy::default(),
+    })
 }
 
-fn check_key(job: &JobKey, what: &str) -> Result<(), Refusal> {
-    match key::is_valid(job) {
-        true => Ok(()),
-        false => refuse(format!("{what}{} is invalid.", Verbose(job))),
+fn check_key(job: Option<&JobKey>) -> Result<JobKey, Refusal> {
+    match job {
+        Some(job) if key::is_valid(job) => Ok(job.clone()),
+        Some(job) => refuse(format!("Job key {} is invalid.", Verbose(job))),
+        None => refuse("Job key null is invalid."),
     }
 }
 
@@ -140,7 +144,7 @@ pub fn task(
 ) -> Result<TaskConfig, Refusal> {
     let mut config = config.clone();
     let tier = fill_in_tier(settings, &mut config)?;
-    check_key(&config.job.clone().unwrap_or_default(), "Job key ")?;
+    check_key(config.job.as_ref())?;
     check_executor(settings, &config)?;
     check_constraints(&config)?;
     check_container(settings, &mut config)?;
@@ -193,7 +197,7 @@ fn check_executor(settings: &Settings, config: &TaskConfig) -> Result<(), Refusa
         };
     };
     match executor.name.as_deref() {
-        None | Some("") => refuse("Executor name may not be left unset."),
+        None => refuse("Executor name may not be left unset."),
         Some(AURORA_EXECUTOR_NAME) => Ok(()),
         Some(name) if settings.custom_executors.contains_key(name) => Ok(()),
         Some(name) => refuse(format!(

@@ -1,18 +1,20 @@
 //! What administrators do: quotas, forced states, pruning, maintenance.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use aurora_api::calls::{
     AddInstancesArgs, CreateJobArgs, DrainHostsArgs, EndMaintenanceArgs, ForceTaskStateArgs,
     GetQuotaArgs, MaintenanceStatusArgs, PruneTasksArgs, SetQuotaArgs, StartJobUpdateArgs,
-    StartMaintenanceArgs,
+    StartMaintenanceArgs, TriggerExplicitTaskReconciliationArgs,
 };
 use aurora_api::{
-    Call, CallResult, GetQuotaResult, Hosts, InstanceKey, JobConfiguration, JobKey,
-    JobUpdateSettings, MaintenanceMode, Protocol, Resource, ResourceAggregate, ResponseCode,
-    ScheduleStatus, TaskQuery,
+    Call, CallResult, DrainHostsResult, ExplicitReconciliationSettings, GetQuotaResult, Hosts,
+    InstanceKey, JobConfiguration, JobKey, JobUpdateSettings, MaintenanceMode, Protocol, Resource,
+    ResourceAggregate, ResponseCode, ScheduleStatus, TaskQuery,
 };
 use mesos_proto::mesos::TaskState;
+use mesos_proto::scheduler::call::Type;
 
 use crate::http::{create, key, offer, report, run_all};
 use crate::support::jobs;
@@ -164,7 +166,7 @@ async fn quotas_that_make_no_sense_are_refused() {
             " ",
             amounts(1.0, 1, 1),
             ResponseCode::Error,
-            "Owner role must not be blank.",
+            "Argument cannot be blank",
         ),
     ];
     for (role, quota, code, text) in cases {
@@ -314,12 +316,48 @@ async fn a_host_is_drained_and_taken_back() {
         };
         server.engine.read(pending).unwrap()
     };
-    assert_eq!(waiting(&server), ["Host drained for maintenance"]);
+    // It is looked at again when its turn comes.
+    let began = Instant::now();
+    while waiting(&server) != ["Host drained for maintenance"] {
+        assert!(
+            began.elapsed() < Duration::from_secs(30),
+            "{:?}",
+            waiting(&server)
+        );
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     let end = Call::EndMaintenance(EndMaintenanceArgs { hosts });
     assert_eq!(modes(&server, end).await, is(MaintenanceMode::None));
     assert!(waiting(&server).is_empty(), "it runs there again");
     let nobody = Call::DrainHosts(DrainHostsArgs {
         hosts: Some(Hosts::default()),
     });
-    assert_eq!(told(&server, nobody).await.0, ResponseCode::Error);
+    let response = server.call(Protocol::Binary, &nobody).await;
+    assert_eq!(response.response_code, ResponseCode::Ok, "nothing to do");
+    let nothing = CallResult::DrainHosts(DrainHostsResult::default());
+    assert_eq!(response.result, Some(nothing));
+}
+
+#[tokio::test]
+async fn tasks_are_asked_about_so_many_at_a_time_as_the_caller_says() {
+    let mut server = Server::start().await;
+    assert_eq!(told(&server, create(3)).await.0, ResponseCode::Ok);
+    assert_eq!(run_all(&mut server, "O1").await.len(), 3);
+    let ask = |batch_size| {
+        let settings = Some(ExplicitReconciliationSettings { batch_size });
+        Call::TriggerExplicitTaskReconciliation(TriggerExplicitTaskReconciliationArgs { settings })
+    };
+    for (batch_size, at_once) in [(Some(2), 2), (None, 3)] {
+        assert_eq!(told(&server, ask(batch_size)).await.0, ResponseCode::Ok);
+        let asked = loop {
+            let call = server.mesos.recv().await.unwrap();
+            if call.type_() == Type::RECONCILE {
+                break call.reconcile.tasks.len();
+            }
+        };
+        assert_eq!(asked, at_once);
+    }
+    let refused = "Batch size must be greater than zero.".to_string();
+    let none = told(&server, ask(Some(0))).await;
+    assert_eq!(none, (ResponseCode::InvalidRequest, refused));
 }

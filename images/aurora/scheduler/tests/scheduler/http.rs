@@ -6,14 +6,15 @@ use crate::support::jobs;
 use crate::support::server::Server;
 use aurora_api::calls::{
     AbortJobUpdateArgs, AddInstancesArgs, CreateJobArgs, GetJobUpdateDetailsArgs,
-    GetPendingReasonArgs, GetTasksStatusArgs, KillTasksArgs, PauseJobUpdateArgs,
-    PopulateJobConfigArgs, RestartShardsArgs, ResumeJobUpdateArgs, RollbackJobUpdateArgs,
-    SlaDrainHostsArgs, StartJobUpdateArgs,
+    GetPendingReasonArgs, GetQuotaArgs, GetTasksStatusArgs, KillTasksArgs, PauseJobUpdateArgs,
+    PopulateJobConfigArgs, PulseJobUpdateArgs, RestartShardsArgs, ResumeJobUpdateArgs,
+    RollbackJobUpdateArgs, SlaDrainHostsArgs, StartJobUpdateArgs,
 };
 use aurora_api::envelope::decode_call;
 use aurora_api::{
-    Call, CallResult, InstanceKey, JobKey, JobUpdateKey, JobUpdateQuery, JobUpdateSettings,
-    JobUpdateStatus, Protocol, Response, ResponseCode, ScheduleStatus, ServerInfo, TaskQuery,
+    Call, CallResult, InstanceKey, JobKey, JobUpdateKey, JobUpdateQuery, JobUpdateRequest,
+    JobUpdateSettings, JobUpdateStatus, Protocol, Response, ResponseCode, ScheduleStatus,
+    ServerInfo, TaskQuery,
 };
 use aurora_scheduler::api::Api;
 use aurora_scheduler::engine::Engine;
@@ -402,14 +403,122 @@ async fn an_update_that_is_where_it_is_wanted_stays_without_an_event() {
         S::Aborted,
     ];
     assert_eq!(events.unwrap().as_deref(), Some(&want[..]));
-    let refused = server.call(Protocol::Binary, &resume()).await;
-    assert_eq!(
-        (refused.response_code, refused.message()),
+    // What an update that is over cannot be told at all has no name in the original.
+    for (call, to) in [
+        (resume(), "null"),
+        (pause(), "null"),
+        (back(), "ROLLING_BACK"),
+    ] {
+        let refused = server.call(Protocol::Binary, &call).await;
+        let text = format!("Cannot transition update from ABORTED to {to}");
+        let told = (refused.response_code, refused.message());
+        assert_eq!(told, (ResponseCode::InvalidRequest, text));
+    }
+}
+
+#[tokio::test]
+async fn keys_that_cannot_be_and_arguments_that_are_blank_are_errors() {
+    let server = Server::start().await;
+    let nowhere = JobUpdateKey {
+        job: JobKey::new("www data", "devel", "x"),
+        id: "u".to_string(),
+    };
+    let nameless = JobUpdateKey {
+        job: key(),
+        id: " ".to_string(),
+    };
+    let invalid = "Job key IJobKey{role=www data, environment=devel, name=x} is invalid.";
+    let blank = "Argument cannot be blank";
+    let pulse = |key: &JobUpdateKey| {
+        let key = Some(key.clone());
+        Call::PulseJobUpdate(PulseJobUpdateArgs { key })
+    };
+    let cases = [
         (
-            ResponseCode::InvalidRequest,
-            "Cannot transition update from ABORTED to ROLLING_FORWARD".to_string()
-        )
+            Call::PauseJobUpdate(PauseJobUpdateArgs {
+                key: Some(nowhere.clone()),
+                message: None,
+            }),
+            invalid,
+        ),
+        (pulse(&nowhere), invalid),
+        (pulse(&nameless), blank),
+        (
+            Call::RestartShards(RestartShardsArgs {
+                job: Some(key()),
+                shard_ids: Some(BTreeSet::new()),
+            }),
+            blank,
+        ),
+        (
+            Call::GetQuota(GetQuotaArgs {
+                owner_role: Some(" ".to_string()),
+            }),
+            blank,
+        ),
+    ];
+    for (call, text) in cases {
+        let told = server.call(Protocol::Binary, &call).await;
+        let told = (told.response_code, told.message());
+        let want = (ResponseCode::Error, text.to_string());
+        assert_eq!(told, want, "{}", call.name());
+    }
+}
+
+#[tokio::test]
+async fn an_updates_instances_are_counted_by_what_a_job_may_have() {
+    let server = Server::start().await;
+    assert_eq!(
+        server
+            .call(Protocol::Binary, &create(1))
+            .await
+            .response_code,
+        ResponseCode::Ok
     );
+    let settings = || JobUpdateSettings {
+        update_group_size: 1,
+        ..JobUpdateSettings::default()
+    };
+    let between = "Instance count must be between 1 and 4000 inclusive.";
+    let missing = "a required argument is missing";
+    let whole = |count| jobs::update(&key(), 2, count, settings());
+    let elsewhere = JobKey::new("www-data", "anywhere", "hello_world");
+    let cases = [
+        (whole(0), ResponseCode::InvalidRequest, between),
+        (whole(-1), ResponseCode::InvalidRequest, between),
+        (whole(4001), ResponseCode::InvalidRequest, between),
+        (whole(i32::MAX), ResponseCode::InvalidRequest, between),
+        (
+            JobUpdateRequest {
+                settings: None,
+                ..whole(1)
+            },
+            ResponseCode::Error,
+            missing,
+        ),
+        (
+            JobUpdateRequest {
+                task_config: None,
+                ..whole(1)
+            },
+            ResponseCode::Error,
+            missing,
+        ),
+        // Which environments there may be is asked of new jobs only.
+        (
+            jobs::update(&elsewhere, 2, 1, settings()),
+            ResponseCode::Ok,
+            "",
+        ),
+    ];
+    for (request, code, text) in cases {
+        let start = Call::StartJobUpdate(StartJobUpdateArgs {
+            request: Some(request),
+            message: None,
+        });
+        let told = server.call(Protocol::Binary, &start).await;
+        assert_eq!((told.response_code, told.message().as_str()), (code, text));
+    }
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ mod lifecycle;
 mod pages;
 mod placement;
 mod preemption;
+mod quota;
 mod security;
 mod simulation;
 mod sla;

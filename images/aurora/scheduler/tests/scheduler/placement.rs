@@ -91,6 +91,52 @@ fn a_thousand_jobs_that_fit_nowhere_do_not_delay_another() {
     assert_eq!(desk.launched().len(), 1);
 }
 
+/// Whatever keeps tasks from an agent, those that ask for the same are not looked at one by one when it is offered.
+#[test]
+fn an_offer_costs_the_same_however_many_wait_that_do_not_suit_it() {
+    let elsewhere = || Constraint {
+        name: "rack".to_string(),
+        constraint: TaskConstraint::Value(ValueConstraint {
+            negated: false,
+            values: ["elsewhere".to_string()].into(),
+        }),
+    };
+    let cases = [
+        ("another rack", None),
+        ("cores", Some(Resource::NumCpus(100.0.into()))),
+        ("RAM", Some(Resource::RamMb(100_000_000))),
+        ("disk", Some(Resource::DiskMb(100_000_000))),
+    ];
+    for (name, much) in cases {
+        let mut desk = Desk::new(Settings::default());
+        for n in 0..200 {
+            let mut config = service(&format!("waits{n}"), 0.5);
+            match &much {
+                None => {
+                    config.constraints.insert(elsewhere());
+                }
+                Some(much) => {
+                    let kind = std::mem::discriminant(much);
+                    let is_other = |resource: &Resource| std::mem::discriminant(resource) != kind;
+                    config.resources.retain(is_other);
+                    config.resources.insert(much.clone());
+                }
+            }
+            desk.create(&config, 1);
+        }
+        desk.pass(10_000);
+        for agent in ["a", "b"] {
+            let looks = desk.stat("scheduling_veto_static");
+            desk.offer(agent, 4.0);
+            assert_eq!(desk.stat("scheduling_veto_static"), looks, "case `{name}`");
+        }
+        // At its turn each looks at what there is, and says why it waits.
+        desk.pass(60_000);
+        assert_eq!(reasons(&desk).len(), 200, "case `{name}`");
+        assert!(reasons(&desk).iter().all(|reason| !reason.is_empty()));
+    }
+}
+
 #[test]
 fn a_new_job_does_not_wait_for_new_ones_that_fit_nowhere() {
     let mut elsewhere = service("wrong-rack", 0.5);
@@ -340,7 +386,7 @@ fn the_master_is_asked_about_so_many_tasks_at_a_time() {
     desk.pass(1);
     assert_eq!(desk.launched().len(), 10);
     desk.requests.clear();
-    desk.run(Model::ask_about_all);
+    desk.run(|model| model.ask_about_all(None));
     let sizes = |desk: &mut Desk| {
         let requests = std::mem::take(&mut desk.requests).into_iter();
         let sizes = requests.filter_map(|request| match request {

@@ -94,6 +94,7 @@ async fn the_statistics_that_users_watch_are_there() {
 #[tokio::test]
 async fn a_status_counts_with_its_way_here_and_calls_with_what_they_affect() {
     let server = waiting().await;
+    server.app.sample(0, true);
     server
         .engine
         .command(|model| {
@@ -128,6 +129,10 @@ async fn a_status_counts_with_its_way_here_and_calls_with_what_they_affect() {
     assert_eq!(value("thrift_workload_startJobUpdate "), 0.0);
     assert_eq!(value("statically_banned_offers_hit_rate "), 0.0);
     assert!(value("process_cpu_time_nanos ") >= 0.0);
+    assert!(value("process_cpu_cores_utilized ") >= 0.0);
+    // The job's tasks were stored before.
+    assert!(value("scheduler_log_native_append_events ") > 0.0);
+    assert!(value("scheduler_log_native_append_nanos_total ") > 0.0);
     assert!(value("process_max_fd_count ") > 0.0);
     assert!(value("timeout_queue_size ") > 0.0);
 }

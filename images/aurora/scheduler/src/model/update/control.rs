@@ -8,7 +8,7 @@ use aurora_api::{
 };
 
 use super::rollout::{Limits, Rollout, Seen, Step, judge};
-use super::state::{awaiting_pulse, may_change, paused, rolling};
+use super::state::{awaiting_pulse, may_change, paused, resumed, rolling};
 use crate::model::effect::Record;
 use crate::model::key::VerboseUpdate;
 use crate::model::state::Target;
@@ -93,25 +93,21 @@ impl Model {
             return Err(Refusal::invalid(text));
         };
         let from = update.status();
+        // None is what an update in this state cannot be told at all.
         let to = match wish {
-            Wish::Pause => paused(from).unwrap_or(JobUpdateStatus::RollForwardPaused),
-            Wish::Resume => match rolling(from) {
-                Some(rolling) if self.pulse_is_stale(key) => awaiting_pulse(rolling),
-                Some(rolling) => rolling,
-                // One that rolls already goes on.
-                None if from.is_active() => from,
-                None => JobUpdateStatus::RollingForward,
-            },
-            Wish::Abort => JobUpdateStatus::Aborted,
-            Wish::RollBack => JobUpdateStatus::RollingBack,
+            Wish::Pause => paused(from),
+            Wish::Resume => resumed(from, self.pulse_is_stale(key)),
+            Wish::Abort => Some(JobUpdateStatus::Aborted),
+            Wish::RollBack => Some(JobUpdateStatus::RollingBack),
         };
-        if from == to {
+        if to == Some(from) {
             return Ok(());
         }
-        if !may_change(from, to) {
+        let Some(to) = to.filter(|to| may_change(from, *to)) else {
+            let to = to.map_or("null", |to| to.name());
             let text = format!("Cannot transition update from {from} to {to}");
             return Err(Refusal::invalid(text));
-        }
+        };
         self.set_update_status(key, to, Some(user.to_string()), message);
         Ok(())
     }

@@ -89,23 +89,21 @@ impl Model {
         user: &str,
         message: Option<String>,
     ) -> Result<Started, Refusal> {
-        if request
-            .task_config
-            .as_ref()
-            .is_some_and(|config| !config.is_service)
-        {
+        let Some(config) = &request.task_config else {
+            return Err(Refusal::missing());
+        };
+        if !config.is_service {
             return Err(Refusal::invalid(
                 "Updates are not supported for non-service tasks.",
             ));
         }
-        let mut settings = request.settings.clone().unwrap_or_default();
+        let Some(mut settings) = request.settings.clone() else {
+            return Err(Refusal::missing());
+        };
         let max_failures = self.settings.max_update_instance_failures;
         let strategy = check_settings(&request, &settings, max_failures)?;
         settings.update_strategy = Some(strategy);
-        let config = request.task_config.as_ref();
-        if settings.sla_aware == Some(true)
-            && config.is_none_or(|config| config.sla_policy.is_none())
-        {
+        if settings.sla_aware == Some(true) && config.sla_policy.is_none() {
             let message = "slaAware is true, but no task slaPolicy is specified.";
             return Err(Refusal::invalid(message));
         }
@@ -118,7 +116,10 @@ impl Model {
         let scope = settings.update_only_these_instances.as_ref();
         let scope: BTreeSet<i32> = scope.map(|scope| expand(scope, most)).unwrap_or_default();
         let current = self.running_configs(&job.key);
-        let diff = Diff::new(&current, &job.config, job.instance_count, &scope);
+        // More than a job may have is refused below, and not counted out before.
+        let most = self.settings.max_tasks_per_job.saturating_add(1);
+        let count = job.instance_count.min(most);
+        let diff = Diff::new(&current, &job.config, count, &scope);
         if !diff.irrelevant.is_empty() {
             let ids: Vec<String> = diff.irrelevant.iter().map(i32::to_string).collect();
             return Err(Refusal::invalid(format!(

@@ -71,6 +71,22 @@ pub fn rolling(from: JobUpdateStatus) -> Option<JobUpdateStatus> {
     }
 }
 
+/// Where an update goes that is told to go on, depending on whether it has been without pulses for too
+/// long. One that goes on already, or waits already, stays; none for any other.
+pub fn resumed(from: JobUpdateStatus, pulse_is_stale: bool) -> Option<JobUpdateStatus> {
+    use JobUpdateStatus as S;
+    let direction = match from {
+        S::RollingForward | S::RollForwardPaused | S::RollForwardAwaitingPulse => S::RollingForward,
+        S::RollingBack | S::RollBackPaused | S::RollBackAwaitingPulse => S::RollingBack,
+        _ => return None,
+    };
+    let (to, other) = match pulse_is_stale {
+        true => (awaiting_pulse(direction), direction),
+        false => (direction, awaiting_pulse(direction)),
+    };
+    (from != other).then_some(to)
+}
+
 /// The form of a rolling state that waits for a pulse.
 pub fn awaiting_pulse(rolling: JobUpdateStatus) -> JobUpdateStatus {
     use JobUpdateStatus as S;
@@ -95,6 +111,33 @@ mod tests {
                 }
             }
             assert_eq!(may_change(*from, S::Aborted), from.is_active(), "{from}");
+        }
+    }
+
+    #[test]
+    fn going_on_depends_on_pulses() {
+        let cases = [
+            (S::RollForwardPaused, false, Some(S::RollingForward)),
+            (
+                S::RollForwardPaused,
+                true,
+                Some(S::RollForwardAwaitingPulse),
+            ),
+            (S::RollingForward, false, Some(S::RollingForward)),
+            (S::RollingForward, true, None),
+            (
+                S::RollForwardAwaitingPulse,
+                true,
+                Some(S::RollForwardAwaitingPulse),
+            ),
+            (S::RollForwardAwaitingPulse, false, None),
+            (S::RollBackPaused, false, Some(S::RollingBack)),
+            (S::RollBackPaused, true, Some(S::RollBackAwaitingPulse)),
+            (S::RolledForward, false, None),
+            (S::Aborted, true, None),
+        ];
+        for (from, stale, to) in cases {
+            assert_eq!(resumed(from, stale), to, "{from}, {stale}");
         }
     }
 

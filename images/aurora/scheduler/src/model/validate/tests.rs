@@ -92,6 +92,16 @@ fn bad_jobs_are_refused_in_the_original_words() {
             |j| task(j).executor_config.as_mut().unwrap().name = None,
             "Executor name may not be left unset.",
         ),
+        (|j| j.key = None, "Job key null is invalid."),
+        (|j| task(j).job = None, "Job key null is invalid."),
+        (
+            |j| j.owner = Some(Identity { user: None }),
+            "Job user contains illegal characters: null",
+        ),
+        (
+            |j| task(j).executor_config.as_mut().unwrap().name = Some(String::new()),
+            "Configuration for executor '' doesn't exist.",
+        ),
         (
             |j| task(j).executor_config.as_mut().unwrap().name = Some("x".into()),
             "Configuration for executor 'x' doesn't exist.",

@@ -160,6 +160,19 @@ impl FakeMaster {
         self.inner.lock().unwrap()
     }
 
+    /// Tasks run that were launched before its time: ids with their jobs' names.
+    #[allow(dead_code, reason = "a benchmark uses it")]
+    pub(crate) fn has(&self, tasks: impl Iterator<Item = (String, String)>) {
+        let tasks = tasks.map(|(id, name)| (id, (name, TaskState::TASK_RUNNING)));
+        self.lock().tasks.extend(tasks);
+    }
+
+    /// Whether a job of this name was ever given a task.
+    #[allow(dead_code, reason = "a benchmark uses it")]
+    pub(crate) fn runs_of(&self, job: &str) -> bool {
+        self.lock().tasks.values().any(|(name, _)| name == job)
+    }
+
     /// The running tasks: their jobs' names by their ids.
     pub(crate) fn running(&self) -> BTreeMap<String, String> {
         let inner = self.lock();

@@ -32,6 +32,17 @@ impl Process {
         folder: &Path,
         port: u16,
     ) -> Self {
+        Self::with(zookeeper, master, folder, port, &[])
+    }
+
+    /// The same with more flags.
+    pub(crate) fn with(
+        zookeeper: &ZooKeeper,
+        master: &FakeMaster,
+        folder: &Path,
+        port: u16,
+        flags: &[&str],
+    ) -> Self {
         let child = Command::new(env!("CARGO_BIN_EXE_aurora-scheduler"))
             .args([
                 "-cluster_name=test".to_string(),
@@ -46,6 +57,7 @@ impl Process {
                 format!("-backup_dir={}", folder.join("backups").display()),
                 "-vlog=ERROR".to_string(),
             ])
+            .args(flags)
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
@@ -136,6 +148,16 @@ impl Process {
             assert!(began.elapsed() < Duration::from_secs(60), "{code:?}");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    /// The memory that it holds, in KB.
+    #[allow(dead_code, reason = "a benchmark uses it")]
+    pub(crate) fn resident_kb(&self) -> f64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS"));
+        let number = line.and_then(|line| line.split_whitespace().nth(1));
+        number.unwrap().parse().unwrap()
     }
 
     /// SIGKILL.

@@ -2,37 +2,32 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
-use aurora_api::{JobKey, ScheduleStatus};
+use aurora_api::{ScheduleStatus, SlaPolicy};
 use aurora_scheduler::model::chance::Chance;
-use aurora_scheduler::model::effect::{Effects, Launch, Request};
-use aurora_scheduler::model::resources::{ports, scalar};
+use aurora_scheduler::model::effect::Effects;
 use aurora_scheduler::model::settings::Settings;
-use aurora_scheduler::model::{Model, Refusal, StatusReport, Stored};
-use mesos_proto::mesos::{Offer, TaskState};
+use aurora_scheduler::model::sla::Ask;
+use aurora_scheduler::model::task::Task;
+use aurora_scheduler::model::{Model, Stored};
+use mesos_proto::mesos::TaskState;
 
 use super::fake_store::FakeStore;
-use super::jobs;
 
+mod commands;
+mod cron;
 mod maintenance;
+mod mesos;
 mod partition;
+mod quota;
+mod shape;
 mod updates;
+mod wanted;
+mod watch;
 
-/// So few that tasks must wait, and displace each other.
-const AGENT_CPUS: f64 = 2.5;
-/// Cores that each agent lends out besides.
-const LENT_CPUS: f64 = 1.0;
+pub(crate) use cron::cron_key;
+
 /// So many agents more have room for everything.
 const RELIEF: usize = 5;
-
-/// What the master knows of a task.
-#[derive(Debug, Clone)]
-struct Remote {
-    agent: usize,
-    state: TaskState,
-    cpus: f64,
-    lent: f64,
-}
-
 /// Everything.
 pub(crate) struct World {
     pub(crate) model: Model,
@@ -40,7 +35,7 @@ pub(crate) struct World {
     now: i64,
     dice: Chance,
     agents: usize,
-    remote: BTreeMap<String, Remote>,
+    remote: BTreeMap<String, mesos::Remote>,
     /// Everything that was ever launched.
     launched: HashSet<String>,
     /// Offers that are out, by id.
@@ -48,8 +43,20 @@ pub(crate) struct World {
     next_offer: u64,
     /// Statuses on their way to the scheduler.
     reports: VecDeque<(String, TaskState)>,
-    /// The instances each job was created with, unless it was killed.
-    pub(crate) wanted: BTreeMap<JobKey, i32>,
+    /// What each job should have.
+    wanted: wanted::Wanted,
+    /// Questions to coordinators that wait for an answer.
+    asks: VecDeque<Ask>,
+    /// Whether the present command is a coordinator's answer.
+    answering: bool,
+    /// How much the role may use beyond its quota, because updates ended half way.
+    left_over: quota::LeftOver,
+    /// Tasks that no longer run after the present command; those that were drained with the policy that permitted it.
+    drained: Vec<(Task, Option<SlaPolicy>)>,
+    /// The next command that asks for something is the scheduler's last: what it asks for is lost.
+    dies: bool,
+    /// How often a scheduler has begun.
+    starts: u64,
     /// Whether calls are lost, as if the master were just gone.
     pub(crate) drop_calls: bool,
     /// Whether tasks sometimes fail.
@@ -68,6 +75,16 @@ fn settings() -> Settings {
     settings.scheduling.slot_search_initial_delay = 5000;
     settings.scheduling.slot_search_interval = 5000;
     settings.scheduling.update_affinity = true;
+    settings.min_required_instances_for_sla_check = 2;
+    settings.sla_aware_kill_non_prod = true;
+    settings.sla_kill_min_delay = 5000;
+    settings.sla_kill_max_delay = 20_000;
+    // What is over is forgotten while others still remember it.
+    settings.history_prune_threshold = 10 * 60_000;
+    settings.history_max_per_job = 5;
+    settings.history_min_retention = 60_000;
+    settings.update_history_interval = 5 * 60_000;
+    settings.update_history_per_job = 3;
     settings
 }
 
@@ -85,7 +102,13 @@ impl World {
             offers: BTreeMap::new(),
             next_offer: 0,
             reports: VecDeque::new(),
-            wanted: BTreeMap::new(),
+            wanted: wanted::Wanted::default(),
+            asks: VecDeque::new(),
+            answering: false,
+            left_over: quota::LeftOver::default(),
+            drained: Vec::new(),
+            dies: false,
+            starts: 0,
             drop_calls: false,
             failing: true,
             unreachable: BTreeSet::new(),
@@ -101,191 +124,27 @@ impl World {
         self.model.at(self.now);
         let result = run(&mut self.model);
         let Effects {
-            records, requests, ..
+            records,
+            requests,
+            asks,
+            ..
         } = self.model.finish();
         for record in records {
+            self.watch(&record);
             self.store.apply(record);
         }
+        self.check_protected();
+        if self.dies && !requests.is_empty() {
+            // What was stored is stored, but nobody was asked for anything.
+            self.dies = false;
+            self.restart_scheduler();
+            return result;
+        }
+        self.asks.extend(asks);
         for request in requests {
             self.serve(request);
         }
         result
-    }
-
-    fn serve(&mut self, request: Request) {
-        if self.drop_calls {
-            if let Request::Accept { launches, .. } = request {
-                let ids: Vec<String> = launches.into_iter().map(|l| l.task.id).collect();
-                self.command(|model| model.launch_failed(&ids));
-            }
-            return;
-        }
-        match request {
-            Request::Accept { offers, launches } => self.accept(&offers, launches),
-            Request::AcceptInverse { .. } => {}
-            Request::Decline { offers, .. } => {
-                for offer in offers {
-                    self.offers.remove(&offer);
-                }
-            }
-            Request::Kill { task, .. } if self.is_cut_off(&task) => {}
-            Request::Kill { task, .. } => match self.remote.get(&task).map(|t| t.state) {
-                Some(
-                    TaskState::TASK_KILLED
-                    | TaskState::TASK_FAILED
-                    | TaskState::TASK_LOST
-                    | TaskState::TASK_FINISHED,
-                ) => {}
-                Some(_) => self.set(&task, TaskState::TASK_KILLED),
-                None => self.reports.push_back((task, TaskState::TASK_LOST)),
-            },
-            Request::Reconcile { tasks } if tasks.is_empty() => {
-                let all = self
-                    .remote
-                    .iter()
-                    .filter(|(_, task)| !self.unreachable.contains(&task.agent))
-                    .map(|(id, task)| (id.clone(), task.state));
-                self.reports.extend(all.collect::<Vec<_>>());
-            }
-            Request::Reconcile { tasks } => {
-                for (id, _) in tasks {
-                    let id = id.value().to_string();
-                    let state = match self.remote.get(&id) {
-                        Some(task) if self.unreachable.contains(&task.agent) => {
-                            TaskState::TASK_UNREACHABLE
-                        }
-                        Some(task) => task.state,
-                        None => TaskState::TASK_LOST,
-                    };
-                    self.reports.push_back((id, state));
-                }
-            }
-        }
-    }
-
-    fn accept(&mut self, offers: &[String], launches: Vec<Launch>) {
-        let agents: BTreeSet<Option<usize>> =
-            offers.iter().map(|id| self.offers.remove(id)).collect();
-        let agent = match agents.into_iter().collect::<Vec<_>>().as_slice() {
-            [Some(agent)] => *agent,
-            _ => {
-                for launch in launches {
-                    self.reports
-                        .push_back((launch.task.id, TaskState::TASK_LOST));
-                }
-                return;
-            }
-        };
-        for launch in launches {
-            let resources = launch.resources.iter().chain(&launch.executor_resources);
-            let cores = resources.filter(|r| r.name() == "cpus");
-            let sum = |lent: bool| {
-                let of_kind = cores.clone().filter(|r| r.revocable.is_some() == lent);
-                of_kind.map(|r| r.scalar.value()).sum()
-            };
-            let (cpus, lent) = (sum(false), sum(true));
-            assert_eq!(launch.task.ports.len(), 1, "a port was asked for");
-            let id = launch.task.id.clone();
-            let remote = Remote {
-                agent,
-                state: TaskState::TASK_STAGING,
-                cpus,
-                lent,
-            };
-            assert!(self.launched.insert(id.clone()), "{id} was launched twice");
-            self.remote.insert(id, remote);
-        }
-    }
-
-    fn set(&mut self, id: &str, state: TaskState) {
-        if let Some(task) = self.remote.get_mut(id) {
-            task.state = state;
-            if !self.unreachable.contains(&task.agent) {
-                self.reports.push_back((id.to_string(), state));
-            }
-        }
-    }
-
-    fn is_live(state: TaskState) -> bool {
-        matches!(
-            state,
-            TaskState::TASK_STAGING | TaskState::TASK_STARTING | TaskState::TASK_RUNNING
-        )
-    }
-
-    /// Moves tasks on, delivers up to `count` statuses, and offers what is free.
-    pub(crate) fn deliver(&mut self, count: usize) {
-        let moving = self.remote.iter().filter(|(_, task)| {
-            matches!(
-                task.state,
-                TaskState::TASK_STAGING | TaskState::TASK_STARTING
-            )
-        });
-        let moving: Vec<_> = moving.map(|(id, task)| (id.clone(), task.state)).collect();
-        for (id, state) in moving {
-            match state {
-                TaskState::TASK_STAGING => self.set(&id, TaskState::TASK_STARTING),
-                TaskState::TASK_STARTING if self.failing && self.dice.below(12) == 0 => {
-                    self.set(&id, TaskState::TASK_FAILED);
-                }
-                TaskState::TASK_STARTING => self.set(&id, TaskState::TASK_RUNNING),
-                _ => {}
-            }
-        }
-        self.offer_all();
-        for _ in 0..count {
-            let Some((task, state)) = self.reports.pop_front() else {
-                break;
-            };
-            let report = StatusReport {
-                task,
-                state,
-                message: None,
-                reason: None,
-                source: None,
-            };
-            self.command(|model| model.reported(&report));
-            // What is over and acknowledged the master forgets.
-            let known = self.remote.get(&report.task).map(|task| task.state);
-            if known == Some(report.state) && !Self::is_live(report.state) {
-                self.remote.remove(&report.task);
-            }
-        }
-    }
-
-    fn offer_all(&mut self) {
-        if self.drop_calls {
-            return;
-        }
-        for agent in 0..self.agents {
-            if self.offers.values().any(|a| *a == agent) || self.unreachable.contains(&agent) {
-                continue;
-            }
-            let (used, used_lent) = self.used(agent);
-            if used >= AGENT_CPUS && used_lent >= LENT_CPUS {
-                continue;
-            }
-            self.next_offer += 1;
-            let id = format!("O{}", self.next_offer);
-            self.offers.insert(id.clone(), agent);
-            let mut offer = Offer::new();
-            offer.id.mut_or_insert_default().set_value(id);
-            offer
-                .slave_id
-                .mut_or_insert_default()
-                .set_value(format!("S{agent}"));
-            offer.set_hostname(format!("host{agent}"));
-            let mut lent = scalar("cpus", LENT_CPUS - used_lent);
-            lent.revocable.mut_or_insert_default();
-            offer.resources = vec![
-                scalar("cpus", AGENT_CPUS - used),
-                lent,
-                scalar("mem", 100_000.0),
-                scalar("disk", 100_000.0),
-                ports(31_000, 32_000),
-            ];
-            self.command(|model| model.offered(vec![offer]));
-        }
     }
 
     pub(crate) fn pass(&mut self, ms: i64) {
@@ -296,68 +155,6 @@ impl World {
         }
         self.now = self.now.max(end);
         self.command(|_| ());
-    }
-
-    pub(crate) fn create(&mut self, key: &JobKey, version: i32, count: i32) -> Result<(), Refusal> {
-        let mut description = jobs::job(key, version, count);
-        description.task_config = Some(self.shape(key, version));
-        let made = self.command(|model| {
-            let job = model.sanitize(&description)?;
-            model.create_job(job)
-        });
-        if made.is_ok() {
-            self.wanted.insert(key.clone(), count);
-        }
-        made
-    }
-
-    pub(crate) fn kill(&mut self, key: &JobKey) -> Result<usize, Refusal> {
-        let killed = self.command(|model| model.kill_tasks(key, None, "me", None));
-        if killed.is_ok() {
-            self.wanted.remove(key);
-        }
-        killed
-    }
-
-    pub(crate) fn restart(&mut self, key: &JobKey) -> Result<(), Refusal> {
-        let all = self
-            .model
-            .tasks()
-            .active(key)
-            .map(|task| task.instance)
-            .collect();
-        self.command(|model| model.restart(key, &all, "me"))
-    }
-
-    pub(crate) fn lose_agent(&mut self, dice: &mut Chance) {
-        let agent = usize::try_from(dice.below(self.agents as u64)).unwrap_or(0);
-        // It comes back without them.
-        self.unreachable.remove(&agent);
-        let lost: Vec<String> = self
-            .remote
-            .iter()
-            .filter(|(_, task)| task.agent == agent && Self::is_live(task.state))
-            .map(|(id, _)| id.clone())
-            .collect();
-        for id in lost {
-            self.set(&id, TaskState::TASK_LOST);
-        }
-        self.rescind(agent);
-    }
-
-    /// Every agent ended while there was no master: the next one knows none of the tasks, and says only that agents
-    /// are lost.
-    pub(crate) fn lose_agents_before_their_master(&mut self) {
-        self.remote.clear();
-        self.command(Model::agent_lost);
-    }
-
-    pub(crate) fn fail_task(&mut self, dice: &mut Chance) {
-        let running = self.running();
-        let nth = usize::try_from(dice.below(running.len() as u64)).unwrap_or(0);
-        if let Some(id) = running.get(nth) {
-            self.set(id, TaskState::TASK_FAILED);
-        }
     }
 
     /// The connection to the master begins anew.
@@ -371,7 +168,9 @@ impl World {
     pub(crate) fn relieve(&mut self) {
         self.drop_calls = false;
         self.failing = false;
+        self.dies = false;
         self.agents += RELIEF;
+        self.end_crons();
         self.heal();
         self.end_maintenance();
         self.reconnect();
@@ -385,9 +184,11 @@ impl World {
             hosts: self.store.hosts.values().cloned().collect(),
             maintenance: self.store.maintenance.values().cloned().collect(),
             quotas: self.store.quotas.clone(),
+            crons: self.store.crons.values().cloned().collect(),
             framework_id: self.store.framework_id.clone(),
-            ..Stored::default()
         };
+        self.starts += 1;
+        self.asks.clear();
         let seed = self.dice.draw();
         self.model = Model::new(settings(), stored, seed, self.now);
         self.offers.clear();
@@ -396,6 +197,11 @@ impl World {
         } else {
             self.command(|model| model.registered("F"));
         }
+    }
+
+    /// The scheduler dies when it has stored what it next decides, and another one goes on from there.
+    pub(crate) fn die_soon(&mut self) {
+        self.dies = true;
     }
 
     pub(crate) fn check_store(&self, context: &str) {
@@ -415,37 +221,24 @@ impl World {
         }
     }
 
-    /// The cores, plain and lent, that live tasks hold on an agent.
-    fn used(&self, agent: usize) -> (f64, f64) {
-        let all = self.remote.values();
-        all.filter(|task| task.agent == agent && Self::is_live(task.state))
-            .fold((0.0, 0.0), |(plain, lent), task| {
-                (plain + task.cpus, lent + task.lent)
-            })
-    }
-
-    pub(crate) fn check_capacity(&self, context: &str) {
-        for agent in 0..self.agents {
-            let (used, lent) = self.used(agent);
-            assert!(
-                used <= AGENT_CPUS + 1e-6 && lent <= LENT_CPUS + 1e-6,
-                "{context}: agent {agent} holds {used} cpus and {lent} that are lent"
-            );
+    /// What there is, a line a job.
+    pub(crate) fn shown(&self) -> String {
+        let mut lines = Vec::new();
+        for job in self.model.job_keys(None) {
+            let shown = |task: &Task| {
+                let Task {
+                    instance,
+                    config,
+                    status,
+                    ..
+                } = task;
+                format!("{instance}: v{} {status}", config.priority)
+            };
+            let tasks: Vec<String> = self.model.tasks().active(job).map(shown).collect();
+            let update = self.model.active_update(job).map(|update| update.status());
+            lines.push(format!("    {job} {update:?} {}", tasks.join(", ")));
         }
-    }
-
-    pub(crate) fn running(&self) -> Vec<String> {
-        let live = self
-            .remote
-            .iter()
-            .filter(|(_, task)| Self::is_live(task.state));
-        live.map(|(id, _)| id.clone()).collect()
-    }
-
-    pub(crate) fn runs(&self, id: &str) -> bool {
-        self.remote
-            .get(id)
-            .is_some_and(|task| task.state == TaskState::TASK_RUNNING)
+        lines.join("\n")
     }
 
     pub(crate) fn is_settled(&self) -> bool {
@@ -467,6 +260,9 @@ impl World {
             .updates()
             .filter(|update| update.status().is_active());
         text.extend(updates.map(|update| format!("{} is {}", update.key().id, update.status())));
+        let runs = self.model.tasks().iter();
+        let runs = runs.filter(|task| task.status.is_active() && !task.config.is_service);
+        text.extend(runs.map(|task| format!("the run {} goes on", task.id)));
         if !self.reports.is_empty() {
             text.push(format!("{} reports are on their way", self.reports.len()));
         }

@@ -1,72 +1,11 @@
-//! Agents of the simulated cluster that cannot be reached for a while, and what the tasks there are.
+//! Agents of the simulated cluster that cannot be reached for a while.
 
-use aurora_api::{JobKey, PartitionPolicy, Resource, ResourceAggregate, TaskConfig};
 use aurora_scheduler::model::chance::Chance;
 use mesos_proto::mesos::TaskState;
 
 use super::World;
-use crate::support::jobs;
-
-const ROLE: &str = "www-data";
 
 impl World {
-    /// A job's configuration: its name says the tier, its version how partitions are borne.
-    pub(crate) fn shape(&self, key: &JobKey, version: i32) -> TaskConfig {
-        let tier = match key.name.as_bytes().last() {
-            Some(b'0') => "preferred",
-            Some(b'1') => "preemptible",
-            _ => "revocable",
-        };
-        let policy = |reschedule, delay_secs| PartitionPolicy {
-            reschedule,
-            delay_secs,
-        };
-        TaskConfig {
-            tier: Some(tier.to_string()),
-            partition_policy: match version {
-                0 => None,
-                1 => Some(policy(true, Some(20))),
-                _ => Some(policy(false, None)),
-            },
-            ..jobs::config(key, version)
-        }
-    }
-
-    /// Sets the role's quota; refused if the role uses more.
-    pub(crate) fn set_quota(&mut self, cpus: f64) -> String {
-        let quota = ResourceAggregate {
-            resources: [
-                Resource::NumCpus(cpus.into()),
-                Resource::RamMb(10_000),
-                Resource::DiskMb(10_000),
-            ]
-            .into(),
-        };
-        let set = self.command(|model| model.set_quota(ROLE, &quota));
-        format!("{set:?}")
-    }
-
-    /// No role's production jobs use more than its quota.
-    pub(crate) fn check_quota(&self, context: &str) {
-        let quota = self.model.quota(ROLE).unwrap();
-        let cores = |aggregate: &ResourceAggregate| {
-            let cores = aggregate
-                .resources
-                .iter()
-                .filter_map(|resource| match resource {
-                    Resource::NumCpus(cpus) => Some(cpus.0),
-                    _ => None,
-                });
-            cores.sum::<f64>()
-        };
-        let used = quota.prod_shared_consumption.as_ref().map_or(0.0, cores);
-        let allowed = cores(&quota.quota);
-        assert!(
-            used <= allowed + 1e-6,
-            "{context}: {used} cores of {allowed}"
-        );
-    }
-
     pub(super) fn is_cut_off(&self, task: &str) -> bool {
         let task = self.remote.get(task);
         task.is_some_and(|task| self.unreachable.contains(&task.agent))

@@ -2,13 +2,14 @@
 
 use aurora_api::{
     BatchJobUpdateStrategy, JobKey, JobUpdateKey, JobUpdateSettings, JobUpdateStatus,
-    JobUpdateStrategy, QueueJobUpdateStrategy, VariableBatchJobUpdateStrategy,
+    JobUpdateStrategy, QueueJobUpdateStrategy, Range, VariableBatchJobUpdateStrategy,
 };
 use aurora_scheduler::model::chance::Chance;
 use aurora_scheduler::model::update::Started;
 use aurora_scheduler::model::{Model, validate};
 
 use super::World;
+use super::shape::shape;
 use crate::support::jobs;
 
 fn some(dice: &mut Chance, bound: u64) -> i32 {
@@ -57,10 +58,14 @@ impl World {
                 0 => Some(15_000),
                 _ => None,
             },
-            ..JobUpdateSettings::default()
+            update_only_these_instances: match dice.below(5) {
+                0 => Some(Range::cover([some(dice, 4), some(dice, 4)])),
+                _ => None,
+            },
+            sla_aware: Some(dice.below(3) == 0 && count > 1 && version < 2),
         };
         let mut request = jobs::update(key, version, count, settings);
-        request.task_config = Some(self.shape(key, version));
+        request.task_config = Some(shape(key, version, count));
         let started = self.command(|model| {
             let check =
                 |model: &Model, request: &_| validate::update_request(model.settings(), request);
