@@ -5,15 +5,14 @@ it is what the file itself printed.
 """
 import json
 import sys
-import traceback
 
 from pystachio import Ref
 
-import aurora_docker
-import aurora_hooks
 import aurora_loader
 import aurora_validation as validation
 from aurora_schema import MesosJob
+
+IMAGES = Ref.from_address('docker.image')
 
 
 def standard_bindings(job):
@@ -29,8 +28,12 @@ def describe(job, registries):
     validation.check_required(job)
     job = standard_bindings(job)
     validation.check_types(job)
-    job = aurora_docker.bind(job, registries)
     interpolated, unbound = job.interpolate()
+    if any(IMAGES.scoped_to(ref) is not None for ref in unbound):
+        # Most jobs name no image, and the HTTP client takes longer to import than a job to evaluate.
+        import aurora_docker
+        job = aurora_docker.bind(job, registries)
+        interpolated, unbound = job.interpolate()
     allocated = validation.ports(job, interpolated)
     validation.check_update(interpolated)
     validation.check_announce(interpolated, allocated)
@@ -62,6 +65,7 @@ def answer(request):
 
 def users_traceback(error):
     """The error's traceback without our own frames."""
+    import traceback
     trace = traceback.TracebackException.from_exception(error)
     frames = [frame for frame in trace.stack if not frame.filename.startswith('<aurora')]
     trace.stack[:] = frames
@@ -80,5 +84,6 @@ def main(mark, request):
     sys.stdout.write(mark + json.dumps(result) + '\n')
     sys.stdout.flush()
     if hooked:
+        import aurora_hooks
         job, hooks = hooked
         aurora_hooks.serve(job, hooks, request['channel'], request['stdout'])

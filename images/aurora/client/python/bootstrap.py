@@ -1,4 +1,5 @@
-import sys, types, json
+import sys, json
+from importlib.machinery import ModuleSpec
 sys.path[:] = [entry for entry in sys.path if entry]
 mark, modules, request = sys.argv[1:4]
 try:
@@ -6,8 +7,26 @@ try:
 except ImportError:
     sys.stdout.write(mark + json.dumps({'no_pystachio': sys.executable}) + '\n')
     sys.exit(0)
-for name, source in json.loads(modules):
-    module = types.ModuleType(name)
-    sys.modules[name] = module
-    exec(compile(source, '<%s>' % name, 'exec'), module.__dict__)
-sys.modules['aurora_main'].main(mark, request)
+
+
+class Carried(object):
+    """Our modules, which came as text: each is compiled when something imports it."""
+    sources = dict(json.loads(modules))
+
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return ModuleSpec(name, cls) if name in cls.sources else None
+
+    @staticmethod
+    def create_module(spec):
+        return None
+
+    @classmethod
+    def exec_module(cls, module):
+        name = module.__name__
+        exec(compile(cls.sources[name], '<%s>' % name, 'exec'), module.__dict__)
+
+
+sys.meta_path.insert(0, Carried)
+import aurora_main
+aurora_main.main(mark, request)

@@ -23,6 +23,7 @@ use crate::argparse::terminal_width;
 use crate::complete;
 use crate::console::Console;
 use crate::exit::{self, Result};
+use crate::python;
 use optparse::Parsed;
 use session::{Session, die};
 
@@ -31,6 +32,9 @@ const NAME: &str = "aurora_admin";
 
 /// Runs the program. `args[0]` is its name.
 pub fn main(args: Vec<OsString>) -> ExitCode {
+    if let Some(code) = python::instead(args.get(1..).unwrap_or_default()) {
+        return code;
+    }
     let mut words: Vec<String> = args
         .into_iter()
         .skip(1)

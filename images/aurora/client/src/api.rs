@@ -1,6 +1,7 @@
 //! A cluster's scheduler, called with the patience of the original client
 //! (`apache/aurora/client/api/scheduler_client.py`).
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -127,6 +128,19 @@ impl Scheduler {
         let found = Arc::new((url, transport));
         *known = Some(Arc::clone(&found));
         Ok(found)
+    }
+
+    /// Does something else that takes its time, and looks for the scheduler meanwhile. Whoever is not found by the
+    /// end of it is looked for by the first call, which also says why.
+    pub async fn found_during<T>(&self, work: impl Future<Output = T>) -> T {
+        let look = async {
+            let _ = self.find().await;
+            std::future::pending::<Infallible>().await
+        };
+        tokio::select! {
+            done = work => done,
+            never = look => match never {},
+        }
     }
 
     /// The scheduler's own address.

@@ -178,11 +178,18 @@ impl Context {
                 &key.job.name,
             ]),
         };
-        let (description, hooks) = python::job(&request, self.console)
-            .await
-            .map_err(|error| self.broken_file(error))?;
+        // An unknown cluster is only complained of when the file is right.
+        let scheduler = self.scheduler(&key.cluster);
+        let reading = async {
+            let read = python::job(&request, self.console).await;
+            read.map_err(|error| self.broken_file(error))
+        };
+        let (description, hooks) = match &scheduler {
+            Ok(scheduler) => scheduler.found_during(reading).await?,
+            Err(_) => reading.await?,
+        };
         *self.hooks.borrow_mut() = hooks.map(Rc::new);
-        let scheduler = self.scheduler(&key.cluster)?;
+        let scheduler = scheduler?;
         let response = scheduler
             .call(Call::GetTierConfigs(GetTierConfigsArgs::default()))
             .await?;

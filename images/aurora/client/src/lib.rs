@@ -44,6 +44,9 @@ pub const VERSION: &str = "0.23.0-SNAPSHOT";
 
 /// Runs the client. `args[0]` is the program's name.
 pub fn main(args: Vec<OsString>) -> ExitCode {
+    if let Some(code) = python::instead(args.get(1..).unwrap_or_default()) {
+        return code;
+    }
     let mut words: Vec<String> = args
         .into_iter()
         .skip(1)

@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::fd::{AsRawFd as _, RawFd};
-use std::process::Stdio;
+use std::os::unix::process::CommandExt as _;
+use std::process::{ExitCode, Stdio};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
@@ -15,6 +16,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 
 use crate::console::Console;
+use crate::exit;
 use crate::hooks::{self, Hooks};
 
 const BOOTSTRAP: &str = include_str!("../python/bootstrap.py");
@@ -149,6 +151,23 @@ pub fn interpreter() -> OsString {
     std::env::var_os("AURORA_PYTHON")
         .filter(|name| !name.is_empty())
         .unwrap_or_else(|| OsString::from("python3"))
+}
+
+/// Becomes the interpreter with these arguments, if `PEX_INTERPRETER` asks for it. The original clients are
+/// PEX files, which do so; scripts use it to run with the client's Python and its modules. Returns if there is
+/// nothing to become.
+pub fn instead(args: &[OsString]) -> Option<ExitCode> {
+    let asked = std::env::var("PEX_INTERPRETER").ok()?;
+    if !matches!(asked.to_lowercase().as_str(), "1" | "true") {
+        return None;
+    }
+    let python = interpreter();
+    let error = std::process::Command::new(&python).args(args).exec();
+    let name = python.to_string_lossy();
+    Console::new().error(&format!(
+        "cannot run `{name}`: {error}; AURORA_PYTHON names the interpreter"
+    ));
+    Some(ExitCode::from(exit::UNKNOWN_ERROR))
 }
 
 async fn ask(

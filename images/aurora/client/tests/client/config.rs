@@ -388,3 +388,39 @@ fn an_interpreter_without_pystachio_or_none_at_all_is_named() {
     assert_eq!(output.status.code(), Some(4));
     assert!(text(&output.stderr).contains("cannot run `/nosuch/python`"));
 }
+
+#[test]
+fn evaluating_a_job_imports_nothing_that_takes_long() {
+    let slow = [
+        "urllib.request",
+        "http.client",
+        "ssl",
+        "socket",
+        "email",
+        "traceback",
+    ];
+    let print = format!("import sys\nprint([n for n in {slow:?} if n in sys.modules])\n");
+    let (stdout, stderr, code) = inspect(&(print + &file(TASK, "")), &[]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stdout.starts_with("[]\n"), "{stdout}");
+}
+
+#[test]
+fn the_clients_are_their_interpreter_where_a_pex_file_would_be() {
+    let script = "import sys, pystachio\nprint(sys.argv[1:])\nsys.exit(3)\n";
+    let mut client = Client::direct("http://127.0.0.1:1");
+    std::fs::write(client.home().join("script.py"), script).unwrap();
+    let path = client.home().join("script.py");
+    for program in [
+        env!("CARGO_BIN_EXE_aurora"),
+        env!("CARGO_BIN_EXE_aurora_admin"),
+    ] {
+        client.program = program;
+        client.env = vec![("PEX_INTERPRETER", "1".to_owned())];
+        let output = client.run(&[path.to_str().unwrap(), "--a", "b"]);
+        assert_eq!(text(&output.stdout), "['--a', 'b']\n");
+        assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+        client.env = vec![("PEX_INTERPRETER", "0".to_owned())];
+        assert_eq!(client.run(&["-h"]).status.code(), Some(0));
+    }
+}

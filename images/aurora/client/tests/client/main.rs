@@ -12,6 +12,7 @@ mod replay;
 mod sla;
 mod support;
 mod task;
+mod transcripts;
 mod updates;
 mod usage;
 mod zookeeper;

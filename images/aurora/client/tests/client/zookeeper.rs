@@ -21,12 +21,18 @@ const STAT: [u8; 68] = [0; 68];
 
 /// A ZooKeeper with one announcement, whose address is another for every session: the last one stays.
 fn zookeeper(addresses: Vec<String>) -> String {
+    zookeeper_that_tells(addresses, || ())
+}
+
+/// The same, which tells of each session that begins.
+fn zookeeper_that_tells(addresses: Vec<String>, tell: impl Fn() + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = listener.local_addr().unwrap().to_string();
     std::thread::spawn(move || {
         let mut addresses = addresses.into_iter().peekable();
         loop {
             let (stream, _) = listener.accept().unwrap();
+            tell();
             let address = match addresses.len() {
                 1 => addresses.peek().cloned(),
                 _ => addresses.next(),
@@ -140,4 +146,33 @@ fn a_scheduler_that_does_not_answer_is_looked_up_again() {
         "{stderr}"
     );
     assert!(stderr.contains(", retrying...\n"), "{stderr}");
+}
+
+#[test]
+fn the_scheduler_is_looked_for_while_the_configuration_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let asked = folder.path().join("asked");
+    let file = folder.path().join("patient.aurora");
+    let source = format!(
+        "import os, time\n\
+         until = time.time() + 20\n\
+         while not os.path.exists({asked:?}):\n  \
+           assert time.time() < until, 'ZooKeeper is not asked'\n  \
+           time.sleep(0.01)\n\
+         jobs = []\n"
+    );
+    std::fs::write(&file, source).unwrap();
+    let tell = move || std::fs::write(&asked, "").unwrap();
+    let client = Client::new(&format!(
+        r#"[{{"name": "zoo", "zk": "{}", "scheduler_zk_path": "{PATH}"}}]"#,
+        zookeeper_that_tells(vec!["127.0.0.1:1".to_owned()], tell)
+    ));
+    let file = file.to_str().unwrap();
+    let output = client.run(&["job", "create", "zoo/www-data/devel/x", file]);
+    let stderr = text(&output.stderr);
+    assert!(
+        stderr.contains("No job defined in this config!"),
+        "{stderr}"
+    );
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
 }
