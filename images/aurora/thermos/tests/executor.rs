@@ -25,6 +25,7 @@ use mesos_proto::mesos::TaskState;
 use serde_json::json;
 use task::{
     STARTED, TASK, assert_said, exit, history, job, log, paths, role, run_folder, task_info,
+    task_info_of,
 };
 
 #[tokio::test]
@@ -289,8 +290,6 @@ fn history_if_any(run: &Path) -> Option<TaskHistory> {
 async fn what_cannot_be_run_fails_in_the_originals_words() {
     let mut garbage = task_info(&json!({}), &[]);
     garbage.set_data(b"garbage".to_vec());
-    let mut nobody = job(&[("p", "true")], json!({}));
-    nobody["role"] = json!("no-such-user-here");
     let cases = [
         (
             garbage,
@@ -304,7 +303,12 @@ async fn what_cannot_be_run_fails_in_the_originals_words() {
             )],
         ),
         (
-            task_info(&nobody, &[]),
+            task_info_of(
+                "no-such-user-here",
+                &job(&[("p", "true")], json!({})),
+                &[],
+                None,
+            ),
             vec![
                 (TaskState::TASK_STARTING, ""),
                 (

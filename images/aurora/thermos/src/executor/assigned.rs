@@ -57,6 +57,7 @@ impl Assigned {
             .unwrap_or_else(|| hostname.to_string());
         let assignment = Assignment {
             task_id: assigned.task_id.clone(),
+            job: assigned.task.job.clone(),
             instance: assigned.instance_id,
             hostname: hostname.clone(),
             ports: assigned

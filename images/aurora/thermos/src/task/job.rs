@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aurora_api::JobKey;
 use serde_json::Value;
 
 use super::bind::{Bindings, bind};
@@ -14,6 +15,8 @@ use super::spec::TaskSpec;
 pub struct Assignment {
     /// The task's id.
     pub task_id: String,
+    /// The job that it is of, as the scheduler knows it: what it says of itself counts only where this is not known.
+    pub job: Option<JobKey>,
     /// The instance's number.
     pub instance: i32,
     /// The agent's host name.
@@ -163,13 +166,21 @@ impl Job {
         let value = Value::Object(bound);
         let fields = Fields::of("Job", &value)?;
         let task = TaskSpec::from_value(fields.required("task")?)?;
+        let key = match &assignment.job {
+            Some(key) => key.clone(),
+            None => JobKey {
+                role: fields.string("role")?.ok_or(TaskError::Required {
+                    owner: "Job",
+                    field: "role",
+                })?,
+                environment: fields.string("environment")?.unwrap_or_default(),
+                name: fields.string("name")?.unwrap_or_else(|| task.name.clone()),
+            },
+        };
         Ok(Self {
-            role: fields.string("role")?.ok_or(TaskError::Required {
-                owner: "Job",
-                field: "role",
-            })?,
-            environment: fields.string("environment")?.unwrap_or_default(),
-            name: fields.string("name")?.unwrap_or_else(|| task.name.clone()),
+            role: key.role,
+            environment: key.environment,
+            name: key.name,
             announce: fields.get("announce").map(announcer).transpose()?,
             health_check: health_check(fields.get("health_check_config"))?,
             lifecycle: lifecycle(fields.get("lifecycle"))?,
@@ -326,6 +337,7 @@ mod tests {
     fn assignment(ports: &[(&str, i64)]) -> Assignment {
         Assignment {
             task_id: "www-data-prod-hello-0-x".into(),
+            job: None,
             instance: 0,
             hostname: "192.168.33.10".into(),
             ports: ports
@@ -390,6 +402,25 @@ mod tests {
         );
         assert_eq!(job.health_check.interval_secs, 1.0);
         assert_eq!(job.lifecycle, None);
+    }
+
+    #[test]
+    fn a_job_is_whose_the_scheduler_says() {
+        // Clients of the API send as little as a task, and what they send can say anything.
+        let task = r#""task": {"processes": [{"name": "p", "cmdline": "c"}], "resources": {"cpu": 1.0, "ram": 1, "disk": 1}}"#;
+        let assignment = Assignment {
+            job: Some(JobKey::new("www-data", "prod", "hello")),
+            ..assignment(&[])
+        };
+        for data in [
+            format!("{{{task}}}"),
+            format!(r#"{{"role": "root", "environment": "devel", "name": "x", {task}}}"#),
+        ] {
+            let job = Job::from_executor_data(&data, &assignment).unwrap();
+            let found = (&*job.role, &*job.environment, &*job.name);
+            assert_eq!(found, ("www-data", "prod", "hello"), "{data}");
+            assert_eq!(job.task.name, "p");
+        }
     }
 
     #[test]

@@ -59,13 +59,23 @@ pub(crate) fn task_info_in(
     ports: &[(&str, u16)],
     container: Option<Container>,
 ) -> TaskInfo {
+    task_info_of(&role(), data, ports, container)
+}
+
+/// The task of a job that is somebody else's.
+pub(crate) fn task_info_of(
+    role: &str,
+    data: &Value,
+    ports: &[(&str, u16)],
+    container: Option<Container>,
+) -> TaskInfo {
     let assigned = AssignedTask {
         task_id: TASK.into(),
         slave_id: Some("S".into()),
         slave_host: Some("192.168.33.10".into()),
         task: TaskConfig {
             job: Some(JobKey {
-                role: role(),
+                role: role.into(),
                 environment: "devel".into(),
                 name: "job".into(),
             }),
