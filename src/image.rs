@@ -9,6 +9,7 @@ mod elf;
 mod material;
 mod product;
 mod store;
+mod turn;
 
 use std::path::PathBuf;
 

@@ -1,6 +1,6 @@
 //! Finding, building and clearing out the launcher's own images.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::archive::{Entry, archive};
 use super::material::Material;
+use super::turn::Turn;
 use super::{ImageError, Product, base};
 use crate::engine::{BuildSpec, Engine, EngineError, Kind};
 use crate::plan::OwnImage;
@@ -24,6 +25,8 @@ pub type References = BTreeMap<OwnImage, String>;
 /// What happens to an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageEvent {
+    /// Another launcher makes images; this one goes on when that is done.
+    Waiting,
     /// It is being made.
     Building {
         /// Which.
@@ -82,25 +85,16 @@ impl ImageStore {
             .iter()
             .map(|image| (*image, self.reference(*image)))
             .collect();
-        let found = self
-            .engine
-            .images(IMAGE_LABEL)
-            .await
-            .map_err(|source| failed("base", source))?;
-        let there = |name: &str| {
-            found
-                .iter()
-                .any(|image| image.names.iter().any(|found| found == name))
-        };
-        let missing: Vec<OwnImage> = references
-            .iter()
-            .filter(|(_, name)| !there(name))
-            .map(|(image, _)| *image)
-            .collect();
+        if self.missing(&references).await?.is_empty() {
+            return Ok(references);
+        }
+        let _turn = Turn::take(TURN, || tell(ImageEvent::Waiting)).await;
+        // Whoever had the turn before may have made them.
+        let missing = self.missing(&references).await?;
         if missing.is_empty() {
             return Ok(references);
         }
-        let base = self.base(there(&base_name()), &tell).await?;
+        let base = self.base(&tell).await?;
         // ZooKeeper's takes its time. The others share their first layer, so each finds it made by the one before.
         let (slow, quick): (Vec<_>, Vec<_>) = missing
             .into_iter()
@@ -116,13 +110,29 @@ impl ImageStore {
         Ok(references)
     }
 
+    /// Those of the images that the engine does not have.
+    async fn missing(&self, references: &References) -> Result<Vec<OwnImage>, ImageError> {
+        let there = self.names().await?;
+        Ok(references
+            .iter()
+            .filter(|(_, name)| !there.contains(*name))
+            .map(|(image, _)| *image)
+            .collect())
+    }
+
+    /// The names of the launcher's images that the engine has.
+    async fn names(&self) -> Result<BTreeSet<String>, ImageError> {
+        let found = self.engine.images(IMAGE_LABEL).await;
+        let found = found.map_err(|source| failed("base", source))?;
+        Ok(found.into_iter().flat_map(|image| image.names).collect())
+    }
+
     async fn base(
         &self,
-        there: bool,
         tell: &Arc<dyn Fn(ImageEvent) + Send + Sync>,
     ) -> Result<String, ImageError> {
         let name = base_name();
-        if there {
+        if self.names().await?.contains(&name) {
             return Ok(name);
         }
         let began = Instant::now();
@@ -256,6 +266,9 @@ impl ImageStore {
         }
     }
 }
+
+/// The name of the turn in which a launcher makes images.
+const TURN: &str = "devcluster-images";
 
 /// How long another launcher's build may take to give its image a name.
 const NAMED_WITHIN: Duration = Duration::from_secs(60);

@@ -19,6 +19,16 @@ pub(super) struct Bars {
 struct State {
     tiers: HashMap<String, Tier>,
     images: HashMap<String, ProgressBar>,
+    /// Of another launcher's work on images.
+    wait: Option<ProgressBar>,
+}
+
+impl State {
+    fn end_wait(&mut self) {
+        if let Some(bar) = self.wait.take() {
+            bar.finish_and_clear();
+        }
+    }
 }
 
 struct Tier {
@@ -41,6 +51,7 @@ impl Bars {
         let tiers = state.tiers.values().map(|tier| &tier.bar);
         tiers
             .chain(state.images.values())
+            .chain(&state.wait)
             .filter(|bar| !bar.is_finished())
             .for_each(ProgressBar::abandon);
     }
@@ -72,7 +83,13 @@ impl Bars {
                     );
                 }
             }
+            Event::Image(ImageEvent::Waiting) => {
+                let bar = self.bar("images");
+                bar.set_message("waiting for another devcluster that makes them");
+                state.wait = Some(bar);
+            }
             Event::Image(ImageEvent::Building { image }) => {
+                state.end_wait();
                 let bar = self.bar(&format!("image {image}"));
                 bar.set_message("making it");
                 state.images.insert(image.clone(), bar);
@@ -88,6 +105,7 @@ impl Bars {
                 }
             }
             Event::Node { node, tier, step } => {
+                state.end_wait();
                 if let Some(tier) = state.tiers.get_mut(tier.name()) {
                     tier.step(node.as_str(), step);
                 }

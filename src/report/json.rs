@@ -22,6 +22,7 @@ fn value(event: &Event) -> Value {
                 .collect();
             json!({"event": "planned", "cluster": cluster, "subnet": subnet, "tiers": tiers})
         }
+        Event::Image(ImageEvent::Waiting) => json!({"event": "image-waiting"}),
         Event::Image(ImageEvent::Building { image }) => {
             json!({"event": "image-building", "image": image})
         }

@@ -32,6 +32,9 @@ impl Plain {
                 let nodes: usize = tiers.iter().map(|(_, count)| count).sum();
                 Some(format!("cluster `{cluster}`: {nodes} nodes on {subnet}"))
             }
+            Event::Image(ImageEvent::Waiting) => {
+                Some("images: waiting for another devcluster that makes them".to_owned())
+            }
             Event::Image(ImageEvent::Building { image }) => {
                 Some(format!("image `{image}`: making it"))
             }

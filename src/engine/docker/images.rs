@@ -67,7 +67,9 @@ impl DockerEngine {
                     .filter(|line| !line.is_empty())
                 {
                     story(line.to_owned());
-                    last = line.to_owned();
+                    if !is_builders_own(line) {
+                        last = line.to_owned();
+                    }
                 }
             }
             if let Some(error) = step.error_detail.and_then(|detail| detail.message) {
@@ -127,6 +129,11 @@ impl DockerEngine {
     }
 }
 
+/// Whether a line is the builder's about its own work, and not what a step printed.
+fn is_builders_own(line: &str) -> bool {
+    line.starts_with(" ---> ") || line.starts_with("Removing intermediate container ")
+}
+
 /// A failed build says what its last step printed.
 fn build_error(error: EngineError, last: &str) -> EngineError {
     match error.kind {
@@ -138,5 +145,24 @@ fn build_error(error: EngineError, last: &str) -> EngineError {
             format!("{}; its last line was `{last}`", error.message),
         ),
         _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_builders_own;
+
+    #[test]
+    fn a_steps_output_is_told_from_the_builders() {
+        for own in [
+            " ---> 3a5c1d0b7f66",
+            " ---> Running in bb3cb40e9a65",
+            "Removing intermediate container bb3cb40e9a65",
+        ] {
+            assert!(is_builders_own(own), "{own}");
+        }
+        for printed in ["E: Unable to fetch some archives", "---> not the builder's"] {
+            assert!(!is_builders_own(printed), "{printed}");
+        }
     }
 }
