@@ -1,7 +1,9 @@
-"""What the benchmark measures of Aurora on a cluster of many agents, one function a subject."""
+"""What the benchmark measures of Aurora, alone and on a cluster of many agents, one function a subject."""
 
+import json
 import os
 import re
+import subprocess
 import textwrap
 
 JOB = """
@@ -45,6 +47,22 @@ def until(count):
             sys.exit("%d tasks run after 300 s, and not %d" % (running(), count))
         time.sleep(0.1)
 """
+
+
+def scheduler(report):
+    """The scheduler's own program, with ZooKeeper and Mesos simulated around it and a store that was filled before."""
+    command = ["cargo", "bench", "--quiet", "--package", "aurora-scheduler", "--bench", "process"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True)
+    found = json.loads(done.stdout)
+    report.seconds("start to lead, 20,000 stored tasks", found["start"], found["start_empty"], 1.0)
+    report.note("its floor is the same with an empty store")
+    report.amount("memory a stored task", found["memory_kb"], "KB", found["record_kb"], None)
+    report.note("its floor is the task's record in Thrift's binary protocol, the configuration apart")
+    # Nobody waits for longer than a minute for the next turn.
+    report.rate("attempts in vain, 10,000 waiting", found["attempts_per_second"], "/s", None, 10_000 / 60)
+    beside, alone = found["new_job"], found["new_job_alone"]
+    report.seconds("new job launched beside them, p50", beside, alone, alone + 0.01)
+    report.note("its floor is the same with nothing waiting")
 
 
 def write_profile(launcher, agents):

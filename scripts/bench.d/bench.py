@@ -47,7 +47,8 @@ def of_mesos(program, load, report):
 
 
 def of_aurora(program, report):
-    """Jobs on a cluster of 50 agents on Docker."""
+    """The scheduler alone, and jobs on a cluster of 50 agents on Docker."""
+    aurora.scheduler(report)
     with clusters(program) as launcher:
         aurora.write_profile(launcher, agents=50)
         launcher.run("up")

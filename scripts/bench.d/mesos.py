@@ -6,6 +6,8 @@ import time
 
 from local import Mesos, get, memory_mb, until
 
+# How long after the last event they are at rest.
+REST_S = 2
 EACH_AGENT = "cpus:50;mem:20000;disk:20000;ports:[31000-32000]"
 
 
@@ -32,6 +34,7 @@ def start_and_rest(program, load, report):
             until("the agent is registered", lambda: mesos.active() == count)
             times.append(time.monotonic() - start)
         report.amount("mesos-agent registered after", sorted(times)[1] * 1000, "ms", None, 50)
+        time.sleep(REST_S)
         for name, process, budget in (("mesos-master", mesos.master, 15), ("mesos-agent", agent, 8)):
             rss, pss = memory_mb(process)
             report.amount(f"{name} at rest, resident", rss, "MB", None, budget)

@@ -40,6 +40,9 @@ impl Site {
             }
         }
         std::fs::write(folder.path().join("shiro.ini"), secured::USERS).expect("the users");
+        for (name, text) in secured::CREDENTIALS {
+            std::fs::write(folder.path().join(name), text).expect("the credentials");
+        }
         let profile = format!("{PROFILE}\n{more}");
         let cluster = Cluster::builder()
             .profile_text(profile)

@@ -1,4 +1,4 @@
-//! A master and an agent of ours as processes on free ports, and a Python with the foreign libraries.
+//! A master and an agent as processes on free ports, and a Python with the foreign libraries.
 
 use std::fs::File;
 use std::net::TcpListener;
@@ -11,7 +11,15 @@ use serde_json::Value;
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// A master and an agent; both end with this.
+/// Whose master it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Master {
+    Ours,
+    /// The one in libmesos.
+    Original,
+}
+
+/// A master and an agent of ours; both end with this.
 pub(crate) struct Local {
     folder: tempfile::TempDir,
     pub(crate) master: u16,
@@ -31,8 +39,21 @@ pub(crate) fn python() -> PathBuf {
         .into()
 }
 
+/// A program that `scripts/test` builds on the original libmesos.
+fn libmesos(program: &str) -> PathBuf {
+    let folder = std::env::var_os("LIBMESOS").expect(
+        "LIBMESOS names a folder with the programs on libmesos; `scripts/test` makes one, with PyPI's help",
+    );
+    Path::new(&folder).join(program)
+}
+
 impl Local {
     pub(crate) async fn start() -> Self {
+        Self::start_with(Master::Ours, &[]).await
+    }
+
+    /// The same with more flags for the master, which may be the original.
+    pub(crate) async fn start_with(kind: Master, flags: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let mut local = Self {
             folder,
@@ -42,16 +63,30 @@ impl Local {
         };
         let names = local.path("bin");
         std::fs::create_dir(&names).expect("a folder");
-        let executor = names.join("mesos-executor");
-        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_devcluster"), executor).expect("a link");
-        local.run(
-            "mesos-master",
-            &[
-                format!("--port={}", local.master),
-                format!("--work_dir={}", local.path("master").display()),
-                "--allocation_interval=50ms".to_owned(),
-            ],
-        );
+        for name in [
+            "mesos-executor",
+            "mesos-default-executor",
+            "mesos-containerizer",
+        ] {
+            std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_devcluster"), names.join(name))
+                .expect("a link");
+        }
+        match kind {
+            Master::Ours => {
+                let mut all = vec![
+                    format!("--port={}", local.master),
+                    format!("--work_dir={}", local.path("master").display()),
+                    "--allocation_interval=50ms".to_owned(),
+                ];
+                all.extend(
+                    flags
+                        .iter()
+                        .map(|(name, value)| format!("--{name}={value}")),
+                );
+                local.run("mesos-master", &all);
+            }
+            Master::Original => local.run_original(flags),
+        }
         local.run(
             "mesos-agent",
             &[
@@ -77,22 +112,43 @@ impl Local {
     }
 
     fn run(&mut self, name: &str, flags: &[String]) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_devcluster"));
+        command.arg0(name).arg("--ip=127.0.0.1").args(flags);
+        self.spawn(name, command);
+    }
+
+    /// The original master has no command line: it takes its flags from the environment.
+    fn run_original(&mut self, flags: &[(&str, &str)]) {
+        let mut command = Command::new(libmesos("original"));
+        command
+            .env("LIBPROCESS_IP", "127.0.0.1")
+            .env("LIBPROCESS_PORT", self.master.to_string())
+            .env("MESOS_NUM_SLAVES", "0")
+            .env("MESOS_WORK_DIR", self.path("master"))
+            .env("MESOS_ALLOCATION_INTERVAL", "50ms");
+        for (name, value) in flags {
+            command.env(format!("MESOS_{}", name.to_ascii_uppercase()), value);
+        }
+        self.spawn("mesos-master", command);
+    }
+
+    fn spawn(&mut self, name: &str, mut command: Command) {
         let log = File::create(self.path(&format!("{name}.log"))).expect("a log");
-        let child = Command::new(env!("CARGO_BIN_EXE_devcluster"))
-            .arg0(name)
-            .arg("--ip=127.0.0.1")
-            .args(flags)
+        let child = command
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a second handle"))
             .stderr(log)
             .spawn()
-            .expect("our own program starts");
+            .expect("the program starts");
         self.processes.push(child);
     }
 
     async fn registered(&self) -> Option<f64> {
         let url = format!("http://127.0.0.1:{}/metrics/snapshot", self.master);
-        let metrics: Value = reqwest::get(url).await.ok()?.json().await.ok()?;
+        // The original leaves a request without an answer for ever that comes while it starts.
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(2));
+        let asked = client.build().ok()?.get(url).send();
+        let metrics: Value = asked.await.ok()?.json().await.ok()?;
         metrics.get("master/slaves_active")?.as_f64()
     }
 
@@ -105,11 +161,24 @@ impl Local {
 
     /// Runs a Python program of tests/foreign with the master's and the agent's address; what it printed.
     pub(crate) async fn python(&self, script: &str) -> String {
+        let addresses = [self.master, self.agent].map(|port| format!("127.0.0.1:{port}"));
+        self.script(script, &addresses).await
+    }
+
+    /// Runs a program of tests/foreign/libmesos: with the driver's program, unless it does without, and the master.
+    pub(crate) async fn libmesos(&self, script: &str) -> String {
+        let program = libmesos("framework").display().to_string();
+        let master = format!("127.0.0.1:{}", self.master);
+        self.script(&format!("libmesos/{script}"), &[program, master])
+            .await
+    }
+
+    async fn script(&self, script: &str, arguments: &[String]) -> String {
         let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/foreign");
         let run = tokio::process::Command::new(python())
             .arg("-B")
             .arg(scripts.join(script))
-            .args([self.master, self.agent].map(|port| format!("127.0.0.1:{port}")))
+            .args(arguments)
             .stdin(Stdio::null())
             .kill_on_drop(true)
             .output();

@@ -27,6 +27,13 @@ async fn commands_and_files_reach_a_sandbox_and_no_further() {
         .await;
     assert!(read.contains("hello"), "{read}");
 
+    // Who is not root goes as who it is, and becomes nobody else.
+    let own = format!("runuser -u www-data -- aurora task ssh {KEY}/0 --command='cat file'");
+    assert_eq!(site.run(&own).await.trim(), "hello");
+    let others = "runuser -u www-data -- ssh root@mesos-agent true 2>&1";
+    let refused = site.try_run(others).await;
+    assert_ne!(refused.code, 0, "{}", refused.stdout);
+
     let refused = site
         .try_run(&format!("aurora task scp /tmp/file {KEY}/0:../../ 2>&1"))
         .await;

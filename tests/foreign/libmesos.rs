@@ -1,0 +1,50 @@
+//! The original libmesos: frameworks on its scheduler driver, and its master beside ours.
+//!
+//! Each program of `libmesos/` plays a table of calls, good and bad, and prints what came of each. It is run against
+//! our master and against the original one, with an agent of ours under both: the two must say the same, word for word.
+
+use crate::local::{Local, Master};
+
+/// Plays the tables against both masters, one after the other on the same two clusters.
+async fn both_masters_agree_on(scripts: &[&str], flags: &[(&str, &str)]) {
+    let (ours, original) = tokio::join!(
+        Local::start_with(Master::Ours, flags),
+        Local::start_with(Master::Original, flags)
+    );
+    for script in scripts {
+        let (got, wanted) = tokio::join!(ours.libmesos(script), original.libmesos(script));
+        assert!(wanted.lines().count() > 3, "{script} printed {wanted}");
+        for (got, wanted) in got.lines().zip(wanted.lines()) {
+            assert_eq!(got, wanted, "{script}: ours, and then the original's");
+        }
+        assert_eq!(got.lines().count(), wanted.lines().count(), "{script}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tasks_and_groups_are_refused_in_the_originals_words() {
+    both_masters_agree_on(&["tasks.py", "groups.py"], &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operations_and_every_method_of_the_driver_do_what_the_original_does() {
+    both_masters_agree_on(&["methods.py", "operations.py"], &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frameworks_and_http_calls_are_answered_as_the_original_answers() {
+    both_masters_agree_on(&["frameworks.py", "http_calls.py"], &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn drivers_authenticate_as_with_the_original() {
+    let secrets = tempfile::NamedTempFile::new().expect("a file");
+    let known = r#"{"credentials": [{"principal": "p", "secret": "right"}]}"#;
+    std::fs::write(secrets.path(), known).expect("written");
+    let file = secrets.path().display().to_string();
+    let flags = [
+        ("authenticate_frameworks", "true"),
+        ("credentials", file.as_str()),
+    ];
+    both_masters_agree_on(&["authentication.py"], &flags).await;
+}
