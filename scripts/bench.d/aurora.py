@@ -37,14 +37,14 @@ def aurora(*words, check=True):
     if check and done.returncode != 0:
         sys.exit(done.stdout)
     return done.stdout
-def running():
+def counted(name):
     text = urllib.request.urlopen("http://aurora-scheduler:8081/vars").read().decode()
-    return int(dict(line.split(" ", 1) for line in text.splitlines())["task_store_RUNNING"])
-def until(count):
+    return int(dict(line.split(" ", 1) for line in text.splitlines()).get(name, 0))
+def until(count, name="task_store_RUNNING"):
     end = time.time() + 300
-    while running() != count:
+    while counted(name) != count:
         if time.time() > end:
-            sys.exit("%d tasks run after 300 s, and not %d" % (running(), count))
+            sys.exit("%s is %d after 300 s, and not %d" % (name, counted(name), count))
         time.sleep(0.1)
 """
 
@@ -99,7 +99,8 @@ def many_instances(launcher, report, count, agents):
 
 
 def update(launcher, report, count):
-    """An update of so many instances, 50 at a time, from calling the client until it has rolled forward."""
+    """An update of so many instances, 50 at a time, from calling the client until it has rolled forward. The client's own
+    `--wait` looks every five seconds only."""
     _write(launcher, count)
     (took,) = _in_devtools(
         launcher,
@@ -109,7 +110,8 @@ def update(launcher, report, count):
         aurora("job", "create", KEY, "/vagrant/many.aurora")
         until({count})
         start = time.time()
-        aurora("update", "start", "--wait", KEY, "/vagrant/many.aurora", "--bind", "profile.ram=2097152")
+        aurora("update", "start", KEY, "/vagrant/many.aurora", "--bind", "profile.ram=2097152")
+        until(1, "update_transition_ROLLED_FORWARD")
         print("took", time.time() - start)
         """,
     )
