@@ -14,6 +14,7 @@ macro_rules! sayln {
 
 mod config;
 mod gc;
+mod grammar;
 mod kill;
 mod options;
 mod read;
@@ -29,7 +30,8 @@ use std::process::ExitCode;
 
 use crate::runner;
 
-use options::{COMMANDS, Command, Given, Parsed};
+use grammar::{COMMANDS, Command};
+use options::{Given, Parsed};
 use roots::Roots;
 
 /// Why a command ended without doing what was asked.
@@ -74,7 +76,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     };
     match parsed {
         Parsed::Help(command) => {
-            say!("{}", options::help(command));
+            say!("{}", grammar::help(command));
             ExitCode::SUCCESS
         }
         Parsed::Command(command, given) => match perform(command, &given) {
@@ -102,7 +104,7 @@ fn perform(command: &'static Command, given: &Given) -> Result<(), Failure> {
 /// `thermos help [command]`.
 fn explain(given: &Given) -> Result<(), Failure> {
     let Some(name) = given.args.first() else {
-        say!("{}", options::help(None));
+        say!("{}", grammar::help(None));
         return Ok(());
     };
     match COMMANDS.iter().find(|command| command.name == name) {
@@ -118,7 +120,7 @@ fn explain(given: &Given) -> Result<(), Failure> {
 fn complain(command: Option<&'static Command>, failure: Failure) -> ExitCode {
     match failure {
         Failure::Usage(text) => {
-            eprint!("{}", options::usage(command));
+            eprint!("{}", grammar::usage(command));
             eprintln!("thermos: error: {text}");
         }
         Failure::Other(text) => eprintln!("{text}"),
