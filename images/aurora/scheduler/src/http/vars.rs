@@ -24,7 +24,7 @@ fn clean(name: &str) -> String {
 /// The unit a timing is shown in, with its nanoseconds.
 fn unit_of(name: &str) -> (&'static str, u128) {
     match name {
-        "scheduled_task_penalty" => ("ms", 1_000_000),
+        "scheduled_task_penalty" | "task_throttle" => ("ms", 1_000_000),
         "variable_scrape" => ("micros", 1000),
         name if name.starts_with("task_delivery_delay_") => ("micros", 1000),
         _ => ("nanos", 1),

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aurora_api::{JobKey, ScheduleStatus, TaskConfig, TaskEvent};
 
 use super::effect::{Record, Request, StateChange};
 use super::settings::MAX_KILL_RETRY_MS;
 use super::state::{Action, Target, Verdict, judge};
-use super::task::{Task, flapped};
+use super::task::Task;
 use super::timers::Timer;
 use super::update::Seen;
 use super::{Model, key};
@@ -24,6 +25,15 @@ pub(super) enum Outcome {
     Refused,
     /// The task is not in the state that was expected.
     Unexpected,
+}
+
+/// Whether Mesos was told to kill a task in this state, and has yet to answer.
+pub(super) fn is_ending(status: ScheduleStatus) -> bool {
+    use ScheduleStatus as S;
+    matches!(
+        status,
+        S::Killing | S::Restarting | S::Draining | S::Preempting
+    )
 }
 
 impl Model {
@@ -86,14 +96,7 @@ impl Model {
             }
             Action::Kill => {
                 self.kill(id);
-                let delay = self.settings.kill_retry_interval;
-                self.timers.set(
-                    self.now + delay,
-                    Timer::KillAgain {
-                        task: id.to_string(),
-                        delay,
-                    },
-                );
+                self.repeat_kill(id, self.settings.kill_retry_interval);
             }
             Action::Delete => self.delete(id),
         }
@@ -138,14 +141,7 @@ impl Model {
             // A limit constraint may be met again.
             self.limit_freed(&job);
         }
-        if matches!(status, ScheduleStatus::Lost | ScheduleStatus::Failed) {
-            self.stats.count(&format!("tasks_{status}_{job}"));
-        }
-        if status == ScheduleStatus::Lost
-            && let Some(host) = &host
-        {
-            self.count_lost(host);
-        }
+        self.count_end(id);
         if status.is_terminal() {
             if let Some(host) = host {
                 self.check_drained(&host);
@@ -155,23 +151,8 @@ impl Model {
         self.news.push_back((job, instance, Some(seen)));
     }
 
-    /// Counts a lost task by what its host is known for.
-    fn count_lost(&mut self, host: &str) {
-        let Some(host) = self.hosts.get(host) else {
-            return;
-        };
-        for attribute in &host.attributes {
-            if ["rack", super::constraints::DEDICATED].contains(&attribute.name.as_str()) {
-                for value in &attribute.values {
-                    let value = value.replace('*', "_");
-                    self.stats
-                        .count(&format!("tasks_lost_{}_{value}", attribute.name));
-                }
-            }
-        }
-    }
-
-    /// Sets the timers that belong to a task's state, measured from when it entered it.
+    /// Sets the timers that belong to a task's state. What Mesos is waited for, and what is kept for its readers, is
+    /// given its whole time again after a restart: nobody could answer or read while there was no scheduler.
     pub(super) fn arm(&mut self, id: &str) {
         use ScheduleStatus as S;
         let Some(task) = self.tasks.get(id) else {
@@ -180,11 +161,14 @@ impl Model {
         let (since, status, task_id) = (task.since(), task.status, id.to_string());
         match status {
             S::Throttled => {
-                let at = since + self.penalty(task);
+                let at = since + self.flapping_penalty(task);
+                let wait = at.saturating_sub(self.now).max(0);
                 self.timers.set(at, Timer::Unthrottle { task: task_id });
+                let wait = Duration::from_millis(u64::try_from(wait).unwrap_or(0));
+                self.stats.time("task_throttle", wait);
             }
             S::Assigned | S::Preempting | S::Restarting | S::Killing | S::Draining => {
-                let at = since + self.settings.transient_timeout;
+                let at = self.now + self.settings.transient_timeout;
                 self.timers.set(
                     at,
                     Timer::Transient {
@@ -209,57 +193,12 @@ impl Model {
                 }
             }
             status if status.is_terminal() => {
-                let at = since + self.settings.history_prune_threshold;
+                let age = self.now.saturating_sub(since).max(0);
+                let left = self.settings.history_prune_threshold.saturating_sub(age);
+                let at = self.now + left.max(self.settings.history_min_retention);
                 self.timers.set(at, Timer::PruneTask { task: task_id });
             }
             _ => {}
-        }
-    }
-
-    /// How long a task must wait for its flapping ancestors: its own terminated predecessor is not
-    /// counted, so that a first failure costs nothing.
-    fn penalty(&self, task: &Task) -> i64 {
-        let ended = task.ancestor.as_ref().and_then(|id| self.tasks.get(id));
-        ended.map_or(0, |ended| self.flapping_penalty(ended))
-    }
-
-    fn flapping_penalty(&self, ended: &Task) -> i64 {
-        let mut penalty = 0;
-        let mut next = ended.ancestor.as_deref();
-        while let Some(task) = next.and_then(|id| self.tasks.get(id)) {
-            if !flapped(task, self.settings.flapping_threshold) {
-                break;
-            }
-            let longer = match penalty {
-                0 => self.settings.initial_flapping_delay,
-                penalty => penalty * 2,
-            };
-            let longer = longer.min(self.settings.max_flapping_delay);
-            if longer == penalty {
-                break;
-            }
-            penalty = longer;
-            next = task.ancestor.as_deref();
-        }
-        penalty
-    }
-
-    /// After a start, pending tasks are looked at in some random order over some time, those that flap
-    /// later still.
-    pub(super) fn wait_after_start(&mut self) {
-        let pending = self
-            .tasks
-            .iter()
-            .filter(|task| task.status == ScheduleStatus::Pending);
-        let mut pending: Vec<(String, i64)> = pending
-            .map(|task| (task.id.clone(), self.flapping_penalty(task)))
-            .collect();
-        // The table has no order, and chance must give the same to the same.
-        pending.sort();
-        let spread = u64::try_from(self.settings.scheduling.startup_delay).unwrap_or(0);
-        for (id, penalty) in pending {
-            let random = i64::try_from(self.chance.below(spread)).unwrap_or(0);
-            self.wait_for_agent(&id, random.saturating_add(penalty));
         }
     }
 
@@ -366,23 +305,24 @@ impl Model {
     }
 
     pub(super) fn kill_again(&mut self, id: &str, delay: i64) {
-        use ScheduleStatus as S;
-        let waiting = [S::Killing, S::Restarting, S::Draining, S::Preempting];
-        if self
-            .tasks
-            .get(id)
-            .is_some_and(|task| waiting.contains(&task.status))
-        {
+        if self.tasks.get(id).is_some_and(|t| is_ending(t.status)) {
             self.stats.count("task_kill_retries");
             self.kill(id);
-            let delay = (delay * 2).min(MAX_KILL_RETRY_MS);
-            self.timers.set(
-                self.now + delay,
-                Timer::KillAgain {
-                    task: id.to_string(),
-                    delay,
-                },
-            );
+            self.repeat_kill(id, (delay * 2).min(MAX_KILL_RETRY_MS));
+        }
+    }
+
+    /// Has a kill repeated after `delay`, unless it is answered until then.
+    fn repeat_kill(&mut self, id: &str, delay: i64) {
+        let task = id.to_string();
+        self.timers
+            .set(self.now + delay, Timer::KillAgain { task, delay });
+    }
+
+    /// What a restart found to be ending is asked to end again, as it would have been without the restart.
+    pub(super) fn resume_kill(&mut self, id: &str) {
+        if self.tasks.get(id).is_some_and(|t| is_ending(t.status)) {
+            self.repeat_kill(id, self.settings.kill_retry_interval);
         }
     }
 

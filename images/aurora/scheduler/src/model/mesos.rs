@@ -10,7 +10,7 @@ use mesos_proto::mesos::{Offer, TaskID, TaskState, TaskStatus};
 
 use super::Model;
 use super::effect::{Record, Request};
-use super::lifecycle::Outcome;
+use super::lifecycle::{Outcome, is_ending};
 use super::resources::attribute_text;
 use super::state::Target;
 use super::timers::Timer;
@@ -90,16 +90,10 @@ impl Model {
         self.ask_about_all(None);
         // What it has of us and we have written off is killed when it is heard of.
         self.ask_what_there_is();
-        use ScheduleStatus as S;
         let ending: Vec<(String, Option<String>)> = self
             .tasks
             .iter()
-            .filter(|t| {
-                matches!(
-                    t.status,
-                    S::Killing | S::Restarting | S::Draining | S::Preempting
-                )
-            })
+            .filter(|task| is_ending(task.status))
             .map(|task| (task.id.clone(), task.agent_id.clone()))
             .collect();
         for (task, agent_id) in ending {

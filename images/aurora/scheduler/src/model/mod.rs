@@ -10,6 +10,8 @@ pub mod constraints;
 mod counts;
 pub mod cron;
 pub mod effect;
+mod ends;
+mod flapping;
 pub mod groups;
 pub mod jobs;
 pub mod key;
@@ -197,15 +199,26 @@ impl Model {
         for host in stored.hosts {
             model.hosts.insert(host.host.clone(), host);
         }
+        let mut restored = Vec::new();
         for mut scheduled in stored.tasks {
             let config = std::mem::take(&mut scheduled.assigned_task.task);
             let config = model.tasks.intern(config);
             match Task::from_scheduled(scheduled, config) {
-                Some(task) => model.restore_task(task),
+                Some(task) => {
+                    restored.push(task.id.clone());
+                    model.tasks.insert(task);
+                }
                 None => tracing::warn!("a stored task names no job and is left out"),
             }
         }
+        // Only now: how long a task waits is decided by others.
+        for id in restored {
+            model.arm(&id);
+            model.resume_kill(&id);
+            model.count_end(&id);
+        }
         model.wait_after_start();
+        model.prune_jobs();
         for config in stored.crons {
             model.restore_cron(config);
         }
@@ -229,12 +242,6 @@ impl Model {
         // Where a drain was going on, it goes on.
         model.timers.set(now, Timer::Maintenance);
         model
-    }
-
-    fn restore_task(&mut self, task: Task) {
-        let id = task.id.clone();
-        self.tasks.insert(task);
-        self.arm(&id);
     }
 
     /// Lets time pass up to `now`, in milliseconds since the epoch, and does what fell due. Time
@@ -287,6 +294,7 @@ impl Model {
             Timer::KillAgain { task, delay } => self.kill_again(&task, delay),
             Timer::PartitionOver { task, since } => self.partition_over(&task, since),
             Timer::PruneTask { task } => self.prune_task(&task),
+            Timer::PruneJob { job } => self.prune_job(&job),
             Timer::PruneUpdates => self.prune_updates(),
             Timer::InstanceStable { update, instance } => {
                 self.news.push_back((

@@ -1,5 +1,7 @@
 //! Forgets what is long over.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use aurora_api::JobKey;
 
 use super::Model;
@@ -10,16 +12,17 @@ use super::timers::Timer;
 impl Model {
     /// A terminated task's time is over.
     pub(super) fn prune_task(&mut self, id: &str) {
-        let over = self.tasks.get(id).is_some_and(|task| {
-            task.status.is_terminal()
-                && task.since() + self.settings.history_prune_threshold <= self.now
-        });
-        if over {
+        let task = self.tasks.get(id);
+        if task.is_some_and(|task| task.status.is_terminal()) {
             self.remove_old(id);
-            return;
         }
-        // Woken because the job had too many when this one was still too young to go.
-        if let Some(job) = self.tasks.get(id).map(|task| task.job.clone()) {
+    }
+
+    /// The same for all jobs, after a restart: jobs may keep less than they did before.
+    pub(super) fn prune_jobs(&mut self) {
+        let over = self.tasks.iter().filter(|task| task.status.is_terminal());
+        let jobs: BTreeSet<JobKey> = over.map(|task| task.job.clone()).collect();
+        for job in jobs {
             self.prune_job(&job);
         }
     }
@@ -40,7 +43,8 @@ impl Model {
             if may_go <= self.now {
                 self.remove_old(&id);
             } else {
-                self.timers.set(may_go, Timer::PruneTask { task: id });
+                let job = job.clone();
+                self.timers.set(may_go, Timer::PruneJob { job });
                 // Those after it are younger still.
                 return;
             }
@@ -66,7 +70,7 @@ impl Model {
             .map(|update| (update.created(), update.key().clone()))
             .collect();
         over.sort_by(|a, b| b.cmp(a));
-        let mut kept: std::collections::BTreeMap<JobKey, usize> = std::collections::BTreeMap::new();
+        let mut kept: BTreeMap<JobKey, usize> = BTreeMap::new();
         for (created, key) in over {
             let of_job = kept.entry(key.job.clone()).or_default();
             *of_job += 1;

@@ -21,8 +21,10 @@ pub enum Timer {
     KillAgain { task: String, delay: i64 },
     /// A partitioned task's grace is over, if it is still partitioned since `since`.
     PartitionOver { task: String, since: i64 },
-    /// A finished task's record may be too old, or its job have too many.
+    /// A finished task's record is too old.
     PruneTask { task: String },
+    /// A job may have too many records of finished tasks, which were too young to go.
+    PruneJob { job: JobKey },
     /// Terminated updates may be too many or too old.
     PruneUpdates,
     /// An updated instance has run for long enough.

@@ -407,6 +407,14 @@ fn a_task_that_keeps_failing_is_throttled() {
         waits.push((desk.now - began) / 1000);
         desk.report(&launched[0].0, TaskState::TASK_FAILED);
     }
-    // Its own failure costs nothing yet; what its ancestors did does.
-    assert_eq!(waits, [0, 0, 30, 60, 120, 240, 300, 300]);
+    // The first failure costs nothing. From then on all that failed count, the one that has just done so included.
+    assert_eq!(waits, [0, 0, 60, 120, 240, 300, 300, 300]);
+    let penalties: Vec<u128> = desk
+        .model
+        .stats()
+        .timings()
+        .filter(|(name, ..)| *name == "task_throttle")
+        .flat_map(|(_, events, total)| [u128::from(events), total.as_millis()])
+        .collect();
+    assert_eq!(penalties, [7, 1_620_000]);
 }

@@ -15,6 +15,7 @@ mod pages;
 mod placement;
 mod preemption;
 mod quota;
+mod restart;
 mod security;
 mod simulation;
 mod sla;
