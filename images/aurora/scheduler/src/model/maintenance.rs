@@ -20,17 +20,6 @@ use super::timers::Timer;
 /// What a task's event says when its host is drained.
 const DRAINING: &str = "Draining machine for maintenance.";
 
-/// Whether what a job was promised still counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Promise {
-    /// Until the request's time is over.
-    ForAWhile,
-    /// For as long as it takes.
-    Kept,
-    /// No longer.
-    Void,
-}
-
 /// A policy that lets every task go.
 fn anything_goes() -> SlaPolicy {
     SlaPolicy::Percentage(PercentageSlaPolicy::default())
@@ -45,12 +34,13 @@ impl Model {
         self.modes(hosts)
     }
 
-    /// `drainHosts`: the hosts' tasks are ended, and start again elsewhere.
+    /// `drainHosts`: the hosts' tasks are ended, and start again elsewhere; those whose jobs have policies of their own
+    /// against it, at the next look.
     pub fn drain_hosts(&mut self, hosts: &BTreeSet<String>) -> BTreeSet<HostStatus> {
         for host in hosts {
             self.request_drain(host, anything_goes(), 0);
             self.set_mode(host, MaintenanceMode::Draining);
-            self.drain(host, Promise::Void);
+            self.drain(host);
             self.check_drained(host);
         }
         self.modes(hosts)
@@ -94,7 +84,8 @@ impl Model {
     }
 
     /// The master wants agents back. That is always granted; when the time has nearly come, the tasks
-    /// leave. Each of their jobs keeps what it was promised, so the master has to ask again.
+    /// leave as far as their jobs' own policies permit: the host's mode does not change, so nobody looks at it again, and
+    /// the master has to ask again.
     pub fn inverse_offered(&mut self, offers: Vec<InverseOffer>) {
         for offer in offers {
             self.stats.count("scheduler_inverse_offers");
@@ -118,7 +109,7 @@ impl Model {
                 continue;
             };
             self.request_drain(&host, anything_goes(), 0);
-            self.drain(&host, Promise::Kept);
+            self.drain(&host);
         }
     }
 
@@ -172,7 +163,7 @@ impl Model {
     }
 
     /// Tries every task of a host that may be drained.
-    fn drain(&mut self, host: &str, promise: Promise) {
+    fn drain(&mut self, host: &str) {
         use ScheduleStatus as S;
         let can_drain = [S::Assigned, S::Starting, S::Running, S::Partitioned];
         let mut candidates: Vec<String> = self
@@ -184,11 +175,11 @@ impl Model {
         // In another order each time, so that one that may not go does not stand before the others.
         candidates.sort_by_cached_key(|_| self.chance.draw());
         for id in candidates {
-            self.drain_task(&id, host, promise);
+            self.drain_task(&id, host);
         }
     }
 
-    fn drain_task(&mut self, id: &str, host: &str, promise: Promise) {
+    fn drain_task(&mut self, id: &str, host: &str) {
         let Some(request) = self.maintenance.get(host) else {
             self.stats.count("missing_maintenance_request");
             return;
@@ -205,7 +196,8 @@ impl Model {
             (None, None) => anything_goes(),
         };
         let instance = format!("{}/{}", task.job, task.instance);
-        let is_forced = promise == Promise::Void || promise == Promise::ForAWhile && left <= 0;
+        // Counted in whole seconds: even a request without time heeds each job's own policy once.
+        let is_forced = request.timeout_secs < elapsed / 1000;
         let allowed = is_forced || self.sla_allows(task, &policy);
         self.stats
             .set(&format!("maintenance_countdown_ms_{instance}"), left);
@@ -245,7 +237,7 @@ impl Model {
 
     fn go_on_draining(&mut self, host: &str) {
         if self.mode(host) == Some(MaintenanceMode::Draining) {
-            self.drain(host, Promise::ForAWhile);
+            self.drain(host);
             self.check_drained(host);
         }
     }

@@ -112,17 +112,38 @@ async fn until(what: &str, holds: impl Fn() -> bool) {
 #[tokio::test]
 async fn a_policy_lets_one_task_go_and_a_timeout_all() {
     for own in [Some(count(1)), Some(share(50.0)), None] {
-        let (server, _) = running(&[], own.clone()).await;
+        let flags = ["-host_maintenance_polling_interval=1secs"];
+        let (server, _) = running(&flags, own.clone()).await;
         let default = share(50.0);
         assert_eq!(mode(&server), Some(MaintenanceMode::None));
         let answered = sla_drain(&server, default.clone(), 7200).await;
         assert_eq!(answered, MaintenanceMode::Draining, "{own:?}");
         assert_eq!(in_state(&server, S::Draining), 1, "{own:?}");
         assert_eq!(in_state(&server, S::Running), 1, "{own:?}");
-        // A drain without time leaves no choice.
+        // Without time it leaves no choice once a second has begun.
         sla_drain(&server, default, 0).await;
-        assert_eq!(in_state(&server, S::Draining), 2, "{own:?}");
+        assert_eq!(in_state(&server, S::Draining), 1, "{own:?}");
+        let engine = Arc::clone(&server.engine);
+        let timers = tokio::spawn(async move { engine.run_timers().await });
+        until("both drain", || in_state(&server, S::Draining) == 2).await;
+        timers.abort();
         assert_eq!(mode(&server), Some(MaintenanceMode::Draining));
+    }
+}
+
+#[tokio::test]
+async fn a_plain_drain_heeds_a_jobs_own_policy_once() {
+    for (own, at_once) in [(Some(count(1)), 1), (Some(share(50.0)), 1), (None, 2)] {
+        let flags = ["-host_maintenance_polling_interval=1secs"];
+        let (server, _) = running(&flags, own.clone()).await;
+        let drained = server.engine.command(|model| model.drain_hosts(&hosts()));
+        let modes: Vec<MaintenanceMode> = drained.unwrap().iter().map(|s| s.mode).collect();
+        assert_eq!(modes, [MaintenanceMode::Draining], "{own:?}");
+        assert_eq!(in_state(&server, S::Draining), at_once, "{own:?}");
+        let engine = Arc::clone(&server.engine);
+        let timers = tokio::spawn(async move { engine.run_timers().await });
+        until("both drain", || in_state(&server, S::Draining) == 2).await;
+        timers.abort();
     }
 }
 
@@ -276,7 +297,9 @@ async fn a_coordinator_is_asked_about_each_task() {
 
 #[tokio::test]
 async fn a_coordinator_that_does_not_answer_permits_nothing() {
-    let (server, _) = running(&[], Some(coordinated("http://127.0.0.1:1/"))).await;
+    let flags = ["-host_maintenance_polling_interval=1secs"];
+    let policy = coordinated("http://127.0.0.1:1/");
+    let (server, _) = running(&flags, Some(policy)).await;
     sla_drain(&server, share(0.0), 7200).await;
     let errors = |model: &Model| {
         let mut stats = model.stats().iter();
@@ -301,7 +324,10 @@ async fn a_coordinator_that_does_not_answer_permits_nothing() {
     );
     assert_eq!(in_state(&server, S::Running), 2);
     sla_drain(&server, share(0.0), 0).await;
-    assert_eq!(in_state(&server, S::Draining), 2, "forced without asking");
+    let engine = Arc::clone(&server.engine);
+    let timers = tokio::spawn(async move { engine.run_timers().await });
+    until("both are forced", || in_state(&server, S::Draining) == 2).await;
+    timers.abort();
 }
 
 #[tokio::test]
