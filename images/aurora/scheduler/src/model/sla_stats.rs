@@ -4,6 +4,7 @@
 //! (scheduler-http.md, "SLA").
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use aurora_api::{JobKey, ScheduleStatus, TaskEvent};
 
@@ -68,12 +69,12 @@ fn uptime<'a>(events: impl IntoIterator<Item = &'a TaskEvent>, frame: Frame) -> 
     (up, removed)
 }
 
-/// The value that `percent` of all values do not pass; 0 if there are none.
+/// The value that `percent` of all values pass: of 30, 60, 70 and 90, 75 % pass 30. 0 if there is no such value.
 fn percentile(mut values: Vec<i64>, percent: f64) -> i64 {
     values.sort_unstable();
-    let rank = (percent / 100.0 * values.len() as f64).ceil() as usize;
-    let nth = rank.saturating_sub(1);
-    values.get(nth).or(values.last()).copied().unwrap_or(0)
+    let above = (percent / 100.0 * values.len() as f64).floor() as usize;
+    let nth = values.len().checked_sub(above.saturating_add(1));
+    nth.and_then(|nth| values.get(nth)).copied().unwrap_or(0)
 }
 
 /// How long active tasks took from PENDING to a status that they reached within the frame.
@@ -88,7 +89,9 @@ fn median(tasks: &[&Task], status: ScheduleStatus, frame: Frame) -> i64 {
                 && (frame.from..frame.to).contains(&event.timestamp)
                 && let Some(pending) = pending
             {
+                // Once a task: what a partition interrupts is no second start.
                 waits.push(event.timestamp - pending);
+                break;
             }
         }
     }
@@ -121,7 +124,7 @@ fn job_uptime(tasks: &[&Task], percent: f64, now: i64) -> i64 {
         .iter()
         .filter(|task| task.status == ScheduleStatus::Running);
     let uptimes = running.map(|task| now - task.since()).collect();
-    percentile(uptimes, 100.0 - percent) / 1000
+    percentile(uptimes, percent) / 1000
 }
 
 const UPTIMES: &[f64] = &[50.0, 75.0, 90.0, 95.0, 99.0];
@@ -215,6 +218,7 @@ impl Model {
 
     /// Computes the statistics of the time since the last look, and sets the time of the next.
     pub(super) fn refresh_sla(&mut self) {
+        let began = Instant::now();
         let settings = &self.settings.sla_stats;
         let frame = Frame {
             from: self.now - settings.interval,
@@ -234,6 +238,7 @@ impl Model {
             frame,
         ));
         let next = self.now + settings.interval;
+        self.stats.time("sla_stats_computation", began.elapsed());
         self.sla_values = values;
         self.timers.set(next, Timer::SlaStats);
     }
@@ -354,8 +359,16 @@ mod tests {
         assert_eq!(percentile(Vec::new(), 50.0), 0);
         assert_eq!(percentile(vec![30, 10, 20], 50.0), 20);
         assert_eq!(percentile(vec![4, 3, 2, 1], 50.0), 2);
-        assert_eq!(percentile(vec![1, 2, 3, 4], 1.0), 1);
-        assert_eq!(percentile(vec![1, 2, 3, 4], 100.0), 4);
+        assert_eq!(percentile(vec![30, 60, 70, 90], 75.0), 30);
+        assert_eq!(percentile(vec![1, 2, 3, 4], 1.0), 4);
+        // Nothing is passed by all.
+        assert_eq!(percentile(vec![1, 2, 3, 4], 100.0), 0);
+        // However many there are: 1 % of them are those that rounding would lose or gain.
+        for count in 1..=1000 {
+            let all: Vec<i64> = (1..=count).collect();
+            let passed = (99 * count) / 100;
+            assert_eq!(percentile(all, 99.0), count - passed, "of {count}");
+        }
     }
 
     #[test]
@@ -376,6 +389,17 @@ mod tests {
                 6.0,
                 &[(0, S::Pending), (1_000, S::Assigned), (20_000, S::Running)],
             ),
+            // Came up after 110 s, and came back from a partition 30 s later: that was no start.
+            task(
+                2,
+                2.0,
+                &[
+                    (0, S::Pending),
+                    (110_000, S::Running),
+                    (120_000, S::Partitioned),
+                    (140_000, S::Running),
+                ],
+            ),
         ];
         let tasks: Vec<&Task> = tasks.iter().collect();
         let frame = Frame {
@@ -392,11 +416,12 @@ mod tests {
         assert_eq!(shown("sla_cluster_mtts_ms"), Some(3000.0));
         assert_eq!(shown("sla_cpu_small_mttr_ms"), Some(10_000.0));
         assert_eq!(shown("sla_cpu_large_mttr_ms"), Some(0.0));
-        assert_eq!(shown("sla_cpu_medium_mttr_ms"), None);
+        assert_eq!(shown("sla_cpu_medium_mttr_ms"), Some(110_000.0));
         // One was up for all of the minute, the other was expected for 50 s of it and up for as long.
         assert_eq!(shown("sla_r/e/n_platform_uptime_percent"), Some(100.0));
         assert_eq!(shown("sla_r/e/n_job_uptime_50.00_sec"), Some(50.0));
-        assert_eq!(shown("sla_r/e/n_job_uptime_99.00_sec"), Some(50.0));
+        assert_eq!(shown("sla_r/e/n_job_uptime_99.00_sec"), Some(20.0));
+        assert_eq!(shown("sla_cpu_xlarge_mttr_ms"), None);
         let quiet = compute(&[], &all, "_nonprod", frame);
         let of_nothing = quiet.get("sla_cluster_platform_uptime_percent_nonprod");
         assert_eq!(of_nothing.and_then(serde_json::Number::as_f64), Some(100.0));
