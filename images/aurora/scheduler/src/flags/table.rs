@@ -593,6 +593,20 @@ pub const FLAGS: &[Flag] = &[
         "How long a preempted slot is kept",
     ),
     flag(
+        "offer_set_module",
+        Text,
+        None,
+        Idle,
+        "Class that holds offers",
+    ),
+    flag(
+        "offer_static_ban_cache_max_size",
+        Integer,
+        Some("9223372036854775807"),
+        Idle,
+        "Refusals of offers that are remembered",
+    ),
+    flag(
         "partition_aware",
         Bool,
         Some("false"),
@@ -619,6 +633,13 @@ pub const FLAGS: &[Flag] = &[
         Some("5"),
         Full,
         "Slots looked for at once",
+    ),
+    flag(
+        "preemption_slot_finder_modules",
+        Text,
+        None,
+        Idle,
+        "Classes that look for slots",
     ),
     flag(
         "preemption_slot_hold_time",
@@ -741,6 +762,13 @@ pub const FLAGS: &[Flag] = &[
         "Realms of authentication",
     ),
     flag(
+        "sla_aware_action_max_batch_size",
+        Integer,
+        Some("300"),
+        Idle,
+        "Actions of SLA-aware updates in one transaction",
+    ),
+    flag(
         "sla_aware_kill_non_prod",
         Bool,
         Some("false"),
@@ -858,6 +886,13 @@ pub const FLAGS: &[Flag] = &[
         Some("false"),
         Full,
         "The executor's home is the sandbox",
+    ),
+    flag(
+        "thrift_method_interceptor_modules",
+        Text,
+        None,
+        Idle,
+        "Classes that intercept calls",
     ),
     flag(
         "tier_config",
