@@ -118,7 +118,9 @@ fn model_event(
             acknowledgements.extend(acknowledge(status));
         }
         event::Type::MESSAGE => model.framework_message(),
-        event::Type::FAILURE if event.failure.executor_id.is_some() => model.executor_ended(),
+        event::Type::FAILURE if event.failure.executor_id.is_some() => {
+            model.executor_ended(event.failure.status());
+        }
         event::Type::FAILURE => model.agent_lost(),
         event::Type::ERROR => {
             let message = event.error.message();

@@ -190,11 +190,11 @@ impl Model {
 
     /// The master takes an offer back.
     pub fn rescinded(&mut self, offer: &str) {
-        self.stats.count(match self.offers.remove(offer) {
-            true => "offers_rescinded",
+        self.stats.count("offers_rescinded");
+        if !self.offers.remove(offer) {
             // It was accepted or declined meanwhile.
-            false => "offer_cancel_failures",
-        });
+            self.stats.count("offer_cancel_failures");
+        }
     }
 
     /// An offer has been held for long enough.
@@ -269,9 +269,12 @@ impl Model {
         }
     }
 
-    /// An executor ended; its task's status says the rest.
-    pub fn executor_ended(&mut self) {
-        self.stats.count("scheduler_lost_executors");
+    /// An executor ended, with this exit status; its task's status says the rest. The master tells of those, too,
+    /// that ended in order.
+    pub fn executor_ended(&mut self, status: i32) {
+        if status != 0 {
+            self.stats.count("scheduler_lost_executors");
+        }
     }
 
     /// An agent is gone. The statuses of its tasks follow, but for those that its master never knew: a master that was

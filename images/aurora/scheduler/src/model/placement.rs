@@ -338,7 +338,11 @@ impl Model {
         let mut veto = constraints::check(&wanted.config.constraints, host, |name, value| {
             counts.of(name, value)
         });
-        if is_leaving && veto != Some(constraints::Veto::Dedicated) {
+        let is_worse = |veto: &constraints::Veto| {
+            use constraints::Veto;
+            matches!(veto, Veto::Dedicated | Veto::Maintenance(_))
+        };
+        if is_leaving && !veto.as_ref().is_some_and(is_worse) {
             veto = Some(constraints::Veto::Maintenance(MaintenanceMode::Draining));
         }
         if let Some(veto) = veto {

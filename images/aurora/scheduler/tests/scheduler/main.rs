@@ -8,6 +8,7 @@
 mod admin;
 mod backup;
 mod cron;
+mod events;
 mod http;
 mod kill;
 mod lifecycle;
