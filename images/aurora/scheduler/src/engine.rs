@@ -11,6 +11,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use crate::backup::{BackupError, Backups};
 use crate::framework::Launcher;
 use crate::model::Model;
+use crate::model::effect::Request;
 use crate::model::sla::Ask;
 use crate::outside::webhook::Teller;
 use crate::store::{Lasting, Store, StoreError};
@@ -175,8 +176,10 @@ impl Engine {
         run: impl FnOnce(&mut Model) -> R,
         lasting: Lasting,
     ) -> Result<R, NotReady> {
+        let asked = Instant::now();
         let mut guard = self.lock();
         let leading = guard.as_mut().ok_or(NotReady)?;
+        let waited = asked.elapsed();
         leading.model.at(now_ms());
         let result = run(&mut leading.model);
         let effects = leading.model.finish();
@@ -187,8 +190,21 @@ impl Engine {
             self.fail(&describe(&error));
             return Err(NotReady);
         }
+        let stats = leading.model.stats_mut();
         if !effects.records.is_empty() {
-            leading.model.note_append(began.elapsed());
+            // The original appended them to its replicated log, as one entry.
+            stats.time("scheduler_log_native_append", began.elapsed());
+            stats.count("scheduler_log_entries_written");
+        }
+        // Older and newer releases of the original have these two names for the wait for the one that writes.
+        stats.time("log_storage_write_lock_wait", waited);
+        stats.time("storage_write_lock_wait", waited);
+        let took = asked.elapsed().saturating_sub(waited);
+        stats.time("mem_storage_write_operation", took);
+        if leading.calls.is_none() {
+            let is_kill = |request: &&Request| matches!(request, Request::Kill { .. });
+            let kills = effects.requests.iter().filter(is_kill).count();
+            stats.add("scheduler_driver_kill_failures", kills);
         }
         if let Some(calls) = &leading.calls {
             for request in effects.requests {
@@ -237,14 +253,26 @@ impl Engine {
     pub fn compact(&self) -> Result<Result<(), StoreError>, NotReady> {
         let mut guard = self.lock();
         let leading = guard.as_mut().ok_or(NotReady)?;
-        Ok(leading.store.compact())
+        let began = Instant::now();
+        let outcome = leading.store.compact();
+        if outcome.is_ok() {
+            let stats = leading.model.stats_mut();
+            stats.count("scheduler_log_snapshots");
+            stats.time("scheduler_log_snapshot", began.elapsed());
+        }
+        Ok(outcome)
     }
 
     /// Writes a backup.
     pub fn back_up(&self) -> Result<Result<(), BackupError>, NotReady> {
+        let began = Instant::now();
         let snapshot = self.read(Model::snapshot)?;
+        let took = began.elapsed();
         let written = self.recovery.backups.write(&snapshot);
-        self.command(|model| model.note_backup(written.is_ok()))?;
+        self.command(|model| {
+            model.stats_mut().time("snapshot_create", took);
+            model.note_backup(written.is_ok());
+        })?;
         Ok(written.map(|name| tracing::info!("backup `{name}` written")))
     }
 
@@ -263,10 +291,13 @@ impl Engine {
 
     /// Looks at the model.
     pub fn read<R>(&self, look: impl FnOnce(&Model) -> R) -> Result<R, NotReady> {
-        self.lock()
-            .as_ref()
-            .map(|leading| look(&leading.model))
-            .ok_or(NotReady)
+        let mut guard = self.lock();
+        let leading = guard.as_mut().ok_or(NotReady)?;
+        let began = Instant::now();
+        let result = look(&leading.model);
+        let stats = leading.model.stats_mut();
+        stats.time("mem_storage_read_operation", began.elapsed());
+        Ok(result)
     }
 
     /// Fires the model's timers as they fall due, for ever.

@@ -32,6 +32,7 @@ use crate::discovery::{Endpoint, Group};
 use crate::engine::{Engine, now_ms};
 use crate::outside::webhook::Teller;
 use crate::security::Security;
+pub use process::count_panics;
 use series::Series;
 pub use stats::HttpStats;
 

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aurora_api::ServerInfo;
 use mesos_driver::scheduler as driver;
@@ -15,7 +15,7 @@ use crate::discovery::{Endpoint, Leadership, Place, elect, follow};
 use crate::engine::{Engine, Lifecycle, describe, now_ms};
 use crate::flags::{Configuration, Request, Values, usage};
 use crate::framework;
-use crate::http::{App, router, sample};
+use crate::http::{App, count_panics, router, sample};
 use crate::model::Model;
 use crate::outside::coordinator::ask_all;
 use crate::outside::webhook::Teller;
@@ -56,6 +56,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         "FINE" | "FINER" | "FINEST" | "DEBUG" => "debug",
         _ => "info",
     });
+    count_panics();
     for flag in values.without_effect() {
         tracing::warn!("the flag `-{flag}` has no effect in this scheduler");
     }
@@ -188,6 +189,7 @@ async fn lead(
     let leadership = Arc::new(elect(place).await);
     elected.send_replace(Some(Arc::clone(&leadership)));
     tracing::info!("elected as the leading scheduler");
+    let began = Instant::now();
     let stored = match store.take_over(leadership.epoch, &place.endpoint.to_string()) {
         Ok(stored) => stored,
         Err(error) => return describe(&error),
@@ -198,7 +200,9 @@ async fn lead(
         stored.updates.len()
     );
     let seed = u64::from_be_bytes(uuid_bytes());
-    let model = Model::new(configuration.model.clone(), stored, seed, now_ms());
+    let mut model = Model::new(configuration.model.clone(), stored, seed, now_ms());
+    let took = began.elapsed();
+    model.stats_mut().time("scheduler_log_recover", took);
     let framework_id = model.framework_id().map(str::to_string);
     engine.lead(model, store, configuration.launcher.clone());
     let info = configuration

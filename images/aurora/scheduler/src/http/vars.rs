@@ -26,6 +26,7 @@ fn unit_of(name: &str) -> (&'static str, u128) {
     match name {
         "scheduled_task_penalty" | "task_throttle" => ("ms", 1_000_000),
         "variable_scrape" => ("micros", 1000),
+        "log_storage_write_lock_wait" | "storage_write_lock_wait" => ("ns", 1),
         name if name.starts_with("task_delivery_delay_") => ("micros", 1000),
         _ => ("nanos", 1),
     }
@@ -142,6 +143,12 @@ fn model_vars(model: &Model, set: &mut impl FnMut(&str, Json)) {
     let maintenance = model.maintenance_requests().len();
     set("mem_storage_maintenance_size", maintenance.into());
     set("timeout_queue_size", model.timeouts().into());
+    set("schedule_queue_size", model.groups().iter().count().into());
+    // Cron jobs run wherever there is a model.
+    set("quartz_scheduler_running", 1.into());
+    for (kind, queries) in model.tasks().queries().all() {
+        set(&format!("task_queries_{kind}"), queries.into());
+    }
     set("mem_storage_quota_size", model.quotas().len().into());
     set("mem_storage_update_size", model.updates().count().into());
 }

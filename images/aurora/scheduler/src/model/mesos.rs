@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aurora_api::{Attribute, HostAttributes, MaintenanceMode, ScheduleStatus};
 use mesos_proto::mesos::task_status::{Reason, Source};
@@ -117,6 +117,13 @@ impl Model {
 
     /// The master offers resources.
     pub fn offered(&mut self, offers: Vec<Offer>) {
+        let began = Instant::now();
+        self.take_offers(offers);
+        self.stats
+            .time("scheduler_resource_offers", began.elapsed());
+    }
+
+    fn take_offers(&mut self, offers: Vec<Offer>) {
         for offer in offers {
             self.stats.count("scheduler_resource_offers");
             let id = offer.id.value().to_string();
@@ -208,11 +215,6 @@ impl Model {
         }
     }
 
-    /// Notes how long the store took with a command's records: the original appended them to its replicated log.
-    pub fn note_append(&mut self, took: Duration) {
-        self.stats.time("scheduler_log_native_append", took);
-    }
-
     /// Notes how long a status was on its way: it was made at `timestamp`, in seconds since the epoch.
     /// Times that other machines' clocks make impossible are left out.
     pub fn note_delivery(&mut self, source: Source, timestamp: f64) {
@@ -231,6 +233,12 @@ impl Model {
 
     /// A task's status came.
     pub fn reported(&mut self, report: &StatusReport) {
+        let began = Instant::now();
+        self.take_report(report);
+        self.stats.time("scheduler_status_update", began.elapsed());
+    }
+
+    fn take_report(&mut self, report: &StatusReport) {
         self.stats.count("scheduler_status_update");
         let status = report.status();
         if status == ScheduleStatus::Lost

@@ -284,6 +284,7 @@ impl Model {
     }
 
     fn fire(&mut self, timer: Timer) {
+        self.stats.count("async_tasks_completed");
         match timer {
             Timer::Unthrottle { task } => self.unthrottle(&task),
             Timer::Transient {
@@ -386,6 +387,11 @@ impl Model {
     /// Counters.
     pub fn stats(&self) -> &Stats {
         &self.stats
+    }
+
+    /// The same, for what is done around the model.
+    pub fn stats_mut(&mut self) -> &mut Stats {
+        &mut self.stats
     }
 
     /// Our name with the master, once it gave us one.

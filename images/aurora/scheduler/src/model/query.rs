@@ -1,11 +1,53 @@
 //! Which tasks a `TaskQuery` means.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aurora_api::TaskQuery;
 
 use super::table::Table;
 use super::task::Task;
+
+/// How often tasks were asked for, by what they were to be found by.
+#[derive(Debug, Default)]
+pub struct Queries {
+    by_id: AtomicU64,
+    by_job: AtomicU64,
+    by_host: AtomicU64,
+    all: AtomicU64,
+}
+
+impl Queries {
+    /// Counts a query. What narrows it most counts: ids, then jobs, then hosts.
+    fn note(&self, query: &TaskQuery) {
+        fn is_given<T>(set: Option<&BTreeSet<T>>) -> bool {
+            set.is_some_and(|set| !set.is_empty())
+        }
+        let names_job =
+            query.role.is_some() && query.environment.is_some() && query.job_name.is_some();
+        let counter = if is_given(query.task_ids.as_ref()) {
+            &self.by_id
+        } else if is_given(query.job_keys.as_ref()) || names_job {
+            &self.by_job
+        } else if is_given(query.slave_hosts.as_ref()) {
+            &self.by_host
+        } else {
+            &self.all
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The counts, by the ends of their names in `/vars`.
+    pub fn all(&self) -> [(&'static str, u64); 4] {
+        [
+            ("by_id", &self.by_id),
+            ("by_job", &self.by_job),
+            ("by_host", &self.by_host),
+            ("all", &self.all),
+        ]
+        .map(|(name, counter)| (name, counter.load(Ordering::Relaxed)))
+    }
+}
 
 /// An empty set in a query is no restriction, like a missing one.
 fn allows<T: Ord>(set: Option<&BTreeSet<T>>, holds: impl Fn(&BTreeSet<T>) -> bool) -> bool {
@@ -41,6 +83,7 @@ pub fn matches(query: &TaskQuery, task: &Task) -> bool {
 
 /// The tasks a query means, oldest first, `offset` and `limit` applied.
 pub fn select<'a>(table: &'a Table, query: &TaskQuery) -> Vec<&'a Task> {
+    table.queries().note(query);
     let mut found: Vec<&Task> = match (&query.task_ids, &query.job_keys) {
         (Some(ids), _) if !ids.is_empty() => ids.iter().filter_map(|id| table.get(id)).collect(),
         (_, Some(keys)) if !keys.is_empty() => {

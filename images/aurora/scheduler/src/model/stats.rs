@@ -13,6 +13,7 @@ pub struct Stats {
 /// Those that are shown from the start, with 0.
 const ALWAYS: &[&str] = &[
     "assigner_launch_failures",
+    "async_tasks_completed",
     "cron_job_collisions",
     "cron_job_concurrent_runs",
     "cron_job_launch_failures",
@@ -44,12 +45,15 @@ const ALWAYS: &[&str] = &[
     "scheduler_backup_success",
     "schedule_attempts_fired",
     "schedule_attempts_no_match",
+    "scheduler_driver_kill_failures",
     "scheduler_framework_disconnects",
     "scheduler_framework_message",
     "scheduler_framework_reregisters",
     "missing_maintenance_request",
     "scheduler_illegal_task_state_transitions",
     "scheduler_inverse_offers",
+    "scheduler_log_entries_written",
+    "scheduler_log_snapshots",
     "scheduler_lost_executors",
     "scheduler_resource_offers",
     "scheduler_status_update",
@@ -85,12 +89,33 @@ const ALWAYS: &[&str] = &[
     "veto_evaluated_offers",
 ];
 
+/// What takes time, and is shown from the start as well.
+const TIMED: &[&str] = &[
+    "log_storage_write_lock_wait",
+    "mem_storage_read_operation",
+    "mem_storage_write_operation",
+    "scheduled_task_penalty",
+    "scheduler_log_native_append",
+    "scheduler_log_recover",
+    "scheduler_log_snapshot",
+    "scheduler_resource_offers",
+    "scheduler_status_update",
+    "sla_stats_computation",
+    "snapshot_create",
+    "storage_write_lock_wait",
+    "task_schedule_attempt",
+    "task_throttle",
+];
+
 impl Stats {
     /// No counts.
     pub fn new() -> Self {
         Self {
             counters: ALWAYS.iter().map(|name| (name.to_string(), 0)).collect(),
-            timings: BTreeMap::new(),
+            timings: TIMED
+                .iter()
+                .map(|name| (*name, Default::default()))
+                .collect(),
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use aurora_api::{JobKey, ScheduleStatus, TaskConfig};
 
+use super::query::Queries;
 use super::task::Task;
 
 /// The tasks, with their indexes. Changes go through [`Table::insert`], [`Table::update`] and
@@ -16,6 +17,7 @@ pub struct Table {
     hosts: HashMap<String, BTreeSet<String>>,
     counts: BTreeMap<ScheduleStatus, usize>,
     configs: HashSet<Arc<TaskConfig>>,
+    queries: Queries,
 }
 
 /// The ids of one job's tasks.
@@ -26,6 +28,11 @@ struct Job {
 }
 
 impl Table {
+    /// How often tasks were asked for.
+    pub fn queries(&self) -> &Queries {
+        &self.queries
+    }
+
     /// The one shared copy of a configuration.
     pub fn intern(&mut self, config: TaskConfig) -> Arc<TaskConfig> {
         if let Some(known) = self.configs.get(&config) {

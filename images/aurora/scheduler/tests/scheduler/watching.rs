@@ -2,7 +2,9 @@
 
 use std::io::Read as _;
 
-use aurora_api::{JobConfiguration, JobKey, Resource};
+use aurora_api::calls::GetTasksStatusArgs;
+use aurora_api::{Call, JobConfiguration, JobKey, Protocol, Resource, TaskQuery};
+use aurora_scheduler::engine::now_ms;
 use aurora_scheduler::model::resources::scalar;
 use mesos_proto::mesos::Offer;
 use mesos_proto::mesos::task_status::Source;
@@ -242,4 +244,177 @@ async fn an_answer_is_compressed_for_who_asks() {
         .await
         .unwrap();
     assert!(!short.headers().contains_key("Content-Encoding"));
+}
+
+/// Every variable of `/vars`, by name; those that are no numbers are left out.
+async fn numbers(server: &Server) -> std::collections::BTreeMap<String, f64> {
+    server.app.sample(now_ms(), true);
+    let (_, vars) = server.get("/vars").await;
+    let line = |line: &str| {
+        let (name, value) = line.split_once(' ')?;
+        Some((name.to_string(), value.parse().ok()?))
+    };
+    vars.lines().filter_map(line).collect()
+}
+
+/// What exporters to Prometheus, collectd and Diamond read of a scheduler, as far as this one has it: single values.
+const WATCHED: &[&str] = &[
+    "async_tasks_completed",
+    "cron_job_launch_failures",
+    "cron_jobs_loaded",
+    "empty_slots_dedicated_large",
+    "empty_slots_small",
+    "framework_registered",
+    "jvm_available_processors",
+    "jvm_memory_heap_mb_max",
+    "jvm_memory_heap_mb_used",
+    "jvm_memory_max_mb",
+    "jvm_memory_mb_total",
+    "jvm_memory_non_heap_mb_used",
+    "jvm_threads_active",
+    "jvm_threads_daemon",
+    "jvm_threads_peak",
+    "jvm_time_ms",
+    "jvm_uptime_secs",
+    "outstanding_offers",
+    "preemption_slot_cache_size",
+    "preemptor_slot_search_attempts_for_prod",
+    "preemptor_tasks_preempted_non_prod",
+    "process_cpu_cores_utilized",
+    "process_cpu_time_nanos",
+    "process_max_fd_count",
+    "process_open_fd_count",
+    "quartz_scheduler_running",
+    "reservation_cache_size",
+    "schedule_attempts_failed",
+    "schedule_attempts_fired",
+    "schedule_attempts_no_match",
+    "schedule_queue_size",
+    "scheduler_backup_failed",
+    "scheduler_backup_success",
+    "scheduler_driver_kill_failures",
+    "scheduler_illegal_task_state_transitions",
+    "scheduler_lifecycle_ACTIVE",
+    "scheduler_log_entries_written",
+    "scheduler_log_snapshots",
+    "scheduler_resource_offers",
+    "scheduling_veto_dynamic",
+    "system_free_physical_memory_mb",
+    "system_free_swap_mb",
+    "system_load_avg",
+    "task_kill_retries",
+    "task_queries_all",
+    "task_queries_by_host",
+    "task_queries_by_id",
+    "task_queries_by_job",
+    "task_store_PENDING",
+    "timed_out_tasks",
+    "timeout_queue_size",
+    "uncaught_exceptions",
+];
+
+/// The same, of what takes time: names with their units.
+const WATCHED_TIMES: &[(&str, &str)] = &[
+    ("http_200_responses", "nanos"),
+    ("log_storage_write_lock_wait", "ns"),
+    ("mem_storage_read_operation", "nanos"),
+    ("mem_storage_write_operation", "nanos"),
+    ("scheduled_task_penalty", "ms"),
+    ("scheduler_log_native_append", "nanos"),
+    ("scheduler_log_recover", "nanos"),
+    ("scheduler_log_snapshot", "nanos"),
+    ("scheduler_resource_offers", "nanos"),
+    ("scheduler_status_update", "nanos"),
+    ("sla_stats_computation", "nanos"),
+    ("snapshot_create", "nanos"),
+    ("storage_write_lock_wait", "ns"),
+    ("task_schedule_attempt", "nanos"),
+    ("task_throttle", "ms"),
+    ("variable_scrape", "micros"),
+];
+
+#[tokio::test]
+async fn what_exporters_read_is_there_from_the_start() {
+    let server = Server::start().await;
+    // A scrape is told of by the next.
+    server.get("/vars").await;
+    let vars = numbers(&server).await;
+    for name in WATCHED {
+        assert!(vars.contains_key(*name), "no `{name}`");
+    }
+    for (name, unit) in WATCHED_TIMES {
+        for end in ["events", "events_per_sec"] {
+            let name = format!("{name}_{end}");
+            assert!(vars.contains_key(&name), "no `{name}`");
+        }
+        for end in ["per_event", "total", "total_per_sec"] {
+            let name = format!("{name}_{unit}_{end}");
+            assert!(vars.contains_key(&name), "no `{name}`");
+        }
+    }
+}
+
+#[tokio::test]
+async fn values_are_those_of_this_process() {
+    let server = waiting().await;
+    let before = numbers(&server).await;
+    // (what is asked for, what counts it)
+    let key = JobKey::new("www-data", "devel", "hello_world");
+    let query = |change: fn(&mut TaskQuery, &JobKey)| {
+        let mut query = TaskQuery::default();
+        change(&mut query, &key);
+        Call::GetTasksStatus(GetTasksStatusArgs { query: Some(query) })
+    };
+    for call in [
+        query(|q, key| q.job_keys = Some([key.clone()].into())),
+        query(|q, key| {
+            q.role = Some(key.role.clone());
+            q.environment = Some(key.environment.clone());
+            q.job_name = Some(key.name.clone());
+        }),
+        query(|q, _| q.task_ids = Some(["t".to_string()].into())),
+        query(|q, _| q.slave_hosts = Some(["a".to_string()].into())),
+        query(|q, key| q.role = Some(key.role.clone())),
+    ] {
+        server.call(Protocol::Binary, &call).await;
+    }
+    server.engine.compact().unwrap().unwrap();
+    let stopped = server
+        .engine
+        .command(|model| model.kill_tasks(&key, None, "me", None));
+    stopped.unwrap().unwrap();
+    let after = numbers(&server).await;
+    let grown = |name: &str| after[name] - before[name];
+    for (name, by) in [
+        ("task_queries_by_job", 2.0),
+        ("task_queries_by_id", 1.0),
+        ("task_queries_by_host", 1.0),
+        ("task_queries_all", 1.0),
+        ("scheduler_log_snapshots", 1.0),
+        ("scheduler_log_snapshot_events", 1.0),
+        ("scheduler_log_entries_written", 1.0),
+        ("scheduler_log_native_append_events", 1.0),
+        // One that is pending has no executor to be told.
+        ("scheduler_driver_kill_failures", 0.0),
+        ("schedule_queue_size", -1.0),
+        ("scheduler_resource_offers_events", 0.0),
+        ("uncaught_exceptions", 0.0),
+    ] {
+        assert_eq!(grown(name), by, "{name}");
+    }
+    assert!(grown("mem_storage_read_operation_events") >= 5.0);
+    assert!(grown("mem_storage_write_operation_events") >= 1.0);
+    assert!(grown("storage_write_lock_wait_events") >= 1.0);
+    assert_eq!(before["scheduler_resource_offers_events"], 1.0);
+    let threads = after["jvm_threads_active"];
+    assert!(threads >= 1.0 && after["jvm_threads_peak"] >= threads);
+    assert_eq!(after["jvm_threads_daemon"], threads - 1.0);
+    let (heap, total) = (
+        after["jvm_memory_heap_mb_used"],
+        after["jvm_memory_mb_total"],
+    );
+    assert!(
+        heap <= total && total <= after["jvm_memory_max_mb"],
+        "{heap} {total}"
+    );
 }
