@@ -1,5 +1,6 @@
 //! The scheduler's flags, in the original's manner: `-name=value`, `-name value`, `--name=value`.
 
+mod callers;
 mod executors;
 mod outside;
 mod scheduling;
@@ -372,8 +373,8 @@ mod tests {
                 "flag `-http_port` cannot be `x`: a whole number is expected",
             ),
             (
-                vec!["-shiro_realm_modules=KERBEROS5_AUTHN"],
-                "flag `-shiro_realm_modules` cannot be `KERBEROS5_AUTHN`: this scheduler does not support it",
+                vec!["-shiro_after_auth_filter=x.Y"],
+                "flag `-shiro_after_auth_filter` cannot be `x.Y`: this scheduler does not support it",
             ),
         ];
         for (arguments, want) in cases {

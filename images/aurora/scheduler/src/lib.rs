@@ -19,6 +19,7 @@ pub mod engine;
 pub mod flags;
 pub mod framework;
 pub mod http;
+pub mod kerberos;
 pub mod model;
 pub mod outside;
 pub mod recovery;

@@ -1,5 +1,6 @@
 //! Who may do what: users and roles of a file, and the permissions that calls need (api.md, 4).
 
+mod claim;
 mod ini;
 pub mod permission;
 
@@ -13,10 +14,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use sha2::{Digest, Sha256, Sha512};
 
 use crate::model::key;
+pub use claim::{Claim, Mechanism};
 use permission::Permission;
-
-/// What a caller is told to prove who they are.
-pub const CHALLENGE: &str = "BASIC realm=\"Apache Aurora Scheduler\"";
 
 /// How a password is compared with what the file says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +65,7 @@ struct User {
 /// Everybody who may do anything.
 #[derive(Debug, Clone)]
 pub struct Security {
+    mechanism: Mechanism,
     users: BTreeMap<String, User>,
     matcher: Matcher,
 }
@@ -82,14 +82,23 @@ pub enum Denial {
 }
 
 impl Security {
+    /// Nobody may do anything, whoever proves to be who.
+    pub fn closed(mechanism: Mechanism) -> Self {
+        Self {
+            mechanism,
+            users: BTreeMap::new(),
+            matcher: Matcher::Simple,
+        }
+    }
+
     /// Reads the file. What is wrong with it is said in words.
-    pub fn load(path: &Path, matcher: Matcher) -> Result<Self, String> {
+    pub fn load(path: &Path, matcher: Matcher, mechanism: Mechanism) -> Result<Self, String> {
         let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-        Self::parse(&text, matcher)
+        Self::parse(&text, matcher, mechanism)
     }
 
     /// The same with the file's text.
-    pub fn parse(text: &str, matcher: Matcher) -> Result<Self, String> {
+    pub fn parse(text: &str, matcher: Matcher, mechanism: Mechanism) -> Result<Self, String> {
         let sections = ini::sections(text);
         if sections.is_empty() {
             return Err("it has none of the sections `users` and `roles`".to_string());
@@ -130,23 +139,10 @@ impl Security {
             (name.clone(), user)
         });
         Ok(Self {
+            mechanism,
             users: users.collect(),
             matcher,
         })
-    }
-
-    /// The user whom an `Authorization` header names, if it proves it.
-    pub fn authenticate(&self, header: &str) -> Option<String> {
-        let (scheme, encoded) = header.trim().split_once(' ')?;
-        if !scheme.eq_ignore_ascii_case("basic") {
-            return None;
-        }
-        let decoded = String::from_utf8(BASE64.decode(encoded.trim()).ok()?).ok()?;
-        let (name, password) = decoded.split_once(':')?;
-        let user = self.users.get(name)?;
-        self.matcher
-            .matches(password, &user.password)
-            .then(|| name.to_string())
     }
 
     /// Whether `caller` may make a call.

@@ -1,4 +1,4 @@
-//! What the flags say about callers and about the users' services.
+//! What the flags say about the users' services, and about what the scheduler proves itself with.
 
 use std::fs::File;
 use std::path::Path;
@@ -7,7 +7,6 @@ use mesos_wire::authentication::Credential;
 
 use super::{FlagError, Values, bad};
 use crate::outside::webhook::Webhook;
-use crate::security::{Matcher, Security};
 
 /// `-webhook_config`
 pub(super) fn webhook(values: &Values) -> Result<Option<Webhook>, FlagError> {
@@ -44,38 +43,6 @@ pub(super) fn credential(values: &Values) -> Result<Option<Credential>, FlagErro
         principal: of("aurora_authentication_principal")?,
         secret: of("aurora_authentication_secret")?,
     }))
-}
-
-/// `-http_authentication_mechanism` and what belongs to it.
-pub(super) fn security(values: &Values) -> Result<Option<Security>, FlagError> {
-    let name = "http_authentication_mechanism";
-    match values
-        .text(name)
-        .unwrap_or_default()
-        .to_ascii_uppercase()
-        .as_str()
-    {
-        "NONE" => return Ok(None),
-        "BASIC" => {}
-        other => return Err(bad(name, other, "`NONE` or `BASIC`")),
-    }
-    let path = values.required("shiro_ini_path")?;
-    let name = "shiro_credentials_matcher";
-    let matcher = values.text(name).unwrap_or_default();
-    let matcher = Matcher::named(matcher).ok_or_else(|| {
-        let known =
-            "`SimpleCredentialsMatcher`, `Sha256CredentialsMatcher` or `Sha512CredentialsMatcher`";
-        bad(name, matcher, known)
-    })?;
-    Security::load(Path::new(path), matcher)
-        .map(Some)
-        .map_err(|why| {
-            bad(
-                "shiro_ini_path",
-                path,
-                format!("a file of users and roles ({why})"),
-            )
-        })
 }
 
 #[cfg(test)]

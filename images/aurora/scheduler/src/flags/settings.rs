@@ -10,7 +10,7 @@ use mesos_wire::authentication::Credential;
 use mesos_wire::zk::Url;
 use serde::Deserialize;
 
-use super::{FlagError, Values, bad, executors, outside};
+use super::{FlagError, Values, bad, callers, executors, outside};
 use crate::backup::Backups;
 use crate::framework::{Identity, Launcher};
 use crate::model::settings::environments::Environments;
@@ -57,7 +57,7 @@ pub struct Configuration {
     pub stat_retention_period: Duration,
     /// `-enable_cors_for`
     pub cors: Option<String>,
-    /// `-http_authentication_mechanism`, `-shiro_ini_path`
+    /// `-http_authentication_mechanism`, and where users are looked for
     pub security: Option<Security>,
     /// `-webhook_config`
     pub webhook: Option<Webhook>,
@@ -113,7 +113,7 @@ impl Configuration {
         Ok(Self {
             model,
             webhook,
-            security: outside::security(values)?,
+            security: callers::security(values)?,
             coordinator_timeout: values.time("sla_coordinator_timeout"),
             parallel_coordinators: usize::try_from(small(
                 values,

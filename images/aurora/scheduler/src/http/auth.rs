@@ -1,15 +1,17 @@
 //! Callers prove who they are, if the scheduler is told to ask. Nobody has to, until they change
 //! something; but whoever claims to be somebody must be.
 
+use std::time::SystemTime;
+
 use aurora_api::{Call, Response as Answer, ResponseCode, ResponseDetail};
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::{App, Shared};
 use crate::api::UNSECURE;
-use crate::security::{CHALLENGE, Denial};
+use crate::security::{Claim, Denial, Security};
 
 /// Who makes a request, proved.
 #[derive(Debug, Clone)]
@@ -24,26 +26,35 @@ pub(super) async fn authenticate(
     let Some(security) = &app.security else {
         return next.run(request).await;
     };
-    let claim = request.headers().get(header::AUTHORIZATION);
-    let is_basic = |text: &str| text.trim().to_ascii_lowercase().starts_with("basic");
-    if let Some(claim) = claim.map(|claim| claim.to_str().unwrap_or("basic"))
-        && is_basic(claim)
-    {
-        match security.authenticate(claim) {
-            Some(name) => {
-                request.extensions_mut().insert(Caller(name));
-            }
-            None => return challenge(),
+    // What is no text is judged too: it is malformed, or wrong.
+    let header = request.headers().get(header::AUTHORIZATION);
+    let header = header.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let claim = header.map_or(Claim::None, |header| {
+        security.judge(&header, SystemTime::now())
+    });
+    let answer = match claim {
+        Claim::None => None,
+        Claim::Proved { user, answer } => {
+            request.extensions_mut().insert(Caller(user));
+            answer
         }
+        Claim::Wrong => return challenge(security),
+        Claim::Malformed => return StatusCode::BAD_REQUEST.into_response(),
+    };
+    let mut response = next.run(request).await;
+    // The original leaves this out. Clients that want the server to prove itself wait for it, others pass it over.
+    if let Some(answer) = answer.and_then(|answer| HeaderValue::try_from(answer).ok()) {
+        let headers = response.headers_mut();
+        headers.insert(header::WWW_AUTHENTICATE, answer);
     }
-    next.run(request).await
+    response
 }
 
 /// 401, and how to do better.
-fn challenge() -> Response {
+fn challenge(security: &Security) -> Response {
     (
         StatusCode::UNAUTHORIZED,
-        [(header::WWW_AUTHENTICATE, CHALLENGE)],
+        [(header::WWW_AUTHENTICATE, security.challenge())],
     )
         .into_response()
 }
@@ -64,15 +75,15 @@ impl App {
         call: &Call,
     ) -> Result<&'a str, Refused> {
         let name = caller.map(|caller| caller.0.as_str());
-        let denial = match &self.security {
-            None => return Ok(UNSECURE),
-            Some(security) => match security.authorize(name, call) {
-                Ok(()) => return Ok(name.unwrap_or(UNSECURE)),
-                Err(denial) => denial,
-            },
+        let Some(security) = &self.security else {
+            return Ok(UNSECURE);
+        };
+        let denial = match security.authorize(name, call) {
+            Ok(()) => return Ok(name.unwrap_or(UNSECURE)),
+            Err(denial) => denial,
         };
         let (code, statistic, message) = match denial {
-            Denial::Unknown => return Err(Refused::Http(challenge())),
+            Denial::Unknown => return Err(Refused::Http(challenge(security))),
             Denial::Forbidden(message) => (
                 ResponseCode::AuthFailed,
                 "shiro_authorization_failures",

@@ -1,6 +1,7 @@
 //! Who may make which call.
 
 use std::collections::BTreeSet;
+use std::time::SystemTime;
 
 use aurora_api::calls::{
     CreateJobArgs, GetRoleSummaryArgs, KillTasksArgs, SetQuotaArgs, SnapshotArgs,
@@ -20,11 +21,16 @@ deploy = \"thrift.AuroraSchedulerManager:createJob,killTasks:www\", thrift.Auror
 ";
 
 fn security() -> Security {
-    Security::parse(FILE, Matcher::Simple).unwrap()
+    Security::parse(FILE, Matcher::Simple, Mechanism::Basic).unwrap()
 }
 
 fn basic(text: &str) -> String {
     format!("Basic {}", BASE64.encode(text))
+}
+
+fn proved(user: &str) -> Claim {
+    let user = user.to_string();
+    Claim::Proved { user, answer: None }
 }
 
 #[test]
@@ -42,7 +48,16 @@ fn users_prove_themselves_by_their_password() {
         ("Bearer x".to_string(), None),
         (basic("root:secret").replace("Basic", "bAsIc"), Some("root")),
     ] {
-        assert_eq!(security.authenticate(&header).as_deref(), want, "{header}");
+        let want = match want {
+            Some(user) => proved(user),
+            None if header.starts_with("Bearer") => Claim::None,
+            None => Claim::Wrong,
+        };
+        assert_eq!(
+            security.judge(&header, SystemTime::UNIX_EPOCH),
+            want,
+            "{header}"
+        );
     }
 }
 
@@ -51,10 +66,11 @@ fn hashed_passwords_need_their_matcher() {
     let hash = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
     let file = format!("[users]\na = {hash}\nb = K7gNU3sdo+OL0wNhqoVWhr3g6s1xYv72ol/pe/Unols=");
     let matcher = Matcher::named("org.apache.shiro.authc.credential.Sha256CredentialsMatcher");
-    let hashed = Security::parse(&file, matcher.unwrap()).unwrap();
-    assert!(hashed.authenticate(&basic("a:secret")).is_some());
-    assert!(hashed.authenticate(&basic("b:secret")).is_some());
-    assert!(hashed.authenticate(&basic(&format!("a:{hash}"))).is_none());
+    let hashed = Security::parse(&file, matcher.unwrap(), Mechanism::Basic).unwrap();
+    let judge = |pair: &str| hashed.judge(&basic(pair), SystemTime::UNIX_EPOCH);
+    assert_eq!(judge("a:secret"), proved("a"));
+    assert_eq!(judge("b:secret"), proved("b"));
+    assert_eq!(judge(&format!("a:{hash}")), Claim::Wrong);
     assert_eq!(Matcher::named("org.example.OtherMatcher"), None);
 }
 
@@ -137,7 +153,7 @@ fn a_file_has_users_and_roles_and_nothing_else() {
         ("[main]\na = b\n[users]\na = b", "section `main`"),
         ("a = b", "section ``"),
     ] {
-        let error = Security::parse(text, Matcher::Simple).unwrap_err();
+        let error = Security::parse(text, Matcher::Simple, Mechanism::Basic).unwrap_err();
         assert!(error.contains(want), "{text}: {error}");
     }
 }

@@ -10,6 +10,7 @@ mod backup;
 mod cron;
 mod events;
 mod http;
+mod kerberos;
 mod kill;
 mod lifecycle;
 mod pages;
