@@ -10,17 +10,19 @@ use super::{Model, Now};
 impl Model {
     /// An executor's process runs.
     pub fn container_started(&mut self, container: &str, process: u32) {
-        let Some((framework, executor)) = self.find_container(container) else {
+        let Some((framework, id)) = self.find_container(container) else {
             return;
         };
-        let Some(executor) = self.executor_mut(&framework, &executor) else {
+        let Some(executor) = self.executor_mut(&framework, &id) else {
             return;
         };
         executor.process = Some(process);
+        executor.is_forking = false;
         if executor.checkpoint {
             let checkpoint = Checkpoint::Forked(executor.place(), process);
             self.effects.push(Effect::Checkpoint(checkpoint));
         }
+        self.deliver_queued(&framework, &id);
     }
 
     /// An executor could not be started.

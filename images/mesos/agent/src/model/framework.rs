@@ -156,6 +156,8 @@ pub struct Executor {
     pub link: Option<Link>,
     /// Its process, once it runs.
     pub process: Option<u32>,
+    /// Whether its process is being made: it may be heard of before the agent knows which it is.
+    pub(super) is_forking: bool,
     /// Tasks that wait for it.
     pub queued: Vec<Queued>,
     /// Tasks that it was given and that have not ended.
@@ -187,6 +189,7 @@ impl Executor {
             state: ExecutorState::Registering,
             link: None,
             process: None,
+            is_forking: false,
             queued: Vec::new(),
             launched: BTreeMap::new(),
             terminated: BTreeMap::new(),

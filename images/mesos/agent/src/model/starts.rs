@@ -104,6 +104,7 @@ impl Model {
             if executor.state == ExecutorState::Registering {
                 executor.deadline = Some(deadline);
             }
+            executor.is_forking = true;
             self.effects.push(Effect::Launch(Box::new(launch)));
             self.resize(&framework, &id);
         }

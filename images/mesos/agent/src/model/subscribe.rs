@@ -113,13 +113,7 @@ impl Model {
             self.executor_update(now, update);
         }
         self.drop_unseen(now, framework, id, tasks);
-        let queued = self
-            .executor_mut(framework, id)
-            .map(|executor| std::mem::take(&mut executor.queued))
-            .unwrap_or_default();
-        for queued in queued {
-            self.hand_over(framework, id, queued);
-        }
+        self.deliver_queued(framework, id);
         self.leave_recovery_if_complete(now);
         self.has_started(now, &container);
         Ok(())
@@ -152,13 +146,25 @@ impl Model {
 
     /// Gives a task to its executor now, or when it subscribes.
     pub(super) fn deliver(&mut self, _now: Now, framework: &str, id: &str, queued: Queued) {
+        if let Some(executor) = self.executor_mut(framework, id) {
+            executor.queued.push(queued);
+            self.deliver_queued(framework, id);
+        }
+    }
+
+    /// Gives an executor what waits for it, if it has subscribed. It reports nothing of a task before, and by then
+    /// its process is known, which each report names.
+    pub(super) fn deliver_queued(&mut self, framework: &str, id: &str) {
         let Some(executor) = self.executor_mut(framework, id) else {
             return;
         };
-        if executor.state == ExecutorState::Running && executor.link.is_some() {
-            self.hand_over(framework, id, queued);
-        } else {
-            executor.queued.push(queued);
+        let is_ready = executor.state == ExecutorState::Running
+            && executor.link.is_some()
+            && !executor.is_forking;
+        if is_ready {
+            for queued in std::mem::take(&mut executor.queued) {
+                self.hand_over(framework, id, queued);
+            }
         }
     }
 

@@ -193,6 +193,10 @@ fn updates(effects: &[Effect]) -> Vec<(String, TaskState, Option<Reason>, String
 }
 
 fn subscribe(model: &mut Model, now: Now, executor: &str) {
+    let known = model.check_executor("F", executor);
+    if let Some(container) = known.ok().map(|executor| executor.container_id.clone()) {
+        model.container_started(&container, 7);
+    }
     model
         .subscribe(now, ("F", executor), Link::Http(1), &[], Vec::new())
         .unwrap();
