@@ -4,7 +4,7 @@ use mesos_wire::flags::{Flag, Kind, flag};
 
 /// What changes how this agent works.
 #[rustfmt::skip]
-const EFFECTIVE: [Flag; 65] = [
+const EFFECTIVE: [Flag; 68] = [
     flag("advertise_ip", Kind::Text, None, "The address that others reach this agent at"),
     flag("advertise_port", Kind::Integer, None, "The port that others reach this agent at"),
     flag("attributes", Kind::Text, None, "What the agent is, such as `rack:r1;level:10`"),
@@ -57,12 +57,15 @@ const EFFECTIVE: [Flag; 65] = [
     flag("logging_level", Kind::Text, Some("INFO"), "`INFO`, `WARNING` or `ERROR`"),
     flag("master", Kind::Text, None, "The master: `zk://host1:port1,host2:port2/path`, `host:port`, or `file:///path` of a file that holds one of these"),
     flag("max_completed_executors_per_framework", Kind::Integer, Some("150"), "How many ended executors are remembered"),
+    flag("modules", Kind::Text, None, "JSON of module libraries: the parameters of `org_apache_mesos_FixedResourceEstimator`, the only module that is here"),
+    flag("oversubscribed_resources_interval", Kind::Duration, Some("15secs"), "How often it is estimated what may be lent"),
     flag("port", Kind::Integer, Some("5051"), "The port to listen on"),
     flag("quiet", Kind::Bool, Some("false"), "Whether only errors are logged"),
     flag("reconfiguration_policy", Kind::Text, Some("equal"), "What may differ from a former life: `equal`, nothing; `additive`, more resources and attributes"),
     flag("recover", Kind::Text, Some("reconnect"), "`reconnect` to executors of a former life, or `cleanup`: end them and exit"),
     flag("recovery_timeout", Kind::Duration, Some("15mins"), "How long executors wait for the agent to come back"),
     flag("registration_backoff_factor", Kind::Duration, Some("1secs"), "The scale of the pauses between two attempts to register"),
+    flag("resource_estimator", Kind::Text, None, "What estimates which resources may be lent as revocable: `org_apache_mesos_FixedResourceEstimator`, which is built in; none if not given"),
     flag("resources", Kind::Text, None, "What is offered, such as `cpus:4;mem:2048;disk:20480;ports:[31000-32000]`; what is not named is detected"),
     flag("runtime_dir", Kind::Text, Some("/var/run/mesos"), "Where files that need not outlive a restart of the machine are"),
     flag("sandbox_directory", Kind::Text, Some("/mnt/mesos/sandbox"), "Where the sandbox is inside of a container with an image"),
@@ -75,7 +78,7 @@ const EFFECTIVE: [Flag; 65] = [
 /// What the original also takes, and what has no meaning here. Giving one of these another value than
 /// its default is answered by a warning.
 #[rustfmt::skip]
-pub const INERT: [Flag; 54] = [
+pub const INERT: [Flag; 51] = [
     flag("acls", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("agent_features", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("appc_simple_discovery_uri_prefix", Kind::Text, Some("http://"), "Taken for compatibility; without effect here"),
@@ -113,19 +116,16 @@ pub const INERT: [Flag; 54] = [
     flag("log_dir", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("logbufsecs", Kind::Integer, Some("0"), "Taken for compatibility; without effect here"),
     flag("memory_profiling", Kind::Bool, Some("false"), "Taken for compatibility; without effect here"),
-    flag("modules", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("modules_dir", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("network_cni_config_dir", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("network_cni_metrics", Kind::Bool, Some("true"), "Taken for compatibility; without effect here"),
     flag("network_cni_plugins_dir", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("network_cni_root_dir_persist", Kind::Bool, Some("false"), "Taken for compatibility; without effect here"),
     flag("nvidia_gpu_devices", Kind::Text, None, "Taken for compatibility; without effect here"),
-    flag("oversubscribed_resources_interval", Kind::Duration, Some("15secs"), "Taken for compatibility; without effect here"),
     flag("perf_duration", Kind::Duration, Some("10secs"), "Taken for compatibility; without effect here"),
     flag("perf_interval", Kind::Duration, Some("1mins"), "Taken for compatibility; without effect here"),
     flag("qos_controller", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("qos_correction_interval_min", Kind::Duration, Some("0ns"), "Taken for compatibility; without effect here"),
-    flag("resource_estimator", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("resource_provider_config_dir", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("revocable_cpu_low_priority", Kind::Bool, Some("true"), "Taken for compatibility; without effect here"),
     flag("systemd_enable_support", Kind::Bool, Some("false"), "Taken for compatibility; without effect here"),

@@ -12,6 +12,7 @@ mod ids;
 mod kill;
 mod launch;
 mod operations;
+mod oversubscription;
 mod record;
 mod registration;
 mod share;
@@ -39,6 +40,7 @@ pub use effect::{Checkpoint, Effect, Launch, Mount, Place};
 pub(crate) use exits::wait_status;
 pub use framework::{Executor, ExecutorState, Framework, Limitation, Link, Queued};
 pub use ids::{executor_id, framework_id, slave_id, task_id};
+pub use oversubscription::Oversubscription;
 pub use record::is_terminal;
 pub use registration::Registered;
 pub use share::Share;
@@ -47,6 +49,7 @@ pub use subscribe::Refusal;
 
 use authentication::Authentication;
 use operations::Operations;
+use oversubscription::Estimate;
 use registration::Registration;
 use starts::Starts;
 
@@ -115,6 +118,8 @@ pub struct Config {
     pub max_completed_executors: usize,
     /// What it proves itself with to a master, if it does.
     pub proof: Option<Proof>,
+    /// What it lends, if it does.
+    pub oversubscription: Option<Oversubscription>,
 }
 
 impl Config {
@@ -139,6 +144,7 @@ pub struct Model {
     streams: Streams,
     checkpointed_resources: Vec<Resource>,
     operations: Operations,
+    estimate: Estimate,
     resource_version: [u8; 16],
     counters: Counters,
     effects: Vec<Effect>,
@@ -163,6 +169,7 @@ impl Model {
             streams: Streams::default(),
             checkpointed_resources: Vec::new(),
             operations: Operations::default(),
+            estimate: Estimate::default(),
             resource_version: *uuid::Uuid::new_v4().as_bytes(),
             counters: Counters::default(),
             effects: Vec::new(),
@@ -198,6 +205,7 @@ impl Model {
             .chain(self.starts.next_deadline())
             .chain(self.registration.next_deadline())
             .chain(self.authentication.next_deadline())
+            .chain(self.estimate.next_deadline())
             .min()
     }
 
@@ -208,6 +216,7 @@ impl Model {
         self.tick_starts(now);
         self.tick_authentication(now);
         self.tick_registration(now);
+        self.tick_estimate(now);
         self.flush_updates(now);
         self.flush_operations(now);
     }

@@ -14,8 +14,9 @@ use thiserror::Error;
 
 use crate::detect;
 use crate::flags;
-use crate::model::Proof;
+use crate::model::{Oversubscription, Proof};
 
+mod oversubscription;
 mod security;
 
 /// What is done about executors of a former life.
@@ -55,6 +56,9 @@ pub enum SettingsError {
     /// Flags about who may speak to whom do not fit together.
     #[error("{0}")]
     Security(String),
+    /// A module that is not here, or that cannot be made with its parameters.
+    #[error("{0}")]
+    Module(String),
 }
 
 /// What the agent runs with.
@@ -90,6 +94,10 @@ pub struct Settings {
     pub gate: Gate,
     /// What the agent proves itself with to a master.
     pub proof: Option<Proof>,
+    /// What the agent lends, and how often that is estimated.
+    pub oversubscription: Option<Oversubscription>,
+    /// Modules of `--modules` that do nothing here.
+    pub other_modules: Vec<String>,
 }
 
 impl Settings {
@@ -201,6 +209,7 @@ impl Settings {
         }
         let gate = security::gate(&flags)?;
         let proof = security::proof(&flags)?;
+        let (oversubscription, other_modules) = oversubscription::read(&flags)?;
         let hostname = flags.text("hostname").map(ToString::to_string);
         Ok(Self {
             master,
@@ -220,6 +229,8 @@ impl Settings {
             reconfiguration,
             gate,
             proof,
+            oversubscription,
+            other_modules,
             flags,
         })
     }

@@ -224,21 +224,24 @@ impl Model {
         }
     }
 
-    /// What a master that has just taken the agent in is to know of its operations.
+    /// What a master that has just taken the agent in is to know of its operations, and of what it lends.
     pub(super) fn announce_operations(&mut self, now: Now) {
-        if !self
-            .config
-            .capabilities
-            .contains(&Capability::RESOURCE_PROVIDER)
-        {
-            return;
-        }
+        let capabilities = &self.config.capabilities;
+        let has_operations = capabilities.contains(&Capability::RESOURCE_PROVIDER);
         let mut message = UpdateSlaveMessage::new();
         message.slave_id = slave_id(self.id.as_deref().unwrap_or_default());
-        message.resource_version_uuid = self.resource_version();
-        message.operations.mut_or_insert_default().operations = self.operations.records();
-        message.resource_providers.mut_or_insert_default();
-        self.send_to_master(message);
+        let lends = self.estimate.tell(&mut message);
+        if has_operations {
+            message.resource_version_uuid = self.resource_version();
+            message.operations.mut_or_insert_default().operations = self.operations.records();
+            message.resource_providers.mut_or_insert_default();
+        }
+        if has_operations || lends {
+            self.send_to_master(message);
+        }
+        if !has_operations {
+            return;
+        }
         for known in self.operations.known.values_mut() {
             known.retry_at = now.at;
             known.pause = RETRY_MIN;
@@ -246,7 +249,7 @@ impl Model {
         self.flush_operations(now);
     }
 
-    fn send_to_master(&mut self, message: impl protobuf::MessageFull) {
+    pub(super) fn send_to_master(&mut self, message: impl protobuf::MessageFull) {
         if let Some(master) = &self.master {
             let effect = Effect::Send(master.pid.clone(), Box::new(message));
             self.effects.push(effect);

@@ -75,6 +75,7 @@ impl Model {
         if self.state == State::Recovering {
             self.state = State::Disconnected;
             self.recovery_deadline = None;
+            self.begin_estimates(now);
             self.register_anew(now);
         }
     }

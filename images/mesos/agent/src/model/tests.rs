@@ -21,6 +21,7 @@ mod executors;
 mod launches;
 mod limits;
 mod operations;
+mod oversubscription;
 mod registration;
 mod sequences;
 mod starts;
@@ -41,6 +42,7 @@ fn config() -> Config {
         registration_backoff_factor: Duration::from_secs(1),
         executor_registration_timeout: Duration::from_secs(60),
         proof: None,
+        oversubscription: None,
         executor_reregistration_timeout: Duration::from_secs(2),
         executor_shutdown_grace_period: Duration::from_secs(5),
         max_completed_executors: 3,

@@ -160,6 +160,9 @@ async fn run(mut settings: Settings) -> Result<u8, RunError> {
     for name in settings.without_effect() {
         tracing::warn!("the flag `{name}` has no effect here");
     }
+    for name in &settings.other_modules {
+        tracing::warn!("the module `{name}` has no effect here");
+    }
     let (process, listener) = bind(&settings).await?;
     let hostname = match &settings.hostname {
         Some(given) => given.clone(),
@@ -372,6 +375,7 @@ fn config(settings: &Settings, process: &Process, hostname: String) -> Config {
         executor_reregistration_timeout: settings.duration("executor_reregistration_timeout"),
         executor_shutdown_grace_period: settings.duration("executor_shutdown_grace_period"),
         proof: settings.proof.clone(),
+        oversubscription: settings.oversubscription.clone(),
         max_completed_executors: usize::try_from(most).unwrap_or(usize::MAX),
     }
 }

@@ -168,7 +168,8 @@ fn of_model(model: &Model, uptime: f64) -> BTreeMap<String, f64> {
     .into_iter()
     .map(|(name, value)| (name.to_string(), value))
     .collect();
-    let (total, used) = (model.total(), allocated(model));
+    let (mut total, used) = (model.total(), allocated(model));
+    total.add(&model.oversubscribed());
     for name in RESOURCES {
         let revocable = |r: &mesos_proto::mesos::Resource| r.revocable.is_some();
         for (suffix, of_total, of_used) in [

@@ -188,7 +188,8 @@ impl Master {
         }
         if total != agent.total {
             agent.total = total;
-            self.rescind_agent(&id);
+            // These words come again and again: who was offered firm resources keeps them.
+            self.rescind_lent(&id);
             self.allocator.forget_agent(&id);
             self.allocate(&id);
         }

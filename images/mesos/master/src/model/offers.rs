@@ -163,6 +163,18 @@ impl Master {
         }
     }
 
+    /// Takes back the offers of what an agent lends: those with revocable resources.
+    pub(crate) fn rescind_lent(&mut self, agent: &AgentId) {
+        let own = self.agents.get(agent).into_iter();
+        let lent = own.flat_map(|a| &a.offers).filter(|id| {
+            let offer = self.offers.get(*id);
+            offer.is_some_and(|o| o.resources.iter().any(|r| r.revocable.is_some()))
+        });
+        for offer in lent.cloned().collect::<Vec<OfferId>>() {
+            self.rescind(&offer);
+        }
+    }
+
     /// Takes back all offers of a framework, telling it or not.
     pub(crate) fn recall_offers(&mut self, framework: &FrameworkId, tell: Tell) {
         match tell {

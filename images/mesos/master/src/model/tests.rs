@@ -9,6 +9,7 @@ mod maintenance;
 mod operation_recovery;
 mod operation_texts;
 mod operations;
+mod oversubscription;
 mod policy_sequences;
 mod quotas;
 mod registry;
