@@ -132,8 +132,12 @@ pub fn removed(cluster: &ClusterName, removed: Removed) {
     if removed.is_nothing() {
         story(&format!("there is nothing of cluster `{cluster}`"));
     } else {
+        let images = match removed.images {
+            0 => String::new(),
+            images => format!(", {}", count(images, "image")),
+        };
         story(&format!(
-            "removed cluster `{cluster}`: {}, {}, {}",
+            "removed cluster `{cluster}`: {}, {}, {}{images}",
             count(removed.containers, "container"),
             count(removed.networks, "network"),
             count(removed.volumes, "volume")

@@ -1,4 +1,5 @@
-//! `down`: removes every container, network and volume of a cluster, and nothing else.
+//! `down`: removes every container, network and volume of a cluster, what images its agents have made, and
+//! nothing else.
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -6,7 +7,7 @@ use futures_util::stream::FuturesUnordered;
 use std::time::{Duration, Instant};
 
 use super::{ClusterError, Event, Events, Launcher, labels};
-use crate::engine::{EngineError, Kind};
+use crate::engine::{EngineError, Kind, Labels};
 use crate::profile::ClusterName;
 
 /// How much was removed.
@@ -18,6 +19,8 @@ pub struct Removed {
     pub networks: usize,
     /// Volumes.
     pub volumes: usize,
+    /// Images that its agents have made; those of its nodes stay for the next cluster.
+    pub images: usize,
 }
 
 impl Removed {
@@ -51,6 +54,7 @@ pub async fn down(
         sum.containers += removed.containers;
         sum.networks += removed.networks;
         sum.volumes += removed.volumes;
+        sum.images += removed.images;
         match refused {
             Some(error) if began.elapsed() >= OTHERS_END_WITHIN || !is_busy(&error) => {
                 return Err(error);
@@ -76,19 +80,27 @@ async fn round(
 ) -> Result<(Removed, Option<ClusterError>), ClusterError> {
     let engine = launcher.engine.as_ref();
     let own = [(labels::CLUSTER, cluster.as_str())];
-    let (containers, networks, volumes) = tokio::try_join!(
+    let (containers, networks, volumes, images) = tokio::try_join!(
         engine.containers(&own),
         engine.networks(),
-        engine.volumes(&own)
+        engine.volumes(&own),
+        engine.images(labels::CLUSTER)
     )
     .map_err(ClusterError::engine("ask the engine for the cluster"))?;
+    let is_own = |found: &Labels| {
+        let owner = found.get(labels::CLUSTER);
+        owner.is_some_and(|owner| owner == cluster.as_str())
+    };
     let networks: Vec<_> = networks
         .into_iter()
-        .filter(|network| {
-            network
-                .labels
-                .get(labels::CLUSTER)
-                .is_some_and(|found| found == cluster.as_str())
+        .filter(|network| is_own(&network.labels))
+        .collect();
+    let images: Vec<String> = images
+        .into_iter()
+        .filter(|image| is_own(&image.labels))
+        .flat_map(|image| match image.names.is_empty() {
+            true => vec![image.id],
+            false => image.names,
         })
         .collect();
     let mut first = None;
@@ -99,6 +111,7 @@ async fn round(
             match kind {
                 "container" => removed.containers += 1,
                 "network" => removed.networks += 1,
+                "image" => removed.images += 1,
                 _ => removed.volumes += 1,
             }
             events.emit(Event::Removed { kind, name });
@@ -117,7 +130,7 @@ async fn round(
         note("container", name, result);
     }
     drop(removals);
-    // Networks and volumes can go only when nobody uses them any more.
+    // Networks, volumes and images can go only when nobody uses them any more.
     let network_removals = networks.iter().map(async |network| {
         (
             "network",
@@ -128,11 +141,16 @@ async fn round(
     let volume_removals = volumes
         .iter()
         .map(async |(name, _)| ("volume", name.clone(), engine.remove_volume(name).await));
-    let (of_networks, of_volumes) = tokio::join!(
+    let image_removals = images
+        .iter()
+        .map(async |name| ("image", name.clone(), engine.remove_image(name).await));
+    let (of_networks, of_volumes, of_images) = tokio::join!(
         futures_util::future::join_all(network_removals),
-        futures_util::future::join_all(volume_removals)
+        futures_util::future::join_all(volume_removals),
+        futures_util::future::join_all(image_removals)
     );
-    for (kind, name, result) in of_networks.into_iter().chain(of_volumes) {
+    let all = of_networks.into_iter().chain(of_volumes).chain(of_images);
+    for (kind, name, result) in all {
         note(kind, name, result);
     }
     Ok((removed, first))

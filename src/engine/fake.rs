@@ -91,6 +91,12 @@ impl FakeEngine {
         self.lock().images.insert(name.to_owned(), Labels::new());
     }
 
+    /// An image that an agent of a cluster has made.
+    pub fn add_image_of(&self, cluster: &str, name: &str) {
+        let labels = Labels::from([(crate::plan::CLUSTER_LABEL.to_owned(), cluster.to_owned())]);
+        self.lock().images.insert(name.to_owned(), labels);
+    }
+
     /// What a build that was interrupted left: an image of ours with an id (`sha256:…`) and no name.
     pub fn add_leftover(&self, id: &str) {
         let labels = Labels::from([("devcluster.image".to_owned(), String::new())]);

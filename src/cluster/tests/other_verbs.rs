@@ -7,8 +7,17 @@ async fn down_removes_one_cluster_and_leaves_the_other() {
     let world = World::new();
     world.up("").await.unwrap();
     world.up("name = 'other'").await.unwrap();
+    for (owner, image) in [
+        (cluster().as_str(), "mesos-appc:1"),
+        ("other", "mesos-appc:2"),
+    ] {
+        world.engine.add_image_of(owner, image);
+    }
     let removed = down(&world.launcher(), &cluster(), &|_| {}).await.unwrap();
     assert_eq!((removed.containers, removed.networks), (7, 1));
+    assert_eq!(removed.images, 1);
+    let has = async |name: &str| world.engine.has_image(name).await.unwrap();
+    assert!(!has("mesos-appc:1").await && has("mesos-appc:2").await);
     assert!(
         world
             .engine
