@@ -124,7 +124,7 @@ fn agents_get_the_engines_socket_only_where_the_profile_says_so() {
     let agent = node(&docker, "mesos-agent-2");
     let command = agent.command.join(" ");
     assert!(
-        command.contains("--containerizers=docker,mesos --image_providers=docker"),
+        command.contains("--containerizers=docker,mesos --image_providers=docker,appc"),
         "{command}"
     );
     let labels: serde_json::Value =

@@ -46,7 +46,7 @@ pub(super) fn recipe(
     if settings.docker_tasks {
         flags = flags
             .text("containerizers", "docker,mesos")
-            .text("image_providers", "docker");
+            .text("image_providers", "docker,appc");
     }
     let args = arguments(flags, settings, Style::Stout, context)?;
     let (image, entrypoint, mut command, origin) =

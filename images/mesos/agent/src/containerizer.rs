@@ -3,6 +3,7 @@
 //! What a task uses is measured (`usage`), and limited where control groups can be written and are asked
 //! for (`cgroups`).
 
+pub mod appc;
 pub mod cgroups;
 pub mod docker;
 pub mod environment;

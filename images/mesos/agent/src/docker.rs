@@ -1,5 +1,5 @@
 //! Containers that a Docker engine makes: tasks of type `DOCKER`, and those of type `MESOS` with a Docker
-//! image (protocol-flows.md, section 14).
+//! or appc image (protocol-flows.md, section 14).
 //!
 //! `spec` and `parameters` say what is asked of the engine, without effects; `engine` asks it; `attend` is
 //! what `docker run` is beside it: it starts a container, copies its output and waits for its end.
@@ -14,7 +14,7 @@ pub mod spec;
 pub use engine::Engine;
 pub use host::Host;
 
-use mesos_proto::mesos::{ContainerInfo, Resource, container_info, image};
+use mesos_proto::mesos::{ContainerInfo, Image, Resource, container_info, image};
 
 /// Where the sandbox is inside of a container with an image, unless `--sandbox_directory` says otherwise.
 pub const SANDBOX: &str = "/mnt/mesos/sandbox";
@@ -26,19 +26,31 @@ pub fn container_name(container: &str) -> String {
     format!("mesos-{container}")
 }
 
-/// The Docker image that a container is made from, if it is.
-pub fn image(container: &ContainerInfo) -> Option<&str> {
-    let name = match container.type_() {
-        container_info::Type::DOCKER => container.docker.as_ref()?.image(),
-        container_info::Type::MESOS => {
-            let image = container.mesos.as_ref()?.image.as_ref()?;
-            if image.type_() != image::Type::DOCKER {
-                return None;
-            }
-            image.docker.as_ref()?.name()
+/// What a container or a volume is made from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Source<'a> {
+    /// An image of the engine's, by its name.
+    Docker(&'a str),
+    /// An image of the agent's appc store.
+    Appc(&'a image::Appc),
+}
+
+impl<'a> Source<'a> {
+    /// What an image of a framework's says; nothing if it says nothing of its own kind.
+    pub fn of(image: &'a Image) -> Option<Self> {
+        match image.type_() {
+            image::Type::DOCKER => Some(Self::Docker(image.docker.as_ref()?.name())),
+            image::Type::APPC => image.appc.as_ref().map(Self::Appc),
         }
-    };
-    Some(name)
+    }
+}
+
+/// What a container is made from, if it is made from an image.
+pub fn source(container: &ContainerInfo) -> Option<Source<'_>> {
+    match container.type_() {
+        container_info::Type::DOCKER => Some(Source::Docker(container.docker.as_ref()?.image())),
+        container_info::Type::MESOS => Source::of(container.mesos.as_ref()?.image.as_ref()?),
+    }
 }
 
 /// An image's name with its tag: `latest` where it has none and no digest.

@@ -4,9 +4,10 @@ use mesos_wire::flags::{Flag, Kind, flag};
 
 /// What changes how this agent works.
 #[rustfmt::skip]
-const EFFECTIVE: [Flag; 68] = [
+const EFFECTIVE: [Flag; 69] = [
     flag("advertise_ip", Kind::Text, None, "The address that others reach this agent at"),
     flag("advertise_port", Kind::Integer, None, "The port that others reach this agent at"),
+    flag("appc_store_dir", Kind::Text, Some("/tmp/mesos/store/appc"), "Where appc images are: `images/<image id>/manifest` and `images/<image id>/rootfs`; nothing is fetched into it"),
     flag("attributes", Kind::Text, None, "What the agent is, such as `rack:r1;level:10`"),
     flag("authenticate_http_executors", Kind::Bool, None, "Whether executors prove who they are; not supported here"),
     flag("authenticate_http_readonly", Kind::Bool, Some("false"), "Whether HTTP requests that read need credentials"),
@@ -49,7 +50,7 @@ const EFFECTIVE: [Flag; 68] = [
     flag("http_command_executor", Kind::Bool, Some("false"), "What `MESOS_HTTP_COMMAND_EXECUTOR` tells command executors"),
     flag("http_credentials", Kind::Text, None, "A file of those who may make HTTP requests, in JSON"),
     flag("http_heartbeat_interval", Kind::Duration, Some("30secs"), "How often attached streams are kept alive"),
-    flag("image_providers", Kind::Text, None, "`docker`: containers of type MESOS may name a Docker image, which the engine runs"),
+    flag("image_providers", Kind::Text, None, "Of `docker` and `appc`, the kinds of images that containers of type MESOS may name; the engine runs them"),
     flag("ip", Kind::Text, None, "The address to listen on"),
     flag("isolation", Kind::Text, Some("posix/cpu,posix/mem"), "The isolators in use: of `cgroups/cpu`, `cgroups/mem`, `cgroups/all` and `disk/du`; others change nothing here"),
     flag("launcher_dir", Kind::Text, Some("/usr/libexec/mesos"), "Where `mesos-executor` is"),
@@ -78,11 +79,10 @@ const EFFECTIVE: [Flag; 68] = [
 /// What the original also takes, and what has no meaning here. Giving one of these another value than
 /// its default is answered by a warning.
 #[rustfmt::skip]
-pub const INERT: [Flag; 51] = [
+pub const INERT: [Flag; 50] = [
     flag("acls", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("agent_features", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("appc_simple_discovery_uri_prefix", Kind::Text, Some("http://"), "Taken for compatibility; without effect here"),
-    flag("appc_store_dir", Kind::Text, Some("/tmp/mesos/store/appc"), "Taken for compatibility; without effect here"),
     flag("authorizer", Kind::Text, Some("local"), "Taken for compatibility; without effect here"),
     flag("cgroups_cpu_enable_pids_and_tids_count", Kind::Bool, Some("false"), "Whether statistics count the processes and threads of a container"),
     flag("cgroups_destroy_timeout", Kind::Duration, Some("1mins"), "Taken for compatibility; without effect here"),

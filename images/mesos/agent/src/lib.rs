@@ -4,6 +4,7 @@
 //! `model` is a state machine without effects; `server` gives it sockets and time; `containerizer` and
 //! `checkpoint` carry out what it decides; `executor`, `default_executor` and `launcher` are the other programs.
 
+pub mod appc;
 pub mod checkpoint;
 pub mod containerizer;
 mod default_executor;

@@ -1,21 +1,23 @@
 //! Executors and tasks in containers of a Docker engine, from the agent's side (protocol-flows.md, section
 //! 14): what is prepared before `mesos-docker-executor` runs, and what is left to do when that has ended.
 
+mod provision;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bollard::models::ContainerCreateBody;
 use mesos_proto::mesos::container_info::docker_info::Network;
-use mesos_proto::mesos::{ContainerInfo, container_info};
+use mesos_proto::mesos::{CommandInfo, ContainerInfo, container_info};
 
+use super::appc::{Images, Imported};
 use super::environment::{self, Contribution};
-use super::images::{self, ImageVolume};
 use super::usage::Usage;
+use crate::appc::Store;
 use crate::docker::engine::EngineError;
 use crate::docker::spec::{Wanted, spec, update};
-use crate::docker::{Engine, Host, WORK_DIR_LABEL, container_name, image, is_pull_forced, ports};
+use crate::docker::{Engine, Host, WORK_DIR_LABEL, container_name, ports, source};
 use crate::model::{Launch, Share};
 
 /// The program that stands beside each container.
@@ -44,8 +46,10 @@ pub struct Settings {
     pub labels: BTreeMap<String, String>,
     /// Whether containers of type `DOCKER` are taken.
     pub takes_docker: bool,
-    /// Whether images of containers of type `MESOS` are taken.
+    /// Whether containers of type `MESOS` may name Docker images.
     pub takes_images: bool,
+    /// The store of appc images, where containers of type `MESOS` may name those.
+    pub store: Option<Store>,
 }
 
 /// The engine, and what this agent has in it.
@@ -54,6 +58,7 @@ pub struct Docker {
     settings: Settings,
     engine: Engine,
     host: Host,
+    appc: Option<Images>,
 }
 
 /// The program to start for a container.
@@ -63,23 +68,6 @@ pub struct Prepared {
     pub program: PathBuf,
     /// Its name and arguments.
     pub arguments: Vec<OsString>,
-}
-
-/// A container that is there for its files only; it goes however the launch ends.
-struct Exported {
-    engine: Engine,
-    name: String,
-}
-
-impl Drop for Exported {
-    fn drop(&mut self) {
-        let (engine, name) = (self.engine.clone(), std::mem::take(&mut self.name));
-        tokio::spawn(async move {
-            if let Err(error) = engine.remove(&name).await {
-                tracing::warn!("cannot remove container {name}: {error}");
-            }
-        });
-    }
 }
 
 impl Docker {
@@ -96,6 +84,7 @@ impl Docker {
             Err(error) => tracing::warn!("tasks in Docker containers will fail: {error}"),
         }
         Ok(Self {
+            appc: settings.store.clone().map(Images::new),
             settings,
             engine,
             host,
@@ -106,7 +95,7 @@ impl Docker {
     pub fn takes(&self, container: Option<&ContainerInfo>) -> bool {
         container.is_some_and(|container| match container.type_() {
             container_info::Type::DOCKER => self.settings.takes_docker,
-            container_info::Type::MESOS => self.settings.takes_images && image(container).is_some(),
+            container_info::Type::MESOS => source(container).is_some_and(|own| self.provides(own)),
         })
     }
 
@@ -124,8 +113,7 @@ impl Docker {
             .container
             .as_ref()
             .ok_or("No container info found")?;
-        let image = image(info).unwrap_or_default();
-        self.pull(image, is_pull_forced(info)).await?;
+        let Imported { name: image, app } = self.image(info).await?;
         let name = container_name(&launch.place.container);
         let mut flags = vec![
             format!("--container={name}"),
@@ -133,11 +121,23 @@ impl Docker {
         ];
         if launch.is_command {
             flags.extend(self.task_flags(launch)?);
+            if let Some(app) = &app {
+                let app = serde_json::to_string(app).map_err(|error| error.to_string())?;
+                flags.extend([format!("--image={image}"), format!("--image_app={app}")]);
+            }
         } else {
+            let mut command: CommandInfo = launch.info.command.get_or_default().clone();
+            let mut environment = self.variables(launch, agent, own);
+            if let Some(app) = &app {
+                command = app.command(&command)?;
+                environment = app.variables().chain(environment).collect();
+            }
             let wanted = Wanted {
+                image: &image,
+                working_directory: app.as_ref().map(|app| app.start(&self.settings.mapped)),
                 container: info,
-                command: &launch.info.command,
-                environment: self.variables(launch, agent, own),
+                command: &command,
+                environment,
                 name: &name,
                 sandbox: &launch.directory,
                 mapped: &self.settings.mapped,
@@ -166,59 +166,6 @@ impl Docker {
             program: self.settings.launcher_dir.join(PROGRAM),
             arguments: arguments.collect(),
         })
-    }
-
-    async fn pull(&self, image: &str, is_forced: bool) -> Result<(), String> {
-        let pulled = self.engine.pull(image, is_forced).await;
-        pulled.map_err(|error| {
-            format!(
-                "Failed to run 'docker -H unix://{} pull {}': exited with status 1; stderr='{error}\n'",
-                self.settings.socket,
-                crate::docker::tagged(image)
-            )
-        })
-    }
-
-    /// The volumes that are made from images, where those are taken.
-    pub fn image_volumes<'a>(
-        &self,
-        container: Option<&'a ContainerInfo>,
-    ) -> Option<Vec<ImageVolume<'a>>> {
-        container
-            .filter(|_| self.settings.takes_images)
-            .and_then(images::wanted)
-    }
-
-    /// Puts an image's files into a sandbox.
-    pub async fn provide(&self, launch: &Launch, volume: &ImageVolume<'_>) -> Result<(), String> {
-        self.pull(volume.image, volume.is_pull_forced).await?;
-        let folder = images::folder(&launch.directory, volume.place)?;
-        let name = format!(
-            "{}-image-{}",
-            container_name(&launch.place.container),
-            uuid::Uuid::new_v4().simple()
-        );
-        let labels = self.settings.labels.clone();
-        let body = ContainerCreateBody {
-            image: Some(crate::docker::tagged(volume.image)),
-            // It never runs, but the engine makes none without a command.
-            cmd: Some(vec!["-".to_string()]),
-            labels: Some(labels.into_iter().collect()),
-            network_disabled: Some(true),
-            ..ContainerCreateBody::default()
-        };
-        let said = |error: String| {
-            let image = volume.image;
-            format!("Failed to provision the image '{image}': {error}")
-        };
-        let _exported = Exported {
-            engine: self.engine.clone(),
-            name: name.clone(),
-        };
-        let made = self.engine.create(&name, body).await;
-        made.map_err(|error| said(error.to_string()))?;
-        let archive = self.engine.export(&name);
-        images::unpack(archive, folder).await.map_err(said)
     }
 
     fn task_flags(&self, launch: &Launch) -> Result<Vec<String>, String> {

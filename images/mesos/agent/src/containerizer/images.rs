@@ -1,19 +1,20 @@
 //! Volumes made from images, of containers whose executor itself runs in the agent's file system
 //! (`Volume.image` of `mesos.proto`): the image's files become a folder of the sandbox.
 //!
-//! The engine exports them, so that an agent in a container without privileges needs no mount. Each
-//! container has files of its own, which go with its sandbox: what a task writes there stays there.
+//! The engine exports those of a Docker image, and those of an appc image are in the agent's store, so that an
+//! agent in a container without privileges needs no mount. Each container has files of its own, which go with its sandbox: what a task writes there stays there.
 
+use std::fmt::Display;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 
 use bytes::{Buf as _, Bytes};
 use futures_util::{Stream, StreamExt as _};
-use mesos_proto::mesos::{ContainerInfo, Image, Volume, container_info, image};
+use mesos_proto::mesos::{ContainerInfo, Image, Volume, container_info};
 use tokio::sync::mpsc;
 
-use crate::docker::engine::EngineError;
+use crate::docker::Source;
 
 /// How many pieces of an archive may wait to be unpacked.
 const WAITING: usize = 16;
@@ -23,8 +24,8 @@ const MARK_OF_ENGINE: &str = ".dockerenv";
 /// One volume to make.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ImageVolume<'a> {
-    /// The image's name.
-    pub image: &'a str,
+    /// The image.
+    pub source: Source<'a>,
     /// Whether it is asked for again although it is there.
     pub is_pull_forced: bool,
     /// Where it is to be in the sandbox.
@@ -49,10 +50,8 @@ pub fn wanted(container: &ContainerInfo) -> Option<Vec<ImageVolume<'_>>> {
 }
 
 fn one<'a>(volume: &'a Volume, source: &'a Image) -> Option<ImageVolume<'a>> {
-    let is_docker = source.type_() == image::Type::DOCKER;
-    let docker = source.docker.as_ref().filter(|_| is_docker)?;
     Some(ImageVolume {
-        image: docker.name(),
+        source: Source::of(source)?,
         is_pull_forced: !source.cached(),
         place: volume.container_path(),
     })
@@ -80,8 +79,8 @@ pub fn folder(sandbox: &Path, place: &str) -> Result<PathBuf, String> {
 }
 
 /// Unpacks an archive as it comes.
-pub async fn unpack(
-    mut archive: impl Stream<Item = Result<Bytes, EngineError>> + Unpin,
+pub async fn unpack<E: Display>(
+    mut archive: impl Stream<Item = Result<Bytes, E>> + Unpin,
     folder: PathBuf,
 ) -> Result<(), String> {
     let (pieces, waiting) = mpsc::channel(WAITING);
@@ -171,6 +170,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::docker::engine::EngineError;
 
     fn container(value: &Value) -> ContainerInfo {
         from_value(value, Dialect::V0).expect("a container")
@@ -186,21 +186,24 @@ mod tests {
         let host = json!({"container_path": "/c", "host_path": "/h", "mode": "RO"});
         let found = container(&json!({"type": "MESOS", "volumes": [host, from_image("a:1")]}));
         let want = ImageVolume {
-            image: "a:1",
+            source: Source::Docker("a:1"),
             is_pull_forced: false,
             place: "taskfs",
         };
         assert_eq!(wanted(&found), Some(vec![want]));
+        let appc = json!({"container_path": "taskfs", "mode": "RO",
+            "image": {"type": "APPC", "appc": {"name": "a", "id": "sha512-1"}, "cached": false}});
+        let found = container(&json!({"type": "MESOS", "volumes": [appc]}));
+        let found = wanted(&found).expect("a volume");
+        assert!(found[0].is_pull_forced);
+        assert!(matches!(found[0].source, Source::Appc(appc) if appc.id() == "sha512-1"));
         let secret = json!({"container_path": "s", "mode": "RO",
             "source": {"type": "SANDBOX_PATH", "sandbox_path": {"type": "SELF", "path": "p"}}});
-        let appc = json!({"container_path": "taskfs", "mode": "RO",
-            "image": {"type": "APPC", "appc": {"name": "a"}}});
         let docker = json!({"type": "DOCKER", "docker": {"name": "a"}});
         for other in [
             json!({"type": "MESOS"}),
             json!({"type": "MESOS", "volumes": [host]}),
             json!({"type": "MESOS", "volumes": [from_image("a:1"), secret]}),
-            json!({"type": "MESOS", "volumes": [appc]}),
             json!({"type": "MESOS", "mesos": {"image": docker}, "volumes": [from_image("a:1")]}),
             json!({"type": "DOCKER", "docker": {"image": "a"}, "volumes": [from_image("a:1")]}),
         ] {

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use mesos_proto::mesos::{ContainerInfo, ExecutorInfo, container_info};
+use mesos_proto::mesos::{ContainerInfo, ExecutorInfo, Image, container_info};
 use tokio::process::Child;
 
 use super::images::ImageVolume;
-use super::{Containers, docker, environment, fetcher, sandbox, volumes};
+use super::{Containers, appc, docker, environment, fetcher, sandbox, volumes};
 use crate::model::{Launch, Mount};
 use crate::spawn::{Identity, Spawn, program};
 
@@ -45,13 +45,34 @@ impl Containers {
         Some(volumes.into_iter().map(|volume| (docker, volume)).collect())
     }
 
+    /// Why a container cannot be made here as a process, if so.
+    fn unsupported(&self, info: &ExecutorInfo) -> Option<String> {
+        let container: &ContainerInfo = info.container.as_ref()?;
+        let is_mesos = container.type_() == container_info::Type::MESOS;
+        if is_mesos && container.mesos.image.is_none() && container.volumes.is_empty() {
+            return None;
+        }
+        let unprovided = match self.docker.as_deref() {
+            Some(docker) => docker.unprovided(container),
+            None => appc::images_of(container).next().map(Image::type_),
+        };
+        if let Some(kind) = unprovided.filter(|_| is_mesos) {
+            return Some(appc::unsupported(kind));
+        }
+        let containerizers = &self.settings.containerizers;
+        Some(format!(
+            "None of the enabled containerizers ({containerizers}) could create a container for the \
+             provided TaskInfo/ExecutorInfo message"
+        ))
+    }
+
     /// Makes everything that an executor finds when it starts, and what starts it.
     pub(super) async fn prepare(&self, agent: &str, launch: &Launch) -> Result<Prepared, String> {
         let docker = self.docker_for(launch.info.container.as_ref());
         let volumes = self.image_volumes(launch);
         if docker.is_none()
             && volumes.is_none()
-            && let Some(reason) = unsupported(&launch.info, &self.settings.containerizers)
+            && let Some(reason) = self.unsupported(&launch.info)
         {
             return Err(reason);
         }
@@ -139,18 +160,4 @@ fn attach(
         volumes::attach(work_dir, directory, volume, owner, *is_used)?;
     }
     Ok(())
-}
-
-/// Why a container cannot be made here as a process, if so.
-fn unsupported(info: &ExecutorInfo, containerizers: &str) -> Option<String> {
-    let container: &ContainerInfo = info.container.as_ref()?;
-    let is_plain = container.type_() == container_info::Type::MESOS
-        && container.mesos.image.is_none()
-        && container.volumes.is_empty();
-    (!is_plain).then(|| {
-        format!(
-            "None of the enabled containerizers ({containerizers}) could create a container for the \
-             provided TaskInfo/ExecutorInfo message"
-        )
-    })
 }

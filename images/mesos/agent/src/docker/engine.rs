@@ -8,6 +8,7 @@ use bollard::container::AttachContainerResults;
 use bollard::errors::Error as Answer;
 use bollard::models::{
     ContainerCreateBody, ContainerInspectResponse, ContainerSummary, ContainerUpdateBody,
+    CreateImageInfo,
 };
 use bollard::query_parameters::{
     AttachContainerOptions, CreateContainerOptions, CreateImageOptions, InspectContainerOptions,
@@ -150,14 +151,40 @@ impl Engine {
             from_image: Some(name),
             ..CreateImageOptions::default()
         };
-        let mut progress = self.docker.create_image(Some(options), None, None);
-        while let Some(step) = progress.next().await {
-            let step = step?;
-            if let Some(text) = step.error_detail.and_then(|error| error.message) {
-                return Err(EngineError::Refused { status: 500, text });
-            }
+        finished(self.docker.create_image(Some(options), None, None)).await
+    }
+
+    /// Whether an image of this name is there.
+    pub async fn has_image(&self, name: &str) -> Result<bool, EngineError> {
+        match self
+            .docker
+            .inspect_image(name)
+            .await
+            .map_err(EngineError::from)
+        {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_missing() => Ok(false),
+            Err(error) => Err(error),
         }
-        Ok(())
+    }
+
+    /// Makes an image of an archive of files; `changes` are instructions as of a Dockerfile.
+    pub async fn import(
+        &self,
+        name: &str,
+        changes: Vec<String>,
+        archive: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static,
+    ) -> Result<(), EngineError> {
+        let (repository, tag) = name.rsplit_once(':').unwrap_or((name, "latest"));
+        let options = CreateImageOptions {
+            from_src: Some("-".to_string()),
+            repo: Some(repository.to_string()),
+            tag: Some(tag.to_string()),
+            changes,
+            ..CreateImageOptions::default()
+        };
+        let body = bollard::body_try_stream(archive);
+        finished(self.docker.create_image(Some(options), Some(body), None)).await
     }
 
     /// Makes a container.
@@ -351,6 +378,18 @@ impl Engine {
             EngineError::Unreachable("the command's status is not known".to_string())
         })
     }
+}
+
+/// Waits until an image is made; the engine tells of its steps, and of an error in the midst of them.
+async fn finished(
+    mut steps: impl Stream<Item = Result<CreateImageInfo, Answer>> + Unpin,
+) -> Result<(), EngineError> {
+    while let Some(step) = steps.next().await {
+        if let Some(text) = step?.error_detail.and_then(|error| error.message) {
+            return Err(EngineError::Refused { status: 500, text });
+        }
+    }
+    Ok(())
 }
 
 /// What has ended or is gone need not be ended or removed.

@@ -27,6 +27,10 @@ const LEAST_QUOTA_MICROS: f64 = 1_000.0;
 /// What a container is made from.
 #[derive(Debug, Clone)]
 pub struct Wanted<'a> {
+    /// The engine's name for the image.
+    pub image: &'a str,
+    /// Where it starts, if not where the image says.
+    pub working_directory: Option<&'a str>,
     /// As the framework describes it.
     pub container: &'a ContainerInfo,
     /// What runs in it.
@@ -81,12 +85,13 @@ fn invalid(text: impl Into<String>) -> SpecError {
 /// What the engine is to be asked.
 pub fn spec(wanted: &Wanted<'_>, host: &Host) -> Result<Spec, SpecError> {
     let container = wanted.container;
-    let image = super::image(container)
-        .filter(|image| !image.is_empty())
-        .ok_or_else(|| invalid("No docker image specified in container info"))?;
+    if wanted.image.is_empty() {
+        return Err(invalid("No docker image specified in container info"));
+    }
     let mut spec = Spec {
         body: ContainerCreateBody {
-            image: Some(image.to_string()),
+            image: Some(wanted.image.to_string()),
+            working_dir: wanted.working_directory.map(ToString::to_string),
             attach_stdout: Some(true),
             attach_stderr: Some(true),
             labels: Some(wanted.labels.clone().into_iter().collect()),

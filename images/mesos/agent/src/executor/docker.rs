@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use mesos_driver::executor::{Environment, start};
-use mesos_proto::mesos::{ContainerStatus, NetworkInfo, TaskInfo, network_info};
+use mesos_proto::mesos::{ContainerInfo, ContainerStatus, NetworkInfo, TaskInfo, network_info};
 use mesos_wire::flags::{Flag, Flags, Kind, Request, flag, usage};
 use mesos_wire::log;
 use mesos_wire::resources::Resources;
@@ -18,19 +18,20 @@ use nix::sys::signal::Signal;
 use tokio::task::JoinHandle;
 
 use super::run::Executor;
+use crate::appc::App;
 use crate::containerizer::environment::given;
 use crate::docker::attend::{self, NotStarted};
 use crate::docker::engine::{EngineError, Inspected};
 use crate::docker::forward::Forward;
 use crate::docker::spec::{Wanted, spec};
-use crate::docker::{Engine, SANDBOX};
+use crate::docker::{Engine, SANDBOX, Source, source};
 use crate::model::Share;
 
 const NAME: &str = "mesos-docker-executor";
 
 /// The flags that agents give to it. Those after the ninth are this agent's own.
 #[rustfmt::skip]
-const FLAGS: [Flag; 12] = [
+const FLAGS: [Flag; 14] = [
     flag("container", Kind::Text, None, "The name of the container"),
     flag("docker", Kind::Text, Some("docker"), "Taken for compatibility; the engine is asked itself"),
     flag("docker_socket", Kind::Text, Some("/var/run/docker.sock"), "The engine's socket"),
@@ -42,6 +43,8 @@ const FLAGS: [Flag; 12] = [
     flag("task_environment", Kind::Text, None, "JSON object of more variables"),
     flag("container_labels", Kind::Text, None, "JSON object of labels for the container"),
     flag("attend", Kind::Bool, Some("false"), "Only start a container that was made, copy its output, and end with its status"),
+    flag("image", Kind::Text, None, "The engine's name for the image, if not the task's"),
+    flag("image_app", Kind::Text, None, "With --image, JSON object of what an appc manifest says of the app"),
     flag("forwards", Kind::Text, None, "With --attend, ports that lead to it, such as `31000:80/tcp,31001:53/udp`"),
 ];
 
@@ -108,6 +111,8 @@ fn run(flags: &Flags) -> Result<ExitCode, String> {
             has_quota: flags.is_on("cgroups_enable_cfs"),
             variables: object(flags, "task_environment")?.into_iter().collect(),
             labels,
+            image: flags.text("image").map(ToString::to_string),
+            app: app(flags)?,
         };
         let (driver, events) = start(environment.clone());
         Ok(Executor::new(driver, environment, None)
@@ -127,6 +132,13 @@ fn object(flags: &Flags, name: &str) -> Result<BTreeMap<String, String>, String>
             serde_json::from_str(text)
                 .map_err(|error| format!("flag `{name}` is no JSON object of texts: {error}"))
         })
+}
+
+fn app(flags: &Flags) -> Result<Option<App>, String> {
+    let read = |text| {
+        serde_json::from_str(text).map_err(|error| format!("flag `image_app` is no app: {error}"))
+    };
+    flags.text("image_app").map(read).transpose()
 }
 
 /// What `docker run` is: the exit code is the container's.
@@ -165,6 +177,8 @@ pub(super) struct Docker {
     has_quota: bool,
     variables: Vec<(String, String)>,
     labels: BTreeMap<String, String>,
+    image: Option<String>,
+    app: Option<App>,
 }
 
 /// Where a task's container is.
@@ -217,6 +231,14 @@ pub(super) struct Container {
 }
 
 impl Docker {
+    fn image<'a>(&'a self, container: &'a ContainerInfo) -> &'a str {
+        match (&self.image, source(container)) {
+            (Some(image), _) => image,
+            (None, Some(Source::Docker(image))) => image,
+            (None, _) => "",
+        }
+    }
+
     /// Makes the container of a task and starts it.
     pub(super) async fn start(&self, task: &TaskInfo) -> Result<Container, NotStarted> {
         let refused = |error: EngineError| NotStarted::refused(&error);
@@ -228,9 +250,17 @@ impl Docker {
             .map(|r| r.allocation_info.role().to_string());
         let mut variables = self.variables.clone();
         variables.extend(role.map(|role| ("MESOS_ALLOCATION_ROLE".to_string(), role)));
+        let mut command = task.command.get_or_default().clone();
+        if let Some(app) = &self.app {
+            let failed = |text| NotStarted { status: 0, text };
+            command = app.command(&command).map_err(failed)?;
+            variables = app.variables().chain(variables).collect();
+        }
         let wanted = Wanted {
+            image: self.image(&task.container),
+            working_directory: self.app.as_ref().map(|app| app.start(&self.mapped)),
             container: &task.container,
-            command: &task.command,
+            command: &command,
             environment: variables,
             name: &self.name,
             sandbox: &self.sandbox,

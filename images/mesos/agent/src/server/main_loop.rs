@@ -27,7 +27,8 @@ use super::isolation;
 use super::recovery::{Incompatible, judge, restore};
 use super::rest;
 use super::routes::Routes;
-use crate::checkpoint::{Store, recover};
+use crate::appc::Store;
+use crate::checkpoint::{self, recover};
 use crate::containerizer::docker::{Docker, Settings as DockerSettings};
 use crate::containerizer::environment::Contribution;
 use crate::containerizer::fetcher::cache::Cache;
@@ -64,6 +65,8 @@ enum RunError {
         "Failed to create a containerizer: Could not create DockerContainerizer: Failed to create docker"
     )]
     Docker(#[source] crate::docker::engine::EngineError),
+    #[error("Failed to create image stores: Failed to create the images directory")]
+    Appc(#[source] std::io::Error),
     #[error("cannot start")]
     Start(#[source] std::io::Error),
 }
@@ -200,7 +203,7 @@ async fn run(mut settings: Settings) -> Result<u8, RunError> {
         false => Vec::new(),
     };
     model.restore_resources(recovered.resources.clone(), operations);
-    let store = Store::open(&settings.work_dir, id.clone()).map_err(work_dir)?;
+    let store = checkpoint::Store::open(&settings.work_dir, id.clone()).map_err(work_dir)?;
     if !keeps_id {
         store.forget_agent().map_err(work_dir)?;
     }
@@ -224,7 +227,7 @@ async fn run(mut settings: Settings) -> Result<u8, RunError> {
     let flags = settings.flags.clone();
     let gate = settings.gate.clone();
     let agent = Agent::new(model, (flags, gate), process.clone(), nested, sender);
-    let docker = match docker_settings(&settings) {
+    let docker = match docker_settings(&settings)? {
         Some(wanted) => Some(Docker::connect(wanted).await.map_err(RunError::Docker)?),
         None => None,
     };
@@ -431,16 +434,20 @@ fn executors_that_run(model: &Model) -> Vec<String> {
 }
 
 /// How the Docker engine is used, if it is.
-fn docker_settings(settings: &Settings) -> Option<DockerSettings> {
+fn docker_settings(settings: &Settings) -> Result<Option<DockerSettings>, RunError> {
     let flags = &settings.flags;
     let lists = |flag: &str, name: &str| {
         let all = flags.text(flag).unwrap_or_default();
         all.split(',').any(|one| one.trim() == name)
     };
     let takes_docker = lists("containerizers", "docker");
-    let takes_images = lists("containerizers", "mesos") && lists("image_providers", "docker");
+    let provides = |kind| lists("containerizers", "mesos") && lists("image_providers", kind);
+    let takes_images = provides("docker");
     let text = |name: &str| flags.text(name).unwrap_or_default().to_string();
-    (takes_docker || takes_images).then(|| DockerSettings {
+    let store = provides("appc").then(|| Store::open(text("appc_store_dir").into()));
+    let store = store.transpose().map_err(RunError::Appc)?;
+    let is_used = takes_docker || takes_images || store.is_some();
+    Ok(is_used.then(|| DockerSettings {
         socket: text("docker_socket"),
         mapped: text("sandbox_directory"),
         remove_delay: settings.duration("docker_remove_delay"),
@@ -452,7 +459,8 @@ fn docker_settings(settings: &Settings) -> Option<DockerSettings> {
         labels: settings.container_labels.clone(),
         takes_docker,
         takes_images,
-    })
+        store,
+    }))
 }
 
 /// Tells the model who leads.

@@ -5,13 +5,13 @@ use std::path::Path;
 use std::process::Command;
 
 use mesos_proto::mesos::container_info::docker_info::Network;
-use mesos_proto::mesos::{ContainerInfo, TaskInfo, TaskState, container_info};
+use mesos_proto::mesos::{ContainerInfo, Image, TaskInfo, TaskState, container_info};
 
 use crate::folder::folder;
 use crate::support::{self, *};
 
 /// A label that no other test's containers carry.
-struct Mark(String);
+pub(crate) struct Mark(pub(crate) String);
 
 impl Drop for Mark {
     fn drop(&mut self) {
@@ -19,10 +19,14 @@ impl Drop for Mark {
         for id in found.lines() {
             docker(&["rm", "-fv", id]);
         }
+        let made = docker(&["images", "-q", "--filter", &format!("label={}", self.0)]);
+        for id in made.lines() {
+            docker(&["rmi", "-f", id]);
+        }
     }
 }
 
-fn docker(args: &[&str]) -> String {
+pub(crate) fn docker(args: &[&str]) -> String {
     let output = Command::new("docker")
         .args(args)
         .output()
@@ -30,7 +34,7 @@ fn docker(args: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_string()
 }
 
-fn has_engine() -> bool {
+pub(crate) fn has_engine() -> bool {
     let has = Path::new("/var/run/docker.sock").exists()
         && Command::new("docker")
             .arg("version")
@@ -43,7 +47,16 @@ fn has_engine() -> bool {
     has
 }
 
-/// An image with this machine's shell and little else; made once, and kept for the next test.
+/// A root file system with this machine's shell and little else.
+pub(crate) fn rootfs(folder: &Path) {
+    let script = "set -e; mkdir -p $0/bin $0/tmp; \
+        for p in sh sleep cat; do f=$(readlink -f /bin/$p); cp $f $0/bin/$p; \
+        for l in $(ldd $f | grep -o '/[^ )]*'); do mkdir -p $0$(dirname $l); cp -Ln $l $0$l; done; done";
+    let made = Command::new("sh").args(["-c", script]).arg(folder).status();
+    assert!(made.expect("sh runs").success());
+}
+
+/// An image of that; made once, and kept for the next test.
 fn image() -> String {
     static ONCE: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _one = ONCE.lock();
@@ -52,10 +65,8 @@ fn image() -> String {
         return name.to_string();
     }
     let dir = folder();
-    let script = "set -e; mkdir -p $0/bin $0/tmp; \
-        for p in sh sleep cat; do f=$(readlink -f /bin/$p); cp $f $0/bin/$p; \
-        for l in $(ldd $f | grep -o '/[^ )]*'); do mkdir -p $0$(dirname $l); cp -Ln $l $0$l; done; done; \
-        tar -C $0 -c . | docker import -c 'ENV IMAGE=yes' -c 'CMD [\"/bin/sh\",\"-c\",\"echo of the image\"]' - $1";
+    rootfs(dir.path());
+    let script = "tar -C $0 -c . | docker import -c 'ENV IMAGE=yes' -c 'CMD [\"/bin/sh\",\"-c\",\"echo of the image\"]' - $1";
     let made = Command::new("sh")
         .args(["-c", script])
         .arg(dir.path())
@@ -82,27 +93,38 @@ async fn start(
     work: &Path,
     mark: &str,
 ) -> (tokio::process::Child, mesos_wire::pid::Upid) {
+    let docker = ["--image_providers=docker".to_string()];
+    start_with(master, work, mark, &docker).await
+}
+
+/// An agent that uses the engine, with more flags.
+pub(crate) async fn start_with(
+    master: &mut Master,
+    work: &Path,
+    mark: &str,
+    flags: &[String],
+) -> (tokio::process::Child, mesos_wire::pid::Upid) {
     let (key, value) = mark.split_once('=').expect("a label");
-    let labels = format!("{{\"{key}\":\"{value}\"}}");
-    let child = support::agent_flagged(
-        &master.address(),
-        work,
-        &[
-            "--containerizers=docker,mesos",
-            "--image_providers=docker",
-            "--docker_remove_delay=1secs",
-            &format!("--docker_container_labels={labels}"),
-        ],
-    );
+    let labels = format!("--docker_container_labels={{\"{key}\":\"{value}\"}}");
+    let own = [
+        "--containerizers=docker,mesos",
+        "--docker_remove_delay=1secs",
+        &labels,
+    ];
+    let all: Vec<&str> = own
+        .into_iter()
+        .chain(flags.iter().map(String::as_str))
+        .collect();
+    let child = support::agent_flagged(&master.address(), work, &all);
     let agent = master.register("M-S0").await;
     (child, agent)
 }
 
-fn mark(name: &str) -> Mark {
+pub(crate) fn mark(name: &str) -> Mark {
     Mark(format!("agent.test={name}-{}", std::process::id()))
 }
 
-fn sandbox(work: &Path, executor: &str) -> std::path::PathBuf {
+pub(crate) fn sandbox(work: &Path, executor: &str) -> std::path::PathBuf {
     work.join(format!(
         "slaves/M-S0/frameworks/M-0000/executors/{executor}/runs/latest"
     ))
@@ -323,7 +345,7 @@ async fn an_executor_of_a_frameworks_own_runs_in_its_image() {
 }
 
 /// A task with an executor of its own, which runs in the agent's file system beside an image's.
-fn beside_image(id: &str, command: &str, place: &str, image: &str) -> TaskInfo {
+pub(crate) fn beside_image(id: &str, command: &str, place: &str, image: Image) -> TaskInfo {
     let mut task = task("M-S0", id, "");
     let mut own = task.command.take().unwrap_or_default();
     own.set_value(command.into());
@@ -337,15 +359,21 @@ fn beside_image(id: &str, command: &str, place: &str, image: &str) -> TaskInfo {
     let mut volume = mesos_proto::mesos::Volume::new();
     volume.set_container_path(place.into());
     volume.set_mode(mesos_proto::mesos::volume::Mode::RO);
-    let source = volume.image.mut_or_insert_default();
-    source.set_type(mesos_proto::mesos::image::Type::DOCKER);
-    source.docker.mut_or_insert_default().set_name(image.into());
+    volume.image = Some(image).into();
     let mut container = ContainerInfo::new();
     container.set_type(container_info::Type::MESOS);
     container.volumes.push(volume);
     executor.container = Some(container).into();
     task.executor = Some(executor).into();
     task
+}
+
+/// An image of the engine's.
+fn of_engine(name: &str) -> Image {
+    let mut image = Image::new();
+    image.set_type(mesos_proto::mesos::image::Type::DOCKER);
+    image.docker.mut_or_insert_default().set_name(name.into());
+    image
 }
 
 #[tokio::test]
@@ -360,7 +388,10 @@ async fn an_executor_finds_its_volumes_image_in_its_sandbox() {
     let command = "ls -A taskfs; test -x taskfs/bin/cat && test ! -e taskfs/.dockerenv && exit 5";
     master.send(
         &agent,
-        &run(beside_image("e1", command, "taskfs", &image()), false),
+        &run(
+            beside_image("e1", command, "taskfs", of_engine(&image())),
+            false,
+        ),
     );
     let failed = (
         TaskState::TASK_FAILED,
@@ -378,7 +409,10 @@ async fn an_executor_finds_its_volumes_image_in_its_sandbox() {
 
     master.send(
         &agent,
-        &run(beside_image("e2", "exit 5", "../out", &image()), false),
+        &run(
+            beside_image("e2", "exit 5", "../out", of_engine(&image())),
+            false,
+        ),
     );
     let (state, text) = master.state(&agent).await;
     assert_eq!(state, TaskState::TASK_FAILED);
@@ -387,7 +421,10 @@ async fn an_executor_finds_its_volumes_image_in_its_sandbox() {
     let missing = "localhost:1/no/such:image";
     master.send(
         &agent,
-        &run(beside_image("e3", "exit 5", "taskfs", missing), false),
+        &run(
+            beside_image("e3", "exit 5", "taskfs", of_engine(missing)),
+            false,
+        ),
     );
     let (state, text) = master.state(&agent).await;
     assert_eq!(state, TaskState::TASK_FAILED);

@@ -1,6 +1,7 @@
 //! The agent and the command executor as programs, over real sockets.
 
 mod answers;
+mod appc;
 #[path = "../../../master/tests/served/client.rs"]
 #[allow(
     dead_code,

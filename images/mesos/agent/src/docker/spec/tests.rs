@@ -2,6 +2,7 @@ use mesos_proto::mesos::container_info::docker_info::PortMapping;
 
 use super::*;
 use crate::docker::host::Own;
+use crate::docker::{Source, source};
 
 fn container(change: impl FnOnce(&mut ContainerInfo)) -> ContainerInfo {
     let mut info = ContainerInfo::new();
@@ -42,7 +43,13 @@ fn made_on(
     host: &Host,
 ) -> Result<Spec, SpecError> {
     let labels = BTreeMap::new();
+    let image = match source(container) {
+        Some(Source::Docker(name)) => name,
+        _ => "",
+    };
     let wanted = Wanted {
+        image,
+        working_directory: None,
         container,
         command,
         environment: vec![("A".into(), "1".into())],
