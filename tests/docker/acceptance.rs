@@ -4,6 +4,7 @@ mod admin;
 mod announce;
 mod daemons;
 mod full_cycle;
+mod images;
 mod maintenance;
 mod partition;
 mod sandboxes;
@@ -27,6 +28,11 @@ pub(super) struct Site {
 impl Site {
     /// The `tiny` cluster with `more` in its profile: tables in TOML, each with its own header.
     pub(super) async fn start(more: &str) -> Self {
+        Self::of(&format!("{PROFILE}\n{more}")).await
+    }
+
+    /// A cluster of this profile, which mounts `.` at `/vagrant`.
+    pub(super) async fn of(profile: &str) -> Self {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().expect("a temporary folder");
         let shared = std::fs::Permissions::from_mode(0o755);
@@ -34,7 +40,10 @@ impl Site {
         let jobs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/docker/acceptance");
         for entry in std::fs::read_dir(jobs).expect("the jobs") {
             let path = entry.expect("a job").path();
-            if path.extension().is_some_and(|e| e == "aurora" || e == "py") {
+            if path
+                .extension()
+                .is_some_and(|e| e == "aurora" || e == "py" || e == "json")
+            {
                 let name = path.file_name().expect("a name");
                 std::fs::copy(&path, folder.path().join(name)).expect("a copy");
             }
@@ -43,7 +52,6 @@ impl Site {
         for (name, text) in secured::CREDENTIALS {
             std::fs::write(folder.path().join(name), text).expect("the credentials");
         }
-        let profile = format!("{PROFILE}\n{more}");
         let cluster = Cluster::builder()
             .profile_text(profile)
             .folder(folder.path())

@@ -6,9 +6,11 @@ use devcluster::cluster::labels;
 use devcluster::engine::{DockerEngine, Engine};
 use devcluster::fixture::Cluster;
 
-use crate::support::{PATIENCE, page, shell, succeed, until};
+use serde_json::Value;
 
-const PROFILE: &str = "
+use crate::support::{APPC_IMAGE, PATIENCE, page, shell, store_appc_image, succeed, until};
+
+const PROFILE: &str = r#"
 [zookeeper]
 count = 1
 [mesos-master]
@@ -16,59 +18,19 @@ count = 1
 [mesos-agent]
 count = 1
 docker_tasks = true
+[mesos-agent.flags]
+appc_store_dir = "/var/lib/mesos/appc"
 [aurora-scheduler]
 count = 0
 [devtools]
 count = 0
-";
-
-/// A framework in a few lines: it runs one task, which serves pages at a port of its agent.
-const FRAMEWORK: &str = r#"
-import http.client, json, sys
-image, address = sys.argv[1:3]
-def call(body, stream=None):
-    connection = http.client.HTTPConnection("mesos-master", 5050)
-    headers = {"Content-Type": "application/json", "Accept": "application/json"}
-    if stream: headers["Mesos-Stream-Id"] = stream
-    connection.request("POST", "/api/v1/scheduler", json.dumps(body), headers)
-    return connection.getresponse()
-answer = call({"type": "SUBSCRIBE", "subscribe": {"framework_info": {"user": "root", "name": "docker", "failover_timeout": 3600, "capabilities": [{"type": "MULTI_ROLE"}], "roles": ["*"]}}})
-stream, framework, launched = answer.getheader("Mesos-Stream-Id"), None, False
-while True:
-    length = b""
-    while not length.endswith(b"\n"): length += answer.read(1)
-    event = json.loads(answer.read(int(length)))
-    if event["type"] == "SUBSCRIBED": framework = event["subscribed"]["framework_id"]
-    if event["type"] == "OFFERS" and not launched:
-        launched = True
-        offer = event["offers"]["offers"][0]
-        scalar = lambda name, value: {"name": name, "type": "SCALAR", "scalar": {"value": value}, "allocation_info": {"role": "*"}}
-        ports = {"name": "ports", "type": "RANGES", "ranges": {"range": [{"begin": 31005, "end": 31005}]}, "allocation_info": {"role": "*"}}
-        task = {"name": "t", "task_id": {"value": "t"}, "agent_id": offer["agent_id"],
-            "resources": [scalar("cpus", 0.1), scalar("mem", 64), ports],
-            "command": {"shell": True, "value": "cd $MESOS_SANDBOX; echo of the task > page; exec python3 -m http.server 8000"},
-            "container": {"type": "DOCKER", "docker": {"image": image, "network": "BRIDGE",
-                "port_mappings": [{"host_port": 31005, "container_port": 8000, "protocol": "tcp"}]}}}
-        call({"type": "ACCEPT", "framework_id": framework, "accept": {"offer_ids": [offer["id"]],
-            "operations": [{"type": "LAUNCH", "launch": {"task_infos": [task]}}]}}, stream).read()
-    if event["type"] == "UPDATE":
-        status = event["update"]["status"]
-        print(status["state"], status.get("message", ""), flush=True)
-        call({"type": "ACKNOWLEDGE", "framework_id": framework, "acknowledge": {"agent_id": status["agent_id"],
-            "task_id": status["task_id"], "uuid": status["uuid"]}}, stream).read()
-        if status["state"] == "TASK_RUNNING":
-            import time, urllib.request
-            for _ in range(100):
-                try:
-                    print(urllib.request.urlopen("http://%s:31005/page" % address).read().decode(), flush=True)
-                    sys.exit(0)
-                except OSError: time.sleep(0.1)
-            sys.exit("the page does not open")
-        if status["state"] not in ("TASK_STARTING", "TASK_RUNNING"): sys.exit("the task ended")
 "#;
 
+/// A framework in a few lines: it runs one task, which serves pages at a port of its agent.
+const FRAMEWORK: &str = include_str!("framework.py");
+
 #[tokio::test]
-async fn a_docker_task_serves_at_its_agents_port_and_goes_with_the_cluster() {
+async fn tasks_in_images_serve_at_their_agents_port_and_go_with_the_cluster() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("framework.py"), FRAMEWORK).expect("a program");
     let cluster = Cluster::builder()
@@ -89,21 +51,23 @@ async fn a_docker_task_serves_at_its_agents_port_and_goes_with_the_cluster() {
     let address = agent.address.expect("an address").to_string();
     let image = agent.image.clone();
     // Tasks' images are the engine's: the agent's own has a shell and an interpreter.
-    let run = cluster.exec(
-        "mesos-master",
-        ["python3", "/vagrant/framework.py", &image, &address],
-    );
-    let output = tokio::time::timeout(PATIENCE, run)
-        .await
-        .expect("in time")
-        .expect("it runs");
-    assert_eq!(output.code, 0, "{}{}", output.stdout, output.stderr);
-    assert!(
-        output.stdout.contains("TASK_RUNNING") && output.stdout.contains("of the task"),
-        "{}",
-        output.stdout
-    );
-    // The task runs on, and its agent is killed: its container goes with the cluster all the same.
+    let docker = serde_json::json!({"type": "DOCKER", "docker": {"image": image, "network": "BRIDGE",
+        "port_mappings": [{"host_port": 31005, "container_port": 8000, "protocol": "tcp"}]}});
+    serves(&cluster, &docker, &address, "31005", "8000").await;
+    // The engine gets an image of the agent's store once, and the task has its agent's network.
+    store_appc_image(&cluster).await;
+    let appc = serde_json::json!({"type": "MESOS", "mesos": {"image": {"type": "APPC",
+        "appc": {"name": "example.com/http_example", "id": APPC_IMAGE}}}});
+    serves(&cluster, &appc, &address, "31006", "31006").await;
+    let images = async || {
+        let found = engine.images(labels::CLUSTER).await.expect("a list");
+        let own = found
+            .iter()
+            .filter(|image| image.labels[labels::CLUSTER] == name);
+        own.count()
+    };
+    assert_eq!(images().await, 1);
+    // The tasks run on, and their agent is killed: their containers go with the cluster all the same.
     let tasks = async || {
         let found = engine
             .containers(&own)
@@ -116,7 +80,7 @@ async fn a_docker_task_serves_at_its_agents_port_and_goes_with_the_cluster() {
                 .count(),
         )
     };
-    assert_eq!(tasks().await, Ok(1));
+    assert_eq!(tasks().await, Ok(2));
     cluster.kill("mesos-agent-1").await.expect("killed");
     cluster.stop().await.expect("it goes");
     until("nothing is left", async || {
@@ -131,6 +95,23 @@ async fn a_docker_task_serves_at_its_agents_port_and_goes_with_the_cluster() {
         }
     })
     .await;
+    assert_eq!(images().await, 0);
+}
+
+/// Runs a task in this container, and reads its page at a port of the agent's.
+async fn serves(cluster: &Cluster, container: &Value, address: &str, port: &str, inside: &str) {
+    let container = container.to_string();
+    let program = ["python3", "/vagrant/framework.py"];
+    let arguments = [container.as_str(), address, port, inside];
+    let run = cluster.exec("mesos-master", program.into_iter().chain(arguments));
+    let output = tokio::time::timeout(PATIENCE, run).await;
+    let output = output.expect("in time").expect("it runs");
+    assert_eq!(output.code, 0, "{}{}", output.stdout, output.stderr);
+    let said = &output.stdout;
+    assert!(
+        said.contains("TASK_RUNNING") && said.contains("of the task"),
+        "{said}"
+    );
 }
 
 const AURORA: &str = r#"

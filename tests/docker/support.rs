@@ -151,3 +151,32 @@ fn list<'a>(document: &'a Value, key: &str) -> &'a [Value] {
         .map(Vec::as_slice)
         .unwrap_or_default()
 }
+
+/// The id of the image that [`store_appc_image`] makes.
+pub(crate) const APPC_IMAGE: &str = "sha512-c0ffee";
+
+/// Puts an image into the agent's store: what the node itself has, but for what is Mesos' and Aurora's there.
+const STORE: &str = r#"set -e
+image=/var/lib/mesos/appc/images/$0
+mkdir -p $image/rootfs
+cd /
+tar -c --one-file-system --exclude=./usr/bin/devcluster --exclude=./usr/libexec/mesos --exclude=./usr/share/doc \
+  '--exclude=./tmp/*' '--exclude=./var/*' ./bin ./etc ./lib* ./tmp ./usr ./var | tar -x -C $image/rootfs
+echo of the image > $image/rootfs/etc/of_the_image
+cat > $image/manifest <<'END'
+{"acKind": "ImageManifest", "acVersion": "0.8.9", "name": "example.com/http_example",
+ "labels": [{"name": "os", "value": "linux"}],
+ "app": {"exec": ["/bin/sh", "-c", "exit 9"], "user": "0", "group": "0",
+         "environment": [{"name": "GREETING", "value": "hello"}], "workingDirectory": "/etc"}}
+END
+"#;
+
+/// Puts the image `example.com/http_example` into the store of the only agent, `/var/lib/mesos/appc`: a root file system
+/// with a shell and Python.
+pub(crate) async fn store_appc_image(cluster: &Cluster) {
+    let made = cluster
+        .exec("mesos-agent", ["sh", "-c", STORE, APPC_IMAGE])
+        .await;
+    let made = made.expect("it runs");
+    assert_eq!(made.code, 0, "{}{}", made.stdout, made.stderr);
+}

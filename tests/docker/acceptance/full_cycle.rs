@@ -3,9 +3,9 @@
 use super::Site;
 use crate::support::{page, succeed, until};
 
-async fn full_cycle(site: &Site, job: &str) {
+/// `file` may be followed by what is bound in it.
+pub(super) async fn full_cycle(site: &Site, job: &str, file: &str) {
     let key = format!("devcluster/www-data/test/{job}");
-    let file = "/vagrant/http_example.aurora";
     let (cluster, run) = (&site.cluster, async |command: String| {
         site.run(&command).await
     });
@@ -95,8 +95,9 @@ async fn full_cycle(site: &Site, job: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_is_created_looked_at_restarted_and_killed() {
     let site = Site::start(DISCOVERY).await;
-    full_cycle(&site, "http_example").await;
-    full_cycle(&site, "http_example_var_batch_update").await;
+    let file = "/vagrant/http_example.aurora";
+    full_cycle(&site, "http_example", file).await;
+    full_cycle(&site, "http_example_var_batch_update", file).await;
     site.end().await;
 }
 
