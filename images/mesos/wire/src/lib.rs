@@ -5,6 +5,7 @@
 
 pub mod attributes;
 pub mod authentication;
+pub mod authorization;
 pub mod duration;
 pub mod flags;
 pub mod http;
