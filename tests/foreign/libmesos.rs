@@ -48,3 +48,28 @@ async fn drivers_authenticate_as_with_the_original() {
     ];
     both_masters_agree_on(&["authentication.py"], &flags).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_do_what_is_judged_as_the_original_judges() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let secrets = folder.path().join("credentials");
+    let known = ["p", "q", "r", "t"].map(|name| format!("{name} right\n"));
+    std::fs::write(&secrets, known.concat()).expect("written");
+    let log = folder.path().join("log");
+    std::fs::write(&log, "").expect("written");
+    let acls = concat!(
+        "file://",
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/foreign/libmesos/acls.json"
+    );
+    let (secrets, log) = (secrets.display().to_string(), log.display().to_string());
+    let flags = [
+        ("authenticate_http_readonly", "true"),
+        ("authenticate_http_readwrite", "true"),
+        ("credentials", secrets.as_str()),
+        ("external_log_file", log.as_str()),
+        ("cluster", "c"),
+        ("acls", acls),
+    ];
+    both_masters_agree_on(&["authorization.py"], &flags).await;
+}

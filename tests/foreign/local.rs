@@ -147,7 +147,9 @@ impl Local {
         let url = format!("http://127.0.0.1:{}/metrics/snapshot", self.master);
         // The original leaves a request without an answer for ever that comes while it starts.
         let client = reqwest::Client::builder().timeout(Duration::from_secs(2));
-        let asked = client.build().ok()?.get(url).send();
+        // A master that asks who comes knows this one.
+        let asked = client.build().ok()?.get(url);
+        let asked = asked.basic_auth("p", Some("right")).send();
         let metrics: Value = asked.await.ok()?.json().await.ok()?;
         metrics.get("master/slaves_active")?.as_f64()
     }

@@ -32,7 +32,7 @@ def ask(master, body, headers=JSON, method="POST", path=PATH):
 class Stream:
     """A subscription: its events in order."""
 
-    def __init__(self, master, call, headers=JSON):
+    def __init__(self, master, call, headers=JSON, wait=True):
         self.master = master
         self.connection = http.client.HTTPConnection(master, timeout=60)
         self.connection.request("POST", PATH, json.dumps(call), headers)
@@ -42,7 +42,7 @@ class Stream:
         self.kept = []
         threading.Thread(target=self._read, daemon=True).start()
         self.framework = None
-        if self.answer.status == 200:
+        if wait and self.answer.status == 200:
             self.subscribed = self.next("SUBSCRIBED")
             self.framework = self.subscribed["subscribed"]["framework_id"]["value"]
 
@@ -70,6 +70,12 @@ class Stream:
             if event["type"] == "ENDED":
                 raise EOFError(f"the stream ended before {kind}: {self.kept}")
             self.kept.append(event)
+
+    def next_of(self, *kinds):
+        """The first event, which is of one of these kinds."""
+        event = self.events.get(timeout=20)
+        assert event["type"] in kinds, event
+        return event
 
     def call(self, kind, headers=None, **fields):
         call = {"framework_id": {"value": self.framework}, "type": kind, **fields}

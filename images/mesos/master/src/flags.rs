@@ -5,8 +5,10 @@ mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddrV4, ToSocketAddrs as _};
+use std::sync::Arc;
 use std::time::Duration;
 
+use mesos_wire::authorization::Acls;
 use mesos_wire::flags::Flags;
 use mesos_wire::zk::Url;
 use thiserror::Error;
@@ -21,8 +23,7 @@ const LEAST_REREGISTER_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Flags that this master takes and shows, but that change nothing it does: whoever gives one should
 /// know.
-const WITHOUT_EFFECT: [&str; 7] = [
-    "acls",
+const WITHOUT_EFFECT: [&str; 6] = [
     "hooks",
     "ip_discovery_command",
     "max_executors_per_agent",
@@ -134,6 +135,7 @@ impl Settings {
             }
             (None, _) => None,
         };
+        let security = Security::new(&flags)?;
         Ok(Self {
             listen,
             advertise,
@@ -147,15 +149,15 @@ impl Settings {
                 .text("whitelist")
                 .filter(|text| *text != "*")
                 .map(|text| text.strip_prefix("file://").unwrap_or(text).into()),
-            config: config(&flags)?,
-            security: Security::new(&flags)?,
+            config: config(&flags, security.acls.clone())?,
+            security,
             max_subscribers: count(&flags, "max_operator_event_stream_subscribers").unwrap_or(1000),
             flags,
         })
     }
 }
 
-fn config(flags: &Flags) -> Result<Config, SettingsError> {
+fn config(flags: &Flags, acls: Option<Arc<Acls>>) -> Result<Config, SettingsError> {
     let defaults = Config::default();
     let ping_timeout = bounded(
         flags,
@@ -200,6 +202,7 @@ fn config(flags: &Flags) -> Result<Config, SettingsError> {
         }
     }
     Ok(Config {
+        acls,
         authenticate_frameworks: flags.is_on("authenticate_frameworks"),
         authenticate_agents: flags.is_on("authenticate_agents"),
         ping_timeout,
@@ -483,6 +486,18 @@ mod tests {
             (
                 "--registry=in_memory --offer_constraints_re2_max_mem=4",
                 "invalid value `4` for `--offer_constraints_re2_max_mem`: a whole number with a unit such as `4KB` is expected",
+            ),
+            (
+                r#"--registry=in_memory --acls={"run_tasks":[{"principals":{}}]}"#,
+                "invalid `--acls`: `run_tasks[0]`: Missing required fields: users",
+            ),
+            (
+                "--registry=in_memory --acls={",
+                "invalid `--acls`: syntax error at line 1 near: ",
+            ),
+            (
+                "--registry=in_memory --authorizers=other",
+                "invalid value `other` for `--authorizers`: `local` is supported",
             ),
             (
                 "--registry=in_memory --port=70000",

@@ -10,6 +10,7 @@ mod agents;
 mod allocator;
 mod amounts;
 mod authentication;
+mod authorization;
 mod calls;
 mod config;
 mod counters;

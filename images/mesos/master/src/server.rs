@@ -74,6 +74,14 @@ impl Server {
         for flag in settings.without_effect() {
             tracing::warn!("`--{flag}` is taken but has no effect on this master");
         }
+        for name in settings
+            .security
+            .acls
+            .iter()
+            .flat_map(|acls| acls.strange())
+        {
+            tracing::warn!("`--acls` has no list `{name}`: what it says is without effect");
+        }
         let info = identity::describe(&settings, process.address());
         let folder = settings.flags.text("work_dir").map(std::path::Path::new);
         let is_kept = settings.flags.text("registry") == Some("replicated_log");

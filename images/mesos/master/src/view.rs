@@ -2,6 +2,7 @@
 //! Pure: the same state gives the same document.
 
 mod agents;
+mod events;
 mod frameworks;
 mod metrics;
 mod operator;
@@ -11,6 +12,7 @@ mod registry;
 mod roles;
 mod samples;
 mod shared;
+mod sight;
 mod state;
 mod stats;
 mod tasks;
@@ -22,11 +24,12 @@ use serde_json::{Map, Value, json};
 use crate::model::Moment;
 
 pub use agents::slaves;
+pub use events::{event, event_to_json, visible};
 pub use frameworks::frameworks;
 pub use metrics::{Metrics, metrics};
-pub use operator::{answer, event, event_to_json, snapshot, to_json};
+pub use operator::{answer, snapshot, to_json};
 pub use page::page;
-pub use policies::{offer_constraints, quotas, schedule, weights};
+pub use policies::{maintenance_status, offer_constraints, quotas, schedule, weights};
 pub use registry::registry;
 pub use roles::{role_messages, roles};
 pub use samples::{Samples, Timings};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mesos_wire::authentication::{Credentials, Gate, RealmNames};
+use mesos_wire::authorization::Acls;
 use mesos_wire::flags::Flags;
 
 use super::{SettingsError, wrong};
@@ -24,6 +25,8 @@ pub struct Security {
     pub credentials: Arc<Credentials>,
     /// What it asks of HTTP requests.
     pub gate: Gate,
+    /// Who may do what.
+    pub acls: Option<Arc<Acls>>,
     /// How long an exchange of CRAM-MD5 may take.
     pub timeout: Duration,
 }
@@ -51,11 +54,21 @@ impl Security {
         Ok(Self {
             credentials: credentials.unwrap_or_default(),
             gate,
+            acls: acls(flags)?,
             timeout: flags
                 .duration("authentication_v0_timeout")
                 .unwrap_or(Duration::from_secs(15)),
         })
     }
+}
+
+/// The lists of `--acls`, which the only authorizer there is judges by.
+fn acls(flags: &Flags) -> Result<Option<Arc<Acls>>, SettingsError> {
+    if let Some(value) = flags.text("authorizers").filter(|v| *v != "local") {
+        return Err(wrong("authorizers", value, "`local` is supported"));
+    }
+    Acls::of_flag(flags.text("acls"))
+        .map_err(|error| SettingsError::Security(format!("invalid `--acls`: {error}")))
 }
 
 fn told(error: &dyn Error) -> String {

@@ -327,7 +327,12 @@ pub const FLAGS: &[Flag] = &[
         Some("15secs"),
         "How long an authentication may take",
     ),
-    flag("acls", Text, None, "Access control lists, in JSON"),
+    flag(
+        "acls",
+        Text,
+        None,
+        "Who may do what: access control lists in JSON, or `file:///path` of such",
+    ),
     flag(
         "firewall_rules",
         Text,

@@ -12,6 +12,8 @@ use mesos_proto::scheduler::call;
 use mesos_wire::resources::Resources;
 use protobuf::MessageField;
 
+use super::authorization::launch_denied;
+use super::framework::Framework;
 use super::id::{AgentId, ExecutorId, FrameworkId, OfferId, TaskId};
 use super::master::{Master, bag};
 use super::offer::{Offer, fill_allocation, normalize};
@@ -258,6 +260,13 @@ impl Master {
     }
 
     fn launch(&mut self, id: &FrameworkId, bargain: &mut Bargain, mut task: TaskInfo) {
+        if let Some((framework, wish)) = self.launch_denied(id, &task) {
+            let principal = framework.info.principal();
+            let text = format!("Principal '{principal}' no authorized to {wish}");
+            let status = invalid(Reason::REASON_TASK_UNAUTHORIZED, text);
+            self.refuse_task(id, &task, status);
+            return;
+        }
         prepare(id, &bargain.role, &mut task);
         let flaw = self
             .place(id, bargain)
@@ -308,6 +317,21 @@ impl Master {
         bargain: &mut Bargain,
         mut group: operation::LaunchGroup,
     ) {
+        let all = &group.task_group.tasks;
+        // The last that may not run gives the others its reason.
+        let denied = all.iter().rev().find_map(|task| {
+            let (_, wish) = self.launch_denied(id, task)?;
+            let task = task.task_id.value();
+            // The original leaves the blank out.
+            Some(format!("Task '{task}' is not authorized to{wish}"))
+        });
+        if let Some(text) = denied {
+            for task in &group.task_group.tasks {
+                let reason = Reason::REASON_TASK_GROUP_UNAUTHORIZED;
+                self.refuse_task(id, task, invalid(reason, text.clone()));
+            }
+            return;
+        }
         let mut executor = group.executor.take().unwrap_or_default();
         fill_allocation(&mut executor.resources, &bargain.role);
         normalize(&mut executor.resources);
@@ -359,6 +383,13 @@ impl Master {
             ..Default::default()
         };
         self.send_to_agent(&bargain.agent, message);
+    }
+
+    /// What launching a task would be, and whose, where that framework may not launch it.
+    fn launch_denied(&self, id: &FrameworkId, task: &TaskInfo) -> Option<(&Framework, String)> {
+        let framework = self.frameworks.get(id)?;
+        let rights = self.rights(framework.info.principal.as_deref());
+        Some((framework, launch_denied(&rights, task, framework)?))
     }
 
     fn place<'a>(&'a self, id: &FrameworkId, bargain: &'a Bargain) -> Option<Place<'a>> {

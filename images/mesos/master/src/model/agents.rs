@@ -28,7 +28,7 @@ impl Master {
     /// A new agent.
     pub fn register_agent(&mut self, from: &Upid, message: RegisterSlaveMessage) {
         self.counters.bump("messages_register_slave");
-        if !self.is_known_agent(from) {
+        if !self.is_known_agent(from) || !self.may_register(from, &message.slave) {
             return;
         }
         if self.is_down(message.slave.hostname(), from) {
@@ -88,7 +88,7 @@ impl Master {
     /// connection.
     pub fn reregister_agent(&mut self, from: &Upid, message: ReregisterSlaveMessage) {
         self.counters.bump("messages_reregister_slave");
-        if !self.is_known_agent(from) {
+        if !self.is_known_agent(from) || !self.may_register(from, &message.slave) {
             return;
         }
         if self.is_down(message.slave.hostname(), from) {

@@ -34,6 +34,11 @@ impl CallError {
             text: text.into(),
         }
     }
+
+    /// What whoever may not do it is told.
+    pub fn forbidden() -> Self {
+        Self::new(403, "403 Forbidden.")
+    }
 }
 
 impl Master {
@@ -99,10 +104,10 @@ impl Master {
         if call.type_() == call::Type::UPDATE_FRAMEWORK {
             let update = call.update_framework.unwrap_or_default();
             let updated = self.update_framework(&id, update);
-            if let (Err(text), Caller::Driver(pid)) = (&updated, caller) {
-                self.send_framework_error(pid, text);
+            if let (Err(error), Caller::Driver(pid)) = (&updated, caller) {
+                self.send_framework_error(pid, &error.text);
             }
-            return updated.map_err(|text| CallError::new(400, text));
+            return updated;
         }
         if let Some(framework) = self.frameworks.get_mut(&id) {
             framework.counters.call(call.type_());

@@ -1,7 +1,10 @@
 //! What the state machine is told of the command line, in its own units.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
+
+use mesos_wire::authorization::Acls;
 
 /// Amounts of scalar resources by name, in their own unit (cpus, megabytes).
 pub type Quantities = BTreeMap<String, f64>;
@@ -21,6 +24,8 @@ pub struct Config {
     pub authenticate_frameworks: bool,
     /// Whether agents must prove who they are before they register.
     pub authenticate_agents: bool,
+    /// Who may do what; everybody may do everything without.
+    pub acls: Option<Arc<Acls>>,
     /// How long an offer may stay unanswered; `None` is for ever.
     pub offer_timeout: Option<Duration>,
     /// An offer must hold at least one of these; empty allows any offer.
@@ -66,6 +71,7 @@ impl Default for Config {
             allocation_interval: Duration::from_secs(1),
             authenticate_frameworks: false,
             authenticate_agents: false,
+            acls: None,
             offer_timeout: None,
             min_allocatable: vec![
                 Quantities::from([("cpus".to_string(), 0.01)]),

@@ -10,6 +10,7 @@ use mesos_proto::scheduler::{OfferConstraints, call};
 use mesos_wire::pid::Upid;
 use protobuf::MessageField;
 
+use super::calls::CallError;
 use super::config::Config;
 use super::counters::is_terminal;
 use super::effect::{Effect, StreamId, Timer};
@@ -112,11 +113,12 @@ impl Master {
                 suppressed: &call.suppressed_roles,
             },
         )
+        .or_else(constraints)
+        .or_else(|| self.registration_denied(&call.framework_info))
         .or_else(|| {
             let known = known.filter(|f| !f.recovered)?;
             validate_framework::principal_flaw(&known.info, &call.framework_info)
         })
-        .or_else(constraints)
     }
 
     /// Makes the framework, or gives a known one its new connection.
@@ -251,21 +253,27 @@ impl Master {
         &mut self,
         id: &FrameworkId,
         call: call::UpdateFramework,
-    ) -> Result<(), String> {
-        let known = self.frameworks.get(id).ok_or("Framework cannot be found")?;
+    ) -> Result<(), CallError> {
+        let refuse = |text: String| Err(CallError::new(400, text));
+        let Some(known) = self.frameworks.get(id) else {
+            return refuse("Framework cannot be found".to_string());
+        };
         let info = call.framework_info.get_or_default();
         let wanted = Subscription {
             info,
             suppressed: &call.suppressed_roles,
         };
         if let Some(flaw) = validate_framework::flaw(&self.config, wanted) {
-            return Err(format!("Supplied FrameworkInfo is not valid: {flaw}"));
+            return refuse(format!("Supplied FrameworkInfo is not valid: {flaw}"));
         }
         if let Some(flaw) = validate_framework::change_flaw(&known.info, info) {
-            return Err(format!("FrameworkInfo update is not valid: {flaw}"));
+            return refuse(format!("FrameworkInfo update is not valid: {flaw}"));
         }
         if let Some(flaw) = constraints_flaw(&self.config, info, &call.offer_constraints) {
-            return Err(flaw);
+            return refuse(flaw);
+        }
+        if let Some(text) = self.registration_denied(info) {
+            return Err(CallError::new(403, text));
         }
         if let Some(framework) = self.frameworks.get_mut(id) {
             framework.counters.call(call::Type::UPDATE_FRAMEWORK);

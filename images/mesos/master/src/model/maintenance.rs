@@ -8,6 +8,7 @@ use mesos_proto::maintenance::{ClusterStatus, Schedule, cluster_status};
 use mesos_proto::mesos::machine_info::Mode;
 use mesos_proto::mesos::{MachineID, MachineInfo};
 use mesos_proto::messages::ShutdownMessage;
+use mesos_wire::authorization::{Action, Rights};
 use mesos_wire::json::{Dialect, to_value};
 use mesos_wire::pid::Upid;
 use protobuf::MessageField;
@@ -122,9 +123,18 @@ impl Master {
 
     /// Replaces the whole schedule. Machines that are new in it drain from now on; those that are not
     /// in it any more are as before.
-    pub fn update_maintenance_schedule(&mut self, schedule: Schedule) -> Result<(), CallError> {
+    pub fn update_maintenance_schedule(
+        &mut self,
+        schedule: Schedule,
+        rights: &Rights,
+    ) -> Result<(), CallError> {
         if let Some(flaw) = self.schedule_flaw(&schedule) {
             return Err(CallError::new(400, flaw));
+        }
+        // Every machine is asked about, though none is told from another: no machine is allowed to all.
+        let is_allowed = rights.allow_any(Action::UpdateMaintenanceSchedule);
+        if !schedule.windows.is_empty() && !is_allowed {
+            return Err(CallError::forbidden());
         }
         let mut machines = BTreeMap::new();
         for window in &schedule.windows {
@@ -229,12 +239,19 @@ impl Master {
     }
 
     /// Work on machines begins: their agents are told to exit, and are refused until it is over.
-    pub fn start_maintenance(&mut self, machines: &[MachineID]) -> Result<(), CallError> {
+    pub fn start_maintenance(
+        &mut self,
+        machines: &[MachineID],
+        rights: &Rights,
+    ) -> Result<(), CallError> {
         self.check_machines(
             machines,
             Mode::DRAINING,
             "is not in DRAINING mode and cannot be brought down",
         )?;
+        if !rights.allow_any(Action::StartMaintenance) {
+            return Err(CallError::forbidden());
+        }
         for machine in machines.iter().map(key) {
             tracing::warn!("machine {} ({}) goes down", machine.0, machine.1);
             if let Some(info) = self.maintenance.machines.get_mut(&machine) {
@@ -258,12 +275,19 @@ impl Master {
     }
 
     /// Work on machines is over: they leave the schedule, and their agents may come back.
-    pub fn stop_maintenance(&mut self, machines: &[MachineID]) -> Result<(), CallError> {
+    pub fn stop_maintenance(
+        &mut self,
+        machines: &[MachineID],
+        rights: &Rights,
+    ) -> Result<(), CallError> {
         self.check_machines(
             machines,
             Mode::DOWN,
             "is not in DOWN mode and cannot be brought up",
         )?;
+        if !rights.allow_any(Action::StopMaintenance) {
+            return Err(CallError::forbidden());
+        }
         let over: BTreeSet<MachineKey> = machines.iter().map(key).collect();
         self.maintenance.former.extend(over.iter().cloned());
         self.maintenance

@@ -14,6 +14,7 @@ use mesos_wire::resources::{Format, ResourceError, Resources, check_alone};
 use protobuf::MessageField;
 
 use super::agent::Agent;
+use super::authorization::operation_denied;
 use super::calls::CallError;
 use super::id::{AgentId, FrameworkId, OfferId};
 use super::master::Master;
@@ -73,6 +74,11 @@ impl Master {
             principal: framework.info.principal.as_deref(),
         };
         check(&wish, operation).map_err(|text| format!("{text}; on agent {agent}"))?;
+        let rights = self.rights(framework.info.principal.as_deref());
+        if let Some(text) = operation_denied(&rights, operation) {
+            let principal = framework.info.principal();
+            return Err(format!("Principal '{principal}' no authorized to {text}"));
+        }
         let steps = conversions(operation).map_err(|error| error.to_string())?;
         let mut converted = rest.clone();
         let is_resize = is_resize(operation);
@@ -125,6 +131,9 @@ impl Master {
             };
             CallError::new(400, format!("Invalid {kind:?} operation{place}: {text}"))
         })?;
+        if operation_denied(&self.rights(principal), &operation).is_some() {
+            return Err(CallError::forbidden());
+        }
         let steps = conversions(&operation).map_err(refuse)?;
         let mut needed = Resources::new();
         for step in &steps {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use mesos_proto::mesos::value;
 use mesos_proto::quota::{QuotaConfig, QuotaRequest};
+use mesos_wire::authorization::{Action, Rights};
 use mesos_wire::resources::Resources;
 
 use super::allocator::consumed;
@@ -18,7 +19,12 @@ use super::records::Record;
 
 impl Master {
     /// Sets quotas, all or none. Those that say nothing are removed.
-    pub fn update_quota(&mut self, configs: &[QuotaConfig], force: bool) -> Result<(), CallError> {
+    pub fn update_quota(
+        &mut self,
+        configs: &[QuotaConfig],
+        force: bool,
+        rights: &Rights,
+    ) -> Result<(), CallError> {
         let refuse = |text: String| Err(CallError::new(400, text));
         for config in configs {
             let role = config.role();
@@ -56,6 +62,10 @@ impl Master {
                 "Invalid QuotaConfig: total quota guarantees '{promised}' exceed cluster capacity '{capacity}' (use 'force' flag to bypass this check)"
             ));
         }
+        let mut roles = configs.iter().map(QuotaConfig::role);
+        if !roles.all(|role| rights.allow(Action::UpdateQuota, role)) {
+            return Err(CallError::forbidden());
+        }
         for config in configs {
             self.set_quota_of(config.role(), Quota::new(config));
             // One that says nothing any more is shown until this master leads no longer.
@@ -66,7 +76,7 @@ impl Master {
     }
 
     /// Sets the quota of a role that has none: what it is promised is also its limit.
-    pub fn set_quota(&mut self, request: &QuotaRequest) -> Result<(), CallError> {
+    pub fn set_quota(&mut self, request: &QuotaRequest, rights: &Rights) -> Result<(), CallError> {
         let intro = "Failed to validate set quota request:";
         let refuse = |text: String| Err(CallError::new(400, text));
         let bag = match Resources::from_protos(&request.guarantee) {
@@ -103,6 +113,9 @@ impl Master {
                 "Setting quota on nested role '{role}' is not supported yet"
             ));
         }
+        if !rights.allow(Action::UpdateQuota, role) {
+            return Err(CallError::forbidden());
+        }
         let scalars: std::collections::HashMap<String, value::Scalar> = request
             .guarantee
             .iter()
@@ -129,7 +142,12 @@ impl Master {
     }
 
     /// Removes a role's quota; `place` says in the texts where it was asked for.
-    pub fn remove_quota(&mut self, role: &str, place: &str) -> Result<(), CallError> {
+    pub fn remove_quota(
+        &mut self,
+        role: &str,
+        place: &str,
+        rights: &Rights,
+    ) -> Result<(), CallError> {
         if !self.is_allowed_role(role) {
             return Err(CallError::new(
                 400,
@@ -141,6 +159,9 @@ impl Master {
                 400,
                 format!("Failed to remove quota{place}: Role '{role}' has no quota set"),
             ));
+        }
+        if !rights.allow(Action::UpdateQuota, role) {
+            return Err(CallError::forbidden());
         }
         self.set_quota_of(role, Quota::default());
         Ok(())

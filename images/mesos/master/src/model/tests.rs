@@ -2,6 +2,7 @@
 
 mod agents;
 mod allocation;
+mod authorization;
 mod driver;
 mod invariants;
 mod launches;

@@ -142,7 +142,7 @@ fn is_duration(seconds: f64) -> bool {
     seconds.is_nan() || (seconds * 1e9).abs() < i64::MAX as f64
 }
 
-fn braces<'a>(items: impl IntoIterator<Item = &'a String>) -> String {
+pub(crate) fn braces<'a>(items: impl IntoIterator<Item = &'a String>) -> String {
     let items: Vec<&str> = items.into_iter().map(String::as_str).collect();
     format!("{{ {} }}", items.join(", "))
 }

@@ -1,6 +1,7 @@
 //! Weights of roles (v1-api §9, UPDATE_WEIGHTS).
 
 use mesos_proto::mesos::WeightInfo;
+use mesos_wire::authorization::{Action, Rights};
 use mesos_wire::roles;
 
 use super::calls::CallError;
@@ -47,7 +48,11 @@ impl Master {
     }
 
     /// Gives roles other weights, all or none.
-    pub fn update_weights(&mut self, weights: &[WeightInfo]) -> Result<(), CallError> {
+    pub fn update_weights(
+        &mut self,
+        weights: &[WeightInfo],
+        rights: &Rights,
+    ) -> Result<(), CallError> {
         let refuse = |text: String| Err(CallError::new(400, text));
         let intro = "Failed to validate update weights request JSON";
         let mut valid = Vec::new();
@@ -67,6 +72,15 @@ impl Master {
                 ));
             }
             valid.push((role.to_string(), info.weight()));
+        }
+        let is_allowed = match valid.is_empty() {
+            true => rights.allow_any(Action::UpdateWeight),
+            false => valid
+                .iter()
+                .all(|(role, _)| rights.allow(Action::UpdateWeight, role)),
+        };
+        if !is_allowed {
+            return Err(CallError::forbidden());
         }
         let mut is_used = false;
         for (role, weight) in valid {

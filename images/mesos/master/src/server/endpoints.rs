@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hyper::{Method, StatusCode};
 use mesos_proto::mesos::offer::operation::Type as Kind;
 use mesos_wire::authentication::Realm;
+use mesos_wire::authorization::{Action, Rights};
 use mesos_wire::http::{Query, Request, Response};
 
 use super::node::Node;
@@ -141,13 +142,14 @@ pub(super) async fn answer(node: Arc<Node>, mut request: Request) -> Response {
         return elsewhere(&node, &request, route);
     }
     let query = &request.query;
+    let rights = node.rights(&request);
     match route {
         Route::Page => {
-            let page = node.read(|master, site, _, _| view::page(master, site));
+            let page = node.read(|master, site, _, _| view::page(master, site, &rights));
             Response::bytes(StatusCode::OK, "text/html; charset=utf-8", page)
         }
         Route::Health => Response::status(StatusCode::OK),
-        Route::Flags => document(&node, query, |_, site| view::flags(site)),
+        Route::Flags => flags(&node, &request),
         Route::Redirect => match leader(&node) {
             Some(place) => Response::redirect(&place),
             None => no_leader(),
@@ -155,20 +157,24 @@ pub(super) async fn answer(node: Arc<Node>, mut request: Request) -> Response {
         Route::Scheduler => scheduler::answer(node, request).await,
         Route::Operator => operator::answer(node, request).await,
         Route::State(edition) => document(&node, query, |master, site| {
-            view::state(master, site, edition)
+            view::state(master, site, edition, &rights)
         }),
-        Route::Summary => document(&node, query, view::summary),
+        Route::Summary => document(&node, query, |master, site| {
+            view::summary(master, site, &rights)
+        }),
         Route::Slaves => document(&node, query, |master, _| {
-            view::slaves(master, query.get("slave_id"))
+            view::slaves(master, query.get("slave_id"), &rights)
         }),
         Route::Frameworks => document(&node, query, |master, _| {
-            view::frameworks(master, query.get("framework_id"))
+            view::frameworks(master, query.get("framework_id"), &rights)
         }),
         Route::Tasks => {
             let wanted = TaskQuery::new(query);
-            document(&node, query, |master, _| view::tasks(master, &wanted))
+            document(&node, query, |master, _| {
+                view::tasks(master, &wanted, &rights)
+            })
         }
-        Route::Roles => document(&node, query, |master, _| view::roles(master)),
+        Route::Roles => document(&node, query, |master, _| view::roles(master, &rights)),
         Route::Stats => stats(&node, query),
         Route::Weights => policies::weights(&node, request).await,
         Route::Quota => policies::quota(&node, request).await,
@@ -179,6 +185,19 @@ pub(super) async fn answer(node: Arc<Node>, mut request: Request) -> Response {
         Route::Teardown => teardown(&node, request).await,
         Route::Operation(kind) => operations::form(&node, kind, request).await,
     }
+}
+
+/// `/flags`, for those who may see them.
+fn flags(node: &Node, request: &Request) -> Response {
+    // The original looks at the method only where it has to look at who asks.
+    let rights = node.rights(request);
+    if rights.are_limited() && request.method != Method::GET {
+        return Response::method_not_allowed(&["GET"], &request.method);
+    }
+    if !rights.allow_any(Action::ViewFlags) {
+        return Response::status(StatusCode::FORBIDDEN);
+    }
+    document(node, &request.query, |_, site| view::flags(site))
 }
 
 fn document(
@@ -254,17 +273,20 @@ async fn teardown(node: &Node, mut request: Request) -> Response {
             "Missing 'frameworkId' query parameter in the request body",
         );
     };
-    end_framework(node, &FrameworkId::new(id))
+    end_framework(node, &FrameworkId::new(id), &node.rights(&request))
 }
 
 /// Ends a framework on an operator's word.
-pub(super) fn end_framework(node: &Node, id: &FrameworkId) -> Response {
+pub(super) fn end_framework(node: &Node, id: &FrameworkId, rights: &Rights) -> Response {
     node.step(|master| {
-        if !master.frameworks.contains_key(id) {
+        let Some(framework) = master.frameworks.get(id) else {
             return Response::text(
                 StatusCode::BAD_REQUEST,
                 "No framework found with specified ID",
             );
+        };
+        if !rights.allow(Action::TeardownFramework, framework.info.principal()) {
+            return Response::status(StatusCode::FORBIDDEN);
         }
         master.remove_framework(id);
         Response::status(StatusCode::OK)

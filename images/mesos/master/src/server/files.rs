@@ -6,6 +6,7 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use hyper::{StatusCode, header};
+use mesos_wire::authorization::{Action, Rights};
 use mesos_wire::flags::Flags;
 use mesos_wire::http::{Request, Response};
 use serde_json::json;
@@ -33,18 +34,24 @@ pub(crate) fn own_log(flags: &Flags) -> Option<PathBuf> {
     Some(Path::new(folder).join("mesos-master.INFO"))
 }
 
-/// The file that a path stands for.
-fn resolve(flags: &Flags, path: &str) -> Option<PathBuf> {
-    log_file(flags).filter(|_| path.trim_end_matches('/') == LOG)
+/// The file that a path stands for, for those who may read it.
+fn resolve(flags: &Flags, path: &str, rights: &Rights) -> Result<PathBuf, StatusCode> {
+    let file = log_file(flags).filter(|_| path.trim_end_matches('/') == LOG);
+    let file = file.ok_or(StatusCode::NOT_FOUND)?;
+    match rights.allow_any(Action::AccessMesosLog) {
+        true => Ok(file),
+        false => Err(StatusCode::FORBIDDEN),
+    }
 }
 
-fn missing() -> Response {
-    Response::text(StatusCode::NOT_FOUND, "")
+/// A refusal without words.
+fn mute(status: StatusCode) -> Response {
+    Response::text(status, "")
 }
 
 fn failed(error: &std::io::Error) -> Response {
     match error.kind() {
-        std::io::ErrorKind::NotFound => missing(),
+        std::io::ErrorKind::NotFound => mute(StatusCode::NOT_FOUND),
         _ => Response::text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
     }
 }
@@ -67,8 +74,8 @@ fn part(file: &Path, offset: u64, most: u64) -> std::io::Result<Part> {
 }
 
 /// LIST_FILES: a file has no entries.
-pub(super) fn list(flags: &Flags, path: &str) -> Result<(), Response> {
-    let file = resolve(flags, path).ok_or_else(missing)?;
+pub(super) fn list(flags: &Flags, path: &str, rights: &Rights) -> Result<(), Response> {
+    let file = resolve(flags, path, rights).map_err(mute)?;
     std::fs::metadata(file)
         .map(|_| ())
         .map_err(|error| failed(&error))
@@ -80,14 +87,15 @@ pub(super) fn read(
     path: &str,
     offset: u64,
     length: Option<u64>,
+    rights: &Rights,
 ) -> Result<Part, Response> {
-    let file = resolve(flags, path).ok_or_else(missing)?;
+    let file = resolve(flags, path, rights).map_err(mute)?;
     let most = length.unwrap_or(MAX_READ).min(MAX_READ);
     part(&file, offset, most).map_err(|error| failed(&error))
 }
 
 /// `/files/KIND`.
-pub(super) fn answer(flags: &Flags, kind: &str, request: &Request) -> Response {
+pub(super) fn answer(flags: &Flags, kind: &str, request: &Request, rights: &Rights) -> Response {
     let query = &request.query;
     if kind == "debug" {
         let file = log_file(flags);
@@ -107,14 +115,19 @@ pub(super) fn answer(flags: &Flags, kind: &str, request: &Request) -> Response {
         );
     };
     let answered = match kind {
-        "browse" => list(flags, path).map(|()| Response::json(query, &json!([]))),
-        "read" => read_answer(flags, path, request),
-        _ => download(flags, path),
+        "browse" => list(flags, path, rights).map(|()| Response::json(query, &json!([]))),
+        "read" => read_answer(flags, path, request, rights),
+        _ => download(flags, path, rights),
     };
     answered.unwrap_or_else(|refusal| refusal)
 }
 
-fn read_answer(flags: &Flags, path: &str, request: &Request) -> Result<Response, Response> {
+fn read_answer(
+    flags: &Flags,
+    path: &str,
+    request: &Request,
+    rights: &Rights,
+) -> Result<Response, Response> {
     let refuse = |text: String| Response::text(StatusCode::BAD_REQUEST, text);
     let number = |name: &str| match request.query.get(name) {
         None => Ok(-1),
@@ -133,17 +146,17 @@ fn read_answer(flags: &Flags, path: &str, request: &Request) -> Result<Response,
     // An offset of -1 asks for the end, which is how a tail begins.
     let value = match u64::try_from(offset) {
         Ok(offset) => {
-            let part = read(flags, path, offset, u64::try_from(length).ok())?;
+            let part = read(flags, path, offset, u64::try_from(length).ok(), rights)?;
             json!({"data": String::from_utf8_lossy(&part.data), "offset": offset})
         }
-        Err(_) => json!({"data": "", "offset": read(flags, path, 0, Some(0))?.size}),
+        Err(_) => json!({"data": "", "offset": read(flags, path, 0, Some(0), rights)?.size}),
     };
     Ok(Response::json(&request.query, &value))
 }
 
-fn download(flags: &Flags, path: &str) -> Result<Response, Response> {
-    // What cannot be downloaded is missed in words, unlike elsewhere.
-    let file = resolve(flags, path).ok_or_else(|| Response::status(StatusCode::NOT_FOUND))?;
+fn download(flags: &Flags, path: &str, rights: &Rights) -> Result<Response, Response> {
+    // What cannot be downloaded is refused in words, unlike elsewhere.
+    let file = resolve(flags, path, rights).map_err(Response::status)?;
     let all = part(&file, 0, MAX_DOWNLOAD).map_err(|error| failed(&error))?;
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let mut response = Response::bytes(StatusCode::OK, "application/octet-stream", all.data);

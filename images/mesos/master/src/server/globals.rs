@@ -2,6 +2,7 @@
 
 use hyper::StatusCode;
 use mesos_wire::authentication::Realm;
+use mesos_wire::authorization::Action;
 use mesos_wire::duration;
 use mesos_wire::http::{Query, Request, Response};
 use mesos_wire::json::{Dialect, to_value};
@@ -26,10 +27,24 @@ pub(super) fn realm(request: &Request) -> Realm {
     }
 }
 
+/// The place that `get_endpoints` has lists for, if this is one.
+fn endpoint(request: &Request) -> Option<&'static str> {
+    match (request.process.as_str(), request.path.as_str()) {
+        ("metrics", "snapshot") => Some("/metrics/snapshot"),
+        ("logging", "toggle") => Some("/logging/toggle"),
+        ("files", "debug" | "debug.json") => Some("/files/debug"),
+        _ => None,
+    }
+}
+
 /// Answers a request to a process other than the master's own.
 pub(super) fn answer(node: &Node, request: &Request) -> Response {
     let query = &request.query;
     let first = request.path.split('/').next().unwrap_or_default();
+    let rights = node.rights(request);
+    if !endpoint(request).is_none_or(|path| rights.allow(Action::GetEndpoint, path)) {
+        return Response::status(StatusCode::FORBIDDEN);
+    }
     match (request.process.as_str(), first) {
         ("version", "") => {
             let version = node.read(|_, site, _, _| view::version(site));
@@ -49,7 +64,12 @@ pub(super) fn answer(node: &Node, request: &Request) -> Response {
             Response::json(query, &Value::Object(all.collect()))
         }
         ("system", "stats.json") => Response::json(query, &view::system_stats(&system::read())),
-        ("files", kind) => files::answer(node.flags(), kind.trim_end_matches(".json"), request),
+        ("files", kind) => files::answer(
+            node.flags(),
+            kind.trim_end_matches(".json"),
+            request,
+            &rights,
+        ),
         ("logging", "toggle") => toggle::answer(request),
         ("registrar(1)", "registry") => {
             let mut registry = to_value(&node.read_master(view::registry), Dialect::V0);

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use mesos_proto::mesos::MasterInfo;
 use mesos_proto::v1_master::response::GetState;
 use mesos_wire::authentication::Gate;
+use mesos_wire::authorization::Rights;
 use mesos_wire::flags::Flags;
-use mesos_wire::http::{Feed, Media, Response};
+use mesos_wire::http::{Feed, Media, Request, Response};
 use mesos_wire::libprocess::{Outgoing, Process};
 use mesos_wire::pid::Upid;
 use mesos_wire::recordio;
@@ -69,7 +70,9 @@ impl State {
             if let Effect::Tell(happening) = effect
                 && let Some(event) = view::event(&self.master, happening)
             {
-                self.watchers.tell(&event);
+                let master = &self.master;
+                self.watchers
+                    .tell(|rights| view::visible(master, happening, event.clone(), rights));
             }
         }
     }
@@ -183,6 +186,11 @@ impl Node {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What whoever sent a request may do.
+    pub(super) fn rights(&self, request: &Request) -> Rights {
+        self.read_master(|master| master.rights(request.principal.as_deref()))
+    }
+
     /// Reads the state machine alone.
     pub(super) fn read_master<R>(&self, read: impl FnOnce(&Master) -> R) -> R {
         read(&self.state().master)
@@ -255,13 +263,13 @@ impl Node {
     /// Acts on the operators who watch, given how many there may be and all that there is.
     pub(super) fn watched<R>(
         &self,
-        act: impl FnOnce(&mut Watchers, usize, &dyn Fn() -> GetState) -> R,
+        act: impl FnOnce(&mut Watchers, usize, &dyn Fn(&Rights) -> GetState) -> R,
     ) -> R {
         let mut guard = self.state();
         let state = &mut *guard;
         let master = &state.master;
-        let result = act(&mut state.watchers, self.max_watchers, &|| {
-            view::snapshot(master)
+        let result = act(&mut state.watchers, self.max_watchers, &|rights| {
+            view::snapshot(master, rights)
         });
         let is_watched = state.watchers.len() > 0;
         state.master.set_watched(is_watched);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use mesos_proto::mesos::{DurationInfo, SlaveID};
 use mesos_proto::v1_master::{self, Call, ProtoDuration, call};
+use mesos_wire::authorization::Action;
 use mesos_wire::http::{Media, Request, Response, not_acceptable};
 
 use super::endpoints::{end_framework, metrics};
@@ -37,12 +38,18 @@ pub(super) async fn answer(node: Arc<Node>, mut request: Request) -> Response {
     let Some(media) = Media::accepted(&request) else {
         return not_acceptable();
     };
+    let rights = node.rights(&request);
+    if let Some(action) = needed(kind)
+        && !rights.allow_any(action)
+    {
+        return Response::status(StatusCode::FORBIDDEN);
+    }
     match kind {
         call::Type::TEARDOWN => {
             let id = FrameworkId::from(call.teardown.framework_id.get_or_default());
-            return end_framework(&node, &id);
+            return end_framework(&node, &id, &rights);
         }
-        call::Type::SUBSCRIBE => return watch(&node, media),
+        call::Type::SUBSCRIBE => return watch(&node, media, rights),
         call::Type::RESERVE_RESOURCES
         | call::Type::UNRESERVE_RESOURCES
         | call::Type::CREATE_VOLUMES
@@ -71,34 +78,34 @@ pub(super) async fn answer(node: Arc<Node>, mut request: Request) -> Response {
         }
         call::Type::UPDATE_WEIGHTS => {
             let weights = &call.update_weights.weight_infos;
-            return done(node.step(|master| master.update_weights(weights)));
+            return done(node.step(|master| master.update_weights(weights, &rights)));
         }
         call::Type::UPDATE_QUOTA => {
             let call = call.update_quota.get_or_default();
             return done(
-                node.step(|master| master.update_quota(&call.quota_configs, call.force())),
+                node.step(|master| master.update_quota(&call.quota_configs, call.force(), &rights)),
             );
         }
         call::Type::SET_QUOTA => {
             let request = call.set_quota.quota_request.get_or_default();
-            return done(node.step(|master| master.set_quota(request)));
+            return done(node.step(|master| master.set_quota(request, &rights)));
         }
         call::Type::REMOVE_QUOTA => {
             let role = call.remove_quota.role();
-            return done(node.step(|master| master.remove_quota(role, "")));
+            return done(node.step(|master| master.remove_quota(role, "", &rights)));
         }
         call::Type::UPDATE_MAINTENANCE_SCHEDULE => {
             let call = call.update_maintenance_schedule.unwrap_or_default();
             let schedule = call.schedule.unwrap_or_default();
-            return done(node.step(|master| master.update_maintenance_schedule(schedule)));
+            return done(node.step(|master| master.update_maintenance_schedule(schedule, &rights)));
         }
         call::Type::START_MAINTENANCE => {
             let machines = &call.start_maintenance.machines;
-            return done(node.step(|master| master.start_maintenance(machines)));
+            return done(node.step(|master| master.start_maintenance(machines, &rights)));
         }
         call::Type::STOP_MAINTENANCE => {
             let machines = &call.stop_maintenance.machines;
-            return done(node.step(|master| master.stop_maintenance(machines)));
+            return done(node.step(|master| master.stop_maintenance(machines, &rights)));
         }
         call::Type::SET_LOGGING_LEVEL => {
             let call = call.set_logging_level.get_or_default();
@@ -107,7 +114,7 @@ pub(super) async fn answer(node: Arc<Node>, mut request: Request) -> Response {
             return Response::status(StatusCode::OK);
         }
         call::Type::LIST_FILES => {
-            if let Err(refusal) = files::list(node.flags(), call.list_files.path()) {
+            if let Err(refusal) = files::list(node.flags(), call.list_files.path(), &rights) {
                 return refusal;
             }
             let mut answer = v1_master::Response::new();
@@ -117,7 +124,13 @@ pub(super) async fn answer(node: Arc<Node>, mut request: Request) -> Response {
         }
         call::Type::READ_FILE => {
             let asked = call.read_file.get_or_default();
-            let part = files::read(node.flags(), asked.path(), asked.offset(), asked.length);
+            let part = files::read(
+                node.flags(),
+                asked.path(),
+                asked.offset(),
+                asked.length,
+                &rights,
+            );
             let part = match part {
                 Ok(part) => part,
                 Err(refusal) => return refusal,
@@ -135,11 +148,25 @@ pub(super) async fn answer(node: Arc<Node>, mut request: Request) -> Response {
         call::Type::GET_METRICS => metrics(&node),
         _ => Default::default(),
     };
-    let answer = node.read(|master, site, _, _| view::answer(master, site, &metrics, kind));
+    let answer =
+        node.read(|master, site, _, _| view::answer(master, site, &metrics, kind, &rights));
     let Some(answer) = answer else {
         return Response::status(StatusCode::NOT_IMPLEMENTED);
     };
     written(media, &answer)
+}
+
+/// What whoever makes a call must be allowed, whatever the call says besides.
+fn needed(kind: call::Type) -> Option<Action> {
+    Some(match kind {
+        call::Type::GET_FLAGS => Action::ViewFlags,
+        call::Type::SET_LOGGING_LEVEL => Action::SetLogLevel,
+        call::Type::MARK_AGENT_GONE => Action::MarkAgentGone,
+        call::Type::DRAIN_AGENT => Action::DrainAgent,
+        call::Type::DEACTIVATE_AGENT => Action::DeactivateAgent,
+        call::Type::REACTIVATE_AGENT => Action::ReactivateAgent,
+        _ => return None,
+    })
 }
 
 /// The answer in the form that is asked for.

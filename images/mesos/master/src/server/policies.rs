@@ -5,6 +5,7 @@ use hyper::Method;
 use mesos_proto::maintenance::Schedule;
 use mesos_proto::mesos::{MachineID, WeightInfo};
 use mesos_proto::quota::QuotaRequest;
+use mesos_wire::authorization::Rights;
 use mesos_wire::http::{Request, Response};
 use mesos_wire::json::{self, Dialect, JsonError, from_value, to_value};
 use protobuf::{MessageDyn, MessageFull};
@@ -57,8 +58,9 @@ fn object(text: &[u8]) -> Result<Value, String> {
     }
 }
 
-fn shown(node: &Node, request: &Request, show: impl FnOnce(&Master) -> Value) -> Response {
-    let value = node.read_master(show);
+fn shown(node: &Node, request: &Request, show: impl FnOnce(&Master, &Rights) -> Value) -> Response {
+    let rights = node.rights(request);
+    let value = node.read_master(|master| show(master, &rights));
     Response::json(&request.query, &value)
 }
 
@@ -76,8 +78,11 @@ fn sorted(message: &dyn MessageDyn) -> Value {
 /// `/weights`.
 pub(super) async fn weights(node: &Node, mut request: Request) -> Response {
     match request.method {
-        Method::GET => shown(node, &request, |master| {
-            view::weights(master).iter().map(|w| sorted(w)).collect()
+        Method::GET => shown(node, &request, |master, rights| {
+            view::weights(master, rights)
+                .iter()
+                .map(|w| sorted(w))
+                .collect()
         }),
         Method::PUT => {
             let body = match request.bytes().await {
@@ -85,8 +90,9 @@ pub(super) async fn weights(node: &Node, mut request: Request) -> Response {
                 Err(response) => return response,
             };
             let text = String::from_utf8_lossy(&body);
+            let rights = node.rights(&request);
             match list::<WeightInfo>(&body) {
-                Ok(weights) => done(node.step(|master| master.update_weights(&weights))),
+                Ok(weights) => done(node.step(|master| master.update_weights(&weights, &rights))),
                 Err(ListError::Text(error)) => bad(format!(
                     "Failed to parse update weights request JSON '{text}': {error}"
                 )),
@@ -103,7 +109,9 @@ pub(super) async fn weights(node: &Node, mut request: Request) -> Response {
 /// `/quota`, and `/quota/ROLE` to remove one.
 pub(super) async fn quota(node: &Node, mut request: Request) -> Response {
     match request.method {
-        Method::GET => shown(node, &request, |master| proto(&view::quotas(master))),
+        Method::GET => shown(node, &request, |master, rights| {
+            proto(&view::quotas(master, rights))
+        }),
         Method::POST => {
             let body = match request.bytes().await {
                 Ok(body) => body,
@@ -119,7 +127,10 @@ pub(super) async fn quota(node: &Node, mut request: Request) -> Response {
                 }
             };
             match from_value::<QuotaRequest>(&value, Dialect::V0) {
-                Ok(quota) => done(node.step(|master| master.set_quota(&quota))),
+                Ok(quota) => {
+                    let rights = node.rights(&request);
+                    done(node.step(|master| master.set_quota(&quota, &rights)))
+                }
                 Err(error) => bad(format!(
                     "Failed to validate set quota request JSON '{text}': {}",
                     error.reason()
@@ -146,13 +157,16 @@ fn remove_quota(node: &Node, request: &Request) -> Response {
         ));
     }
     let place = format!(" for path '{path}'");
-    done(node.step(|master| master.remove_quota(role, &place)))
+    let rights = node.rights(request);
+    done(node.step(|master| master.remove_quota(role, &place, &rights)))
 }
 
 /// `/maintenance/schedule`.
 pub(super) async fn schedule(node: &Node, mut request: Request) -> Response {
     match request.method {
-        Method::GET => shown(node, &request, |master| sorted(&view::schedule(master))),
+        Method::GET => shown(node, &request, |master, rights| {
+            sorted(&view::schedule(master, rights))
+        }),
         Method::POST => {
             let body = match request.bytes().await {
                 Ok(body) => body,
@@ -164,7 +178,8 @@ pub(super) async fn schedule(node: &Node, mut request: Request) -> Response {
             });
             match schedule {
                 Ok(schedule) => {
-                    done(node.step(|master| master.update_maintenance_schedule(schedule)))
+                    let rights = node.rights(&request);
+                    done(node.step(|master| master.update_maintenance_schedule(schedule, &rights)))
                 }
                 Err(error) => bad(error),
             }
@@ -178,14 +193,16 @@ pub(super) fn status(node: &Node, request: &Request) -> Response {
     if request.method != Method::GET {
         return Response::method_not_allowed(&["GET"], &request.method);
     }
-    shown(node, request, |master| sorted(&master.maintenance_status()))
+    shown(node, request, |master, rights| {
+        sorted(&view::maintenance_status(master, rights))
+    })
 }
 
 /// `/machine/up` and `/machine/down`.
 pub(super) async fn machines(
     node: &Node,
     mut request: Request,
-    decision: fn(&mut Master, &[MachineID]) -> Result<(), CallError>,
+    decision: fn(&mut Master, &[MachineID], &Rights) -> Result<(), CallError>,
 ) -> Response {
     if request.method != Method::POST {
         return Response::method_not_allowed(&["POST"], &request.method);
@@ -195,7 +212,10 @@ pub(super) async fn machines(
         Err(response) => return response,
     };
     match list::<MachineID>(&body) {
-        Ok(machines) => done(node.step(|master| decision(master, &machines))),
+        Ok(machines) => {
+            let rights = node.rights(&request);
+            done(node.step(|master| decision(master, &machines, &rights)))
+        }
         Err(error) => bad(error.reason()),
     }
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use mesos_wire::attributes;
+use mesos_wire::authorization::Rights;
 use mesos_wire::resources::{Resources, reservation_role};
 use serde_json::{Map, Value, json};
 
 use super::shared::{full, names, proto};
+use super::sight;
 use crate::model::{Agent, Master};
 
 /// Whether resources are also written as messages.
@@ -19,13 +21,13 @@ pub(crate) enum Detail {
 }
 
 /// `/slaves`, of one agent or of all.
-pub fn slaves(master: &Master, only: Option<&str>) -> Value {
+pub fn slaves(master: &Master, only: Option<&str>, rights: &Rights) -> Value {
     let wanted = master
         .agents
         .values()
         .filter(|a| only.is_none_or(|id| a.id.as_str() == id));
     let slaves: Vec<Value> = wanted
-        .map(|a| Value::Object(slave(master, a, Detail::Full)))
+        .map(|a| Value::Object(slave(master, a, Detail::Full, rights)))
         .collect();
     json!({ "slaves": slaves, "recovered_slaves": recovered(master, only) })
 }
@@ -51,10 +53,16 @@ pub(crate) fn recovered(master: &Master, only: Option<&str>) -> Value {
         .collect()
 }
 
-pub(crate) fn slave(master: &Master, agent: &Agent, detail: Detail) -> Map<String, Value> {
+pub(crate) fn slave(
+    master: &Master,
+    agent: &Agent,
+    detail: Detail,
+    rights: &Rights,
+) -> Map<String, Value> {
     let used = agent.used_total();
     let free = agent.total.filter(|r| reservation_role(r).is_none());
-    let reserved = reservations(&agent.total);
+    let mut reserved = reservations(&agent.total);
+    reserved.retain(|role, _| sight::role(rights, role));
     let mut object = Map::new();
     object.insert("id".into(), agent.id.as_str().into());
     object.insert("hostname".into(), agent.info.hostname().into());
@@ -102,6 +110,7 @@ pub(crate) fn slave(master: &Master, agent: &Agent, detail: Detail) -> Map<Strin
         );
     }
     if detail == Detail::Full {
+        let full = |bag: &Resources| full(&sight::resources(rights, bag));
         let by_role = reserved.iter().map(|(role, bag)| (role.clone(), full(bag)));
         object.insert(
             "reserved_resources_full".into(),

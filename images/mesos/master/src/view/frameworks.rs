@@ -1,16 +1,22 @@
 //! Frameworks in `/frameworks` and `/state` (http-endpoints §3.3).
 
-use mesos_proto::mesos::FrameworkInfo;
+use mesos_proto::mesos::{FrameworkInfo, Task};
+use mesos_wire::authorization::Rights;
 use serde_json::{Map, Value, json};
 
 use super::shared::{executor, labels, names, offer, proto, task};
+use super::sight;
 use crate::model::{Framework, Master};
 
 /// `/frameworks`, of one framework or of all.
-pub fn frameworks(master: &Master, only: Option<&str>) -> Value {
-    let wanted = |f: &&Framework| only.is_none_or(|id| f.id.as_str() == id);
+pub fn frameworks(master: &Master, only: Option<&str>, rights: &Rights) -> Value {
+    let wanted = |f: &&Framework| {
+        only.is_none_or(|id| f.id.as_str() == id) && sight::framework(rights, &f.info)
+    };
     let list = |all: &mut dyn Iterator<Item = &Framework>| -> Vec<Value> {
-        all.filter(wanted).map(|f| framework(master, f)).collect()
+        all.filter(wanted)
+            .map(|f| framework(master, f, rights))
+            .collect()
     };
     json!({
         "frameworks": list(&mut master.frameworks.values()),
@@ -48,7 +54,7 @@ pub(crate) fn head(framework: &Framework) -> Map<String, Value> {
     object
 }
 
-pub(crate) fn framework(master: &Master, framework: &Framework) -> Value {
+pub(crate) fn framework(master: &Master, framework: &Framework, rights: &Rights) -> Value {
     let info: &FrameworkInfo = &framework.info;
     let mut object = head(framework);
     object.insert("user".into(), info.user().into());
@@ -79,14 +85,19 @@ pub(crate) fn framework(master: &Master, framework: &Framework) -> Value {
     } else {
         object.insert("role".into(), info.role().into());
     }
-    object.insert("tasks".into(), framework.tasks.values().map(task).collect());
+    let visible = |all: &mut dyn Iterator<Item = &Task>| -> Value {
+        all.filter(|t| sight::task(rights, t, info))
+            .map(task)
+            .collect()
+    };
+    object.insert("tasks".into(), visible(&mut framework.tasks.values()));
     object.insert(
         "unreachable_tasks".into(),
-        framework.unreachable.values().map(task).collect(),
+        visible(&mut framework.unreachable.values()),
     );
     object.insert(
         "completed_tasks".into(),
-        framework.completed.iter().map(task).collect(),
+        visible(&mut framework.completed.iter()),
     );
     let offers = framework
         .offers
@@ -99,7 +110,11 @@ pub(crate) fn framework(master: &Master, framework: &Framework) -> Value {
             .get(&framework.id)
             .into_iter()
             .flat_map(|e| e.values());
-        own.map(|info| executor(info, &agent.id))
+        // What may not be seen leaves an empty object here.
+        own.map(|own| match sight::executor(rights, own, info) {
+            true => executor(own, &agent.id),
+            false => json!({}),
+        })
     });
     object.insert("executors".into(), executors.collect());
     if let Some(own) = info.labels.as_ref() {

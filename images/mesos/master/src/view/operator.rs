@@ -1,19 +1,23 @@
 //! Answers to the calls of operators that read (v1-api §9).
 
-use mesos_proto::mesos::{Flag, Metric, SlaveInfo};
+use mesos_proto::mesos::{Flag, Metric, Operation, Resource, SlaveInfo, Task};
 use mesos_proto::v1_master::response::{
     GetAgents, GetExecutors, GetFrameworks, GetState, GetTasks, get_agents, get_executors,
     get_frameworks,
 };
-use mesos_proto::v1_master::{Event, Response, call, event, response};
+use mesos_proto::v1_master::{Response, call, response};
+use mesos_wire::authorization::Rights;
 use mesos_wire::json::{Dialect, to_value};
 use mesos_wire::resources::Format;
+use mesos_wire::resources::operation::conversions;
 use protobuf::MessageField;
 use serde_json::{Value, json};
 
 use super::metrics::Metrics;
-use super::{Site, quotas, role_messages, schedule, version_info, weights};
-use crate::model::{Agent, Framework, Happening, Master, Moment, time_info};
+use super::{
+    Site, maintenance_status, quotas, role_messages, schedule, sight, version_info, weights,
+};
+use crate::model::{Agent, Framework, Master, time_info};
 
 /// The answer to a call that reads the state; `None` for any other call.
 pub fn answer(
@@ -21,6 +25,7 @@ pub fn answer(
     site: &Site,
     metrics: &Metrics,
     call: call::Type,
+    rights: &Rights,
 ) -> Option<Response> {
     let mut answer = Response::new();
     match call {
@@ -51,27 +56,27 @@ pub fn answer(
         }
         call::Type::GET_STATE => {
             answer.set_type(response::Type::GET_STATE);
-            answer.get_state = MessageField::some(snapshot(master));
+            answer.get_state = MessageField::some(snapshot(master, rights));
         }
         call::Type::GET_AGENTS => {
             answer.set_type(response::Type::GET_AGENTS);
-            answer.get_agents = MessageField::some(agents(master));
+            answer.get_agents = MessageField::some(agents(master, rights));
         }
         call::Type::GET_FRAMEWORKS => {
             answer.set_type(response::Type::GET_FRAMEWORKS);
-            answer.get_frameworks = MessageField::some(frameworks(master));
+            answer.get_frameworks = MessageField::some(frameworks(master, rights));
         }
         call::Type::GET_EXECUTORS => {
             answer.set_type(response::Type::GET_EXECUTORS);
-            answer.get_executors = MessageField::some(executors(master));
+            answer.get_executors = MessageField::some(executors(master, rights));
         }
         call::Type::GET_TASKS => {
             answer.set_type(response::Type::GET_TASKS);
-            answer.get_tasks = MessageField::some(tasks(master));
+            answer.get_tasks = MessageField::some(tasks(master, rights));
         }
         call::Type::GET_ROLES => {
             answer.set_type(response::Type::GET_ROLES);
-            answer.get_roles.mut_or_insert_default().roles = role_messages(master);
+            answer.get_roles.mut_or_insert_default().roles = role_messages(master, rights);
         }
         call::Type::GET_MASTER => {
             answer.set_type(response::Type::GET_MASTER);
@@ -85,31 +90,34 @@ pub fn answer(
             answer.get_operations.mut_or_insert_default().operations = master
                 .agents
                 .values()
-                .flat_map(|agent| agent.operations.values().cloned())
+                .flat_map(|agent| agent.operations.values())
+                .filter(|operation| is_visible(rights, operation))
+                .cloned()
                 .collect();
         }
         call::Type::GET_WEIGHTS => {
             answer.set_type(response::Type::GET_WEIGHTS);
-            let weights = weights(master);
+            let weights = weights(master, rights);
             if !weights.is_empty() {
                 answer.get_weights.mut_or_insert_default().weight_infos = weights;
             }
         }
         call::Type::GET_QUOTA => {
             answer.set_type(response::Type::GET_QUOTA);
-            answer.get_quota.mut_or_insert_default().status = MessageField::some(quotas(master));
+            answer.get_quota.mut_or_insert_default().status =
+                MessageField::some(quotas(master, rights));
         }
         call::Type::GET_MAINTENANCE_STATUS => {
             answer.set_type(response::Type::GET_MAINTENANCE_STATUS);
             answer.get_maintenance_status.mut_or_insert_default().status =
-                MessageField::some(master.maintenance_status());
+                MessageField::some(maintenance_status(master, rights));
         }
         call::Type::GET_MAINTENANCE_SCHEDULE => {
             answer.set_type(response::Type::GET_MAINTENANCE_SCHEDULE);
             answer
                 .get_maintenance_schedule
                 .mut_or_insert_default()
-                .schedule = MessageField::some(schedule(master));
+                .schedule = MessageField::some(schedule(master, rights));
         }
         call::Type::GET_LOGGING_LEVEL => {
             answer.set_type(response::Type::GET_LOGGING_LEVEL);
@@ -123,13 +131,13 @@ pub fn answer(
     Some(answer)
 }
 
-/// All that there is.
-pub fn snapshot(master: &Master) -> GetState {
+/// All that there is, and may be seen.
+pub fn snapshot(master: &Master, rights: &Rights) -> GetState {
     GetState {
-        get_tasks: MessageField::some(tasks(master)),
-        get_executors: MessageField::some(executors(master)),
-        get_frameworks: MessageField::some(frameworks(master)),
-        get_agents: MessageField::some(agents(master)),
+        get_tasks: MessageField::some(tasks(master, rights)),
+        get_executors: MessageField::some(executors(master, rights)),
+        get_frameworks: MessageField::some(frameworks(master, rights)),
+        get_agents: MessageField::some(agents(master, rights)),
         ..Default::default()
     }
 }
@@ -146,15 +154,35 @@ fn flags(site: &Site) -> Vec<Flag> {
         .collect()
 }
 
-fn agents(master: &Master) -> GetAgents {
-    GetAgents {
+fn agents(master: &Master, rights: &Rights) -> GetAgents {
+    let mut all = GetAgents {
         agents: master.agents.values().map(|a| agent(master, a)).collect(),
         recovered_agents: master.recovered_agents.values().cloned().collect(),
         ..Default::default()
+    };
+    if rights.are_limited() {
+        let hide = |all: &mut Vec<Resource>| all.retain(|one| sight::resource(rights, one));
+        for agent in &mut all.agents {
+            hide(&mut agent.agent_info.mut_or_insert_default().resources);
+            hide(&mut agent.total_resources);
+            hide(&mut agent.allocated_resources);
+            hide(&mut agent.offered_resources);
+        }
+        for info in &mut all.recovered_agents {
+            hide(&mut info.resources);
+        }
     }
+    all
 }
 
-fn agent(master: &Master, agent: &Agent) -> get_agents::Agent {
+/// Whether an operation may be seen: all that it is done on.
+fn is_visible(rights: &Rights, operation: &Operation) -> bool {
+    let steps = conversions(&operation.info).unwrap_or_default();
+    let mut consumed = steps.iter().flat_map(|step| step.consumed.iter());
+    consumed.all(|resource| sight::resource(rights, resource))
+}
+
+pub(super) fn agent(master: &Master, agent: &Agent) -> get_agents::Agent {
     let mut message = get_agents::Agent::new();
     message.agent_info = MessageField::some(agent.info.clone());
     message.set_active(agent.is_active());
@@ -180,16 +208,20 @@ fn agent(master: &Master, agent: &Agent) -> get_agents::Agent {
     message
 }
 
-fn frameworks(master: &Master) -> GetFrameworks {
-    let message = |f: &Framework| framework(master, f);
+fn frameworks(master: &Master, rights: &Rights) -> GetFrameworks {
+    let visible = |all: &mut dyn Iterator<Item = &Framework>| {
+        all.filter(|f| sight::framework(rights, &f.info))
+            .map(|f| framework(master, f))
+            .collect()
+    };
     GetFrameworks {
-        frameworks: master.frameworks.values().map(message).collect(),
-        completed_frameworks: master.completed_frameworks.iter().map(message).collect(),
+        frameworks: visible(&mut master.frameworks.values()),
+        completed_frameworks: visible(&mut master.completed_frameworks.iter()),
         ..Default::default()
     }
 }
 
-fn framework(master: &Master, framework: &Framework) -> get_frameworks::Framework {
+pub(super) fn framework(master: &Master, framework: &Framework) -> get_frameworks::Framework {
     let mut message = get_frameworks::Framework::new();
     message.framework_info = MessageField::some(framework.info.clone());
     message.set_active(framework.active);
@@ -215,36 +247,37 @@ fn framework(master: &Master, framework: &Framework) -> get_frameworks::Framewor
     message
 }
 
-fn executors(master: &Master) -> GetExecutors {
+fn executors(master: &Master, rights: &Rights) -> GetExecutors {
     let mut all = GetExecutors::new();
     for agent in master.agents.values() {
-        for info in agent
-            .executors
-            .values()
-            .flat_map(|executors| executors.values())
-        {
-            all.executors.push(get_executors::Executor {
-                executor_info: MessageField::some(info.clone()),
-                agent_id: agent.id.field(),
-                ..Default::default()
-            });
+        for (framework, executors) in &agent.executors {
+            let framework = sight::find(master, framework).map(|f| &f.info);
+            let is_visible = |info| match framework {
+                Some(of) => sight::framework(rights, of) && sight::executor(rights, info, of),
+                None => !rights.are_limited(),
+            };
+            for info in executors.values().filter(|info| is_visible(info)) {
+                all.executors.push(get_executors::Executor {
+                    executor_info: MessageField::some(info.clone()),
+                    agent_id: agent.id.field(),
+                    ..Default::default()
+                });
+            }
         }
     }
     all
 }
 
-fn tasks(master: &Master) -> GetTasks {
+fn tasks(master: &Master, rights: &Rights) -> GetTasks {
     let mut all = GetTasks::new();
-    for framework in master
-        .frameworks
-        .values()
-        .chain(&master.completed_frameworks)
-    {
-        all.tasks.extend(framework.tasks.values().cloned());
-        all.unreachable_tasks
-            .extend(framework.unreachable.values().cloned());
-        all.completed_tasks
-            .extend(framework.completed.iter().cloned());
+    for framework in sight::all_frameworks(master, rights) {
+        let is_visible = |task: &&Task| sight::task(rights, task, &framework.info);
+        let running = framework.tasks.values().filter(is_visible);
+        all.tasks.extend(running.cloned());
+        let lost = framework.unreachable.values().filter(is_visible);
+        all.unreachable_tasks.extend(lost.cloned());
+        let ended = framework.completed.iter().filter(is_visible);
+        all.completed_tasks.extend(ended.cloned());
     }
     all
 }
@@ -261,88 +294,9 @@ pub fn to_json(answer: &Response) -> Value {
     value
 }
 
-/// What happened, as operators read it; `None` if it is over already.
-pub fn event(master: &Master, happening: &Happening) -> Option<Event> {
-    let mut event = Event::new();
-    match happening {
-        Happening::TaskAdded(task) => {
-            event.set_type(event::Type::TASK_ADDED);
-            event.task_added.mut_or_insert_default().task = MessageField::some((**task).clone());
-        }
-        Happening::TaskUpdated {
-            framework,
-            status,
-            state,
-        } => {
-            event.set_type(event::Type::TASK_UPDATED);
-            let updated = event.task_updated.mut_or_insert_default();
-            updated.framework_id = framework.field();
-            updated.status = MessageField::some((**status).clone());
-            updated.set_state(*state);
-        }
-        Happening::AgentAdded(id) => {
-            event.set_type(event::Type::AGENT_ADDED);
-            event.agent_added.mut_or_insert_default().agent =
-                MessageField::some(agent(master, master.agents.get(id)?));
-        }
-        Happening::AgentRemoved(id) => {
-            event.set_type(event::Type::AGENT_REMOVED);
-            event.agent_removed.mut_or_insert_default().agent_id = id.field();
-        }
-        Happening::FrameworkAdded(id) => {
-            event.set_type(event::Type::FRAMEWORK_ADDED);
-            let mut added = told(framework(master, master.frameworks.get(id)?));
-            // It is told of before offers are made to it.
-            added.offers.clear();
-            added.offered_resources.clear();
-            event.framework_added.mut_or_insert_default().framework = MessageField::some(added);
-        }
-        Happening::FrameworkUpdated(id) => {
-            event.set_type(event::Type::FRAMEWORK_UPDATED);
-            event.framework_updated.mut_or_insert_default().framework =
-                MessageField::some(told(framework(master, master.frameworks.get(id)?)));
-        }
-        Happening::FrameworkRemoved(info) => {
-            event.set_type(event::Type::FRAMEWORK_REMOVED);
-            event
-                .framework_removed
-                .mut_or_insert_default()
-                .framework_info = MessageField::some((**info).clone());
-        }
-    }
-    Some(event)
-}
-
-/// A framework as events have it: the time of its end is there before it has one, and constraints are
-/// only if there are any.
-fn told(mut message: get_frameworks::Framework) -> get_frameworks::Framework {
-    if message.unregistered_time.is_none() {
-        message.unregistered_time = MessageField::some(time_info(Moment::ZERO));
-    }
-    if message.offer_constraints.role_constraints.is_empty() {
-        message.offer_constraints = MessageField::none();
-    }
-    message
-}
-
-/// An event as the original writes it.
-pub fn event_to_json(event: &Event) -> Value {
-    let mut value = to_value(event, Dialect::V1);
-    if let Some(subscribed) = value.get_mut("subscribed") {
-        *subscribed = with_empty_lists(subscribed.take());
-        if let (Some(agents), Some(value)) = (
-            event.subscribed.get_state.get_agents.as_ref(),
-            subscribed.pointer_mut("/get_state/get_agents"),
-        ) {
-            with_checkpoints(agents, value);
-        }
-    }
-    value
-}
-
 /// v1's description of an agent does not say whether it checkpoints; the original's answers do, since
 /// it writes its own description there.
-fn with_checkpoints(agents: &GetAgents, value: &mut Value) {
+pub(super) fn with_checkpoints(agents: &GetAgents, value: &mut Value) {
     let mut say = |path: String, info: &SlaveInfo| {
         if let Some(object) = value.pointer_mut(&path).and_then(Value::as_object_mut) {
             object.insert("checkpoint".into(), info.checkpoint().into());
@@ -358,7 +312,7 @@ fn with_checkpoints(agents: &GetAgents, value: &mut Value) {
 
 /// The lists that are written even when they are empty, which the JSON mapping alone would leave out
 /// (v1-api §2).
-fn with_empty_lists(mut answer: Value) -> Value {
+pub(super) fn with_empty_lists(mut answer: Value) -> Value {
     const LISTS: [(&str, &[&str]); 4] = [
         ("get_agents", &["agents", "recovered_agents"]),
         ("get_frameworks", &["frameworks", "completed_frameworks"]),

@@ -4,8 +4,9 @@
 use std::fmt::Write as _;
 
 use mesos_proto::mesos::Task;
+use mesos_wire::authorization::Rights;
 
-use super::{Site, VERSION};
+use super::{Site, VERSION, sight};
 use crate::model::{Agent, Framework, Master};
 
 const STYLE: &str = "body{font:14px/1.5 system-ui,sans-serif;margin:2em auto;max-width:78em;padding:0 1em;color:#223}\
@@ -17,8 +18,9 @@ th{font-weight:600;color:#556}code{font-size:12px}h1{font-size:1.5em}h2{font-siz
 /// Most ended tasks that are listed.
 const MOST_ENDED: usize = 100;
 
-/// The page.
-pub fn page(master: &Master, site: &Site) -> String {
+/// The page, with what may be seen.
+pub fn page(master: &Master, site: &Site, rights: &Rights) -> String {
+    let is_seen = |f: &&Framework| sight::framework(rights, &f.info);
     let cluster = site.cluster.as_deref().unwrap_or("Mesos");
     let mut html = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"10\"><title>{0}</title><style>{STYLE}</style></head><body><h1>{0}</h1>",
@@ -51,9 +53,11 @@ pub fn page(master: &Master, site: &Site) -> String {
         &mut html,
         "Frameworks",
         &["Framework", "Name", "User", "Roles", "State", "Tasks"],
-        master.frameworks.values().map(framework),
+        master.frameworks.values().filter(is_seen).map(framework),
     );
-    let running = master.frameworks.values().flat_map(|f| f.tasks.values());
+    let visible = |f: &'_ Framework, t: &Task| sight::task(rights, t, &f.info);
+    let seen = || master.frameworks.values().filter(is_seen);
+    let running = seen().flat_map(|f| f.tasks.values().filter(move |t| visible(f, t)));
     let heads = ["Task", "Name", "Framework", "State", "Host"];
     table(
         &mut html,
@@ -61,21 +65,17 @@ pub fn page(master: &Master, site: &Site) -> String {
         &heads,
         running.map(|t| task(master, t)),
     );
-    let lost = master
-        .frameworks
-        .values()
-        .flat_map(|f| f.unreachable.values());
+    let lost = seen().flat_map(|f| f.unreachable.values().filter(move |t| visible(f, t)));
     table(
         &mut html,
         "Unreachable tasks",
         &heads,
         lost.map(|t| task(master, t)),
     );
-    let all = master
-        .frameworks
-        .values()
-        .chain(&master.completed_frameworks);
-    let mut ended: Vec<&Task> = all.flat_map(|f| &f.completed).collect();
+    let all = sight::all_frameworks(master, rights);
+    let mut ended: Vec<&Task> = all
+        .flat_map(|f| f.completed.iter().filter(move |t| visible(f, t)))
+        .collect();
     let time = |t: &Task| t.statuses.last().map_or(0.0, |status| status.timestamp());
     ended.sort_by(|a, b| time(b).total_cmp(&time(a)));
     table(
@@ -88,7 +88,12 @@ pub fn page(master: &Master, site: &Site) -> String {
         &mut html,
         "Completed frameworks",
         &["Framework", "Name", "User", "Roles", "State", "Tasks"],
-        master.completed_frameworks.iter().rev().map(framework),
+        master
+            .completed_frameworks
+            .iter()
+            .rev()
+            .filter(is_seen)
+            .map(framework),
     );
     html.push_str("</body></html>\n");
     html

@@ -3,6 +3,7 @@
 
 use mesos_proto::mesos::{self, SlaveInfo};
 use mesos_proto::messages::{Registry, registry};
+use mesos_wire::authorization::Rights;
 use mesos_wire::resources::Format;
 use mesos_wire::resources::operation::in_format;
 use protobuf::MessageField;
@@ -26,10 +27,12 @@ pub fn registry(master: &Master) -> Registry {
         all.machines.mut_or_insert_default().machines = machines;
     }
     all.schedules.extend(master.maintenance.schedule.clone());
-    all.quota_configs = super::quotas(master).configs;
+    // It is shown whole, as the original shows it.
+    let all_rights = Rights::default();
+    all.quota_configs = super::quotas(master, &all_rights).configs;
     all.quota_configs
         .retain(|config| !config.guarantees.is_empty() || !config.limits.is_empty());
-    all.weights = super::weights(master)
+    all.weights = super::weights(master, &all_rights)
         .into_iter()
         .map(|info| registry::Weight {
             info: MessageField::some(info),

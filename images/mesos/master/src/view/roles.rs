@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mesos_proto::mesos::{Resource, Role, value};
+use mesos_wire::authorization::Rights;
 use mesos_wire::resources::{Format, Resources, reservation_role};
 use serde_json::{Map, Value, json};
 
 use super::shared::quantities;
+use super::sight;
 use crate::model::{Amounts, FrameworkId, Master, ancestors, consumed};
 
 /// What a role has.
@@ -51,10 +53,11 @@ pub(crate) fn known_roles(master: &Master) -> BTreeSet<String> {
         .collect()
 }
 
-/// What every role has, in one look at everything.
-fn holdings(master: &Master) -> BTreeMap<String, Holding> {
+/// What every role has that may be seen, in one look at everything.
+fn holdings(master: &Master, rights: &Rights) -> BTreeMap<String, Holding> {
     let mut all: BTreeMap<String, Holding> = known_roles(master)
         .into_iter()
+        .filter(|role| sight::role(rights, role))
         .map(|role| (role, Holding::default()))
         .collect();
     let mut each = |role: &str, act: &dyn Fn(&mut Holding)| {
@@ -106,10 +109,10 @@ fn amounts<'a>(amounts: impl Iterator<Item = (&'a str, f64)>) -> Value {
 }
 
 /// `/roles`.
-pub fn roles(master: &Master) -> Value {
+pub fn roles(master: &Master, rights: &Rights) -> Value {
     let consumed = consumed(&master.frameworks, &master.agents, false);
     let none = Amounts::new();
-    let roles: Vec<Value> = holdings(master)
+    let roles: Vec<Value> = holdings(master, rights)
         .iter()
         .map(|(role, has)| {
             let mut both = has.allocated.clone();
@@ -140,8 +143,8 @@ pub fn roles(master: &Master) -> Value {
 }
 
 /// The same as messages.
-pub fn role_messages(master: &Master) -> Vec<Role> {
-    holdings(master)
+pub fn role_messages(master: &Master, rights: &Rights) -> Vec<Role> {
+    holdings(master, rights)
         .into_iter()
         .map(|(role, has)| {
             let mut both = has.allocated;

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mesos_wire::authorization::{Action, Rights};
 use serde_json::{Map, Value, json};
 
 use super::agents::{Detail, recovered, slave};
 use super::frameworks::{framework, head};
 use super::shared::{names, proto, state_counts};
-use super::{Site, flag_texts, version};
-use crate::model::{AgentId, FrameworkId, Master};
+use super::{Site, flag_texts, sight, version};
+use crate::model::{AgentId, Framework, FrameworkId, Master};
 
 /// Which keys `/state` has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub enum Edition {
 }
 
 /// `/state`.
-pub fn state(master: &Master, site: &Site, edition: Edition) -> Value {
+pub fn state(master: &Master, site: &Site, edition: Edition, rights: &Rights) -> Value {
     let mut object = Map::new();
     if let Value::Object(own) = version(site) {
         object.extend(own);
@@ -62,28 +63,36 @@ pub fn state(master: &Master, site: &Site, edition: Edition) -> Value {
         }
         object.insert("leader_info".into(), info);
     }
-    if let Some(cluster) = &site.cluster {
-        object.insert("cluster".into(), cluster.as_str().into());
-    }
-    for flag in ["log_dir", "external_log_file"] {
-        if let Some(path) = site.flags.text(flag) {
-            object.insert(flag.into(), path.into());
+    if rights.allow_any(Action::ViewFlags) {
+        if let Some(cluster) = &site.cluster {
+            object.insert("cluster".into(), cluster.as_str().into());
         }
+        for flag in ["log_dir", "external_log_file"] {
+            if let Some(path) = site.flags.text(flag) {
+                object.insert(flag.into(), path.into());
+            }
+        }
+        object.insert("flags".into(), Value::Object(flag_texts(site)));
     }
-    object.insert("flags".into(), Value::Object(flag_texts(site)));
     let slaves = master
         .agents
         .values()
-        .map(|a| Value::Object(slave(master, a, Detail::Plain)));
+        .map(|a| Value::Object(slave(master, a, Detail::Plain, rights)));
     object.insert("slaves".into(), slaves.collect());
     object.insert("recovered_slaves".into(), recovered(master, None));
-    let running = master.frameworks.values().map(|f| framework(master, f));
-    object.insert("frameworks".into(), running.collect());
-    let ended = master
-        .completed_frameworks
-        .iter()
-        .map(|f| framework(master, f));
-    object.insert("completed_frameworks".into(), ended.collect());
+    let visible = |all: &mut dyn Iterator<Item = &Framework>| -> Value {
+        all.filter(|f| sight::framework(rights, &f.info))
+            .map(|f| framework(master, f, rights))
+            .collect()
+    };
+    object.insert(
+        "frameworks".into(),
+        visible(&mut master.frameworks.values()),
+    );
+    object.insert(
+        "completed_frameworks".into(),
+        visible(&mut master.completed_frameworks.iter()),
+    );
     object.insert("orphan_tasks".into(), json!([]));
     object.insert("unregistered_frameworks".into(), json!([]));
     if edition == Edition::Old {
@@ -98,7 +107,7 @@ pub fn state(master: &Master, site: &Site, edition: Edition) -> Value {
 }
 
 /// `/state-summary`.
-pub fn summary(master: &Master, site: &Site) -> Value {
+pub fn summary(master: &Master, site: &Site, rights: &Rights) -> Value {
     let mut on: BTreeMap<AgentId, BTreeSet<FrameworkId>> = BTreeMap::new();
     let mut tasks_on: BTreeMap<AgentId, Vec<&mesos_proto::mesos::Task>> = BTreeMap::new();
     let mut frameworks = Vec::new();
@@ -116,6 +125,10 @@ pub fn summary(master: &Master, site: &Site) -> Value {
             tasks_on.entry(agent.clone()).or_default().push(task);
             agents.insert(agent);
         }
+        // What it runs where is told of agents all the same.
+        if !sight::framework(rights, &framework.info) {
+            continue;
+        }
         let mut object = head(framework);
         object.extend(state_counts(all()));
         let ids = agents.iter().map(|id| Value::from(id.as_str()));
@@ -123,7 +136,7 @@ pub fn summary(master: &Master, site: &Site) -> Value {
         frameworks.push(Value::Object(object));
     }
     let slaves = master.agents.values().map(|agent| {
-        let mut object = slave(master, agent, Detail::Plain);
+        let mut object = slave(master, agent, Detail::Plain, rights);
         let tasks = tasks_on.get(&agent.id).into_iter().flatten().copied();
         object.extend(state_counts(tasks));
         let ids = on.get(&agent.id).into_iter().flatten();

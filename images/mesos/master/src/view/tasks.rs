@@ -1,10 +1,12 @@
 //! `/tasks`: tasks of all kinds, in pages (http-endpoints §3.5).
 
 use mesos_proto::mesos::Task;
+use mesos_wire::authorization::Rights;
 use mesos_wire::http::Query;
 use serde_json::{Value, json};
 
 use super::shared::task;
+use super::sight;
 use crate::model::{Framework, Master};
 
 /// Which tasks are asked for.
@@ -35,19 +37,15 @@ impl TaskQuery {
 }
 
 /// `/tasks`.
-pub fn tasks(master: &Master, query: &TaskQuery) -> Value {
-    let frameworks = master
-        .frameworks
-        .values()
-        .chain(&master.completed_frameworks);
-    let mut found: Vec<&Task> = frameworks
+pub fn tasks(master: &Master, query: &TaskQuery, rights: &Rights) -> Value {
+    let mut found: Vec<&Task> = sight::all_frameworks(master, rights)
         .filter(|f| {
             query
                 .framework
                 .as_deref()
                 .is_none_or(|id| f.id.as_str() == id)
         })
-        .flat_map(all_tasks)
+        .flat_map(|f| all_tasks(f).filter(|t| sight::task(rights, t, &f.info)))
         .filter(|t| {
             query
                 .task

@@ -1,6 +1,7 @@
 //! The running master over real sockets: a fake agent on one side, HTTP clients on the other.
 
 mod agent;
+mod authorization;
 mod client;
 mod conversations;
 mod differences;

@@ -2,6 +2,7 @@
 //! `permissive` does.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use mesos_proto::acls::ACLs;
 use mesos_proto::acls::acl::Entity;
@@ -115,6 +116,11 @@ impl Acls {
             }
         }
         Ok(acls)
+    }
+
+    /// The lists of a flag; none where it is not given.
+    pub fn of_flag(text: Option<&str>) -> Result<Option<Arc<Self>>, AclsError> {
+        text.map(|text| Self::parse(text).map(Arc::new)).transpose()
     }
 
     /// Names that no list has: whoever wrote them means something else.

@@ -7,6 +7,7 @@ use mesos_proto::maintenance::Schedule;
 use mesos_proto::mesos::{DrainState, InverseOffer, MachineID, TaskState};
 use mesos_proto::messages::{DrainSlaveMessage, ShutdownMessage};
 use mesos_proto::scheduler::{call, event};
+use mesos_wire::authorization::Rights;
 use mesos_wire::json::{Dialect, from_value};
 use serde_json::{Value, json};
 
@@ -41,7 +42,7 @@ fn plan(world: &mut World) {
     let schedule = schedule(json!([window(json!([machine()]))]));
     world
         .master
-        .update_maintenance_schedule(schedule)
+        .update_maintenance_schedule(schedule, &Rights::default())
         .expect("allowed");
 }
 
@@ -91,7 +92,7 @@ fn offers_say_when_a_machine_is_not_there() {
     assert_eq!(newer[0].unavailability.duration.nanoseconds(), 5);
     world
         .master
-        .update_maintenance_schedule(Schedule::new())
+        .update_maintenance_schedule(Schedule::new(), &Rights::default())
         .expect("allowed");
     let after = offers(&world.effects(), stream);
     assert_eq!(after.len(), 2);
@@ -152,7 +153,7 @@ fn another_schedule_takes_inverse_offers_back() {
     let asked = inverse(&world.effects(), stream);
     world
         .master
-        .update_maintenance_schedule(Schedule::new())
+        .update_maintenance_schedule(Schedule::new(), &Rights::default())
         .expect("allowed");
     let all = events(&world.effects(), stream);
     let rescinded: Vec<_> = all
@@ -174,7 +175,10 @@ fn a_machine_that_is_down_has_no_agents() {
     plan(&mut world);
     world.effects();
     let all = machines(json!([machine()]));
-    world.master.start_maintenance(&all).expect("allowed");
+    world
+        .master
+        .start_maintenance(&all, &Rights::default())
+        .expect("allowed");
     let effects = world.effects();
     let told: Vec<ShutdownMessage> = sent(&effects);
     assert_eq!(told[0].message(), "Operator initiated 'Machine DOWN'");
@@ -192,13 +196,16 @@ fn a_machine_that_is_down_has_no_agents() {
     assert_eq!(told[0].message(), "Machine is `DOWN`");
     let refused = world
         .master
-        .update_maintenance_schedule(Schedule::new())
+        .update_maintenance_schedule(Schedule::new(), &Rights::default())
         .expect_err("it is down");
     assert_eq!(
         refused.text,
         "Machine '{\"hostname\":\"LocalHost\",\"ip\":\"127.0.0.1\"}' is deactivated and cannot be removed from the schedule"
     );
-    world.master.stop_maintenance(&all).expect("allowed");
+    world
+        .master
+        .stop_maintenance(&all, &Rights::default())
+        .expect("allowed");
     assert_eq!(world.master.maintenance.schedule, None);
     let back = world.agent(1, ALL);
     let got = offers(&world.effects(), stream);
@@ -234,7 +241,7 @@ fn maintenance_is_refused_in_mesos_words() {
         let mut world = World::new(Config::default());
         let refused = world
             .master
-            .update_maintenance_schedule(schedule(windows))
+            .update_maintenance_schedule(schedule(windows), &Rights::default())
             .expect_err(want);
         assert_eq!((refused.status, refused.text.as_str()), (400, want));
     }
@@ -253,23 +260,29 @@ fn maintenance_is_refused_in_mesos_words() {
     ] {
         let values = machines(values);
         for refused in [
-            world.master.start_maintenance(&values),
-            world.master.stop_maintenance(&values),
+            world.master.start_maintenance(&values, &Rights::default()),
+            world.master.stop_maintenance(&values, &Rights::default()),
         ] {
             assert_eq!(refused.expect_err(want).text, want);
         }
     }
     let own = machines(json!([machine()]));
     let text = "{\"hostname\":\"LocalHost\",\"ip\":\"127.0.0.1\"}";
-    let refused = world.master.stop_maintenance(&own).expect_err("it is up");
+    let refused = world
+        .master
+        .stop_maintenance(&own, &Rights::default())
+        .expect_err("it is up");
     assert_eq!(
         refused.text,
         format!("Machine '{text}' is not in DOWN mode and cannot be brought up")
     );
-    world.master.start_maintenance(&own).expect("allowed");
+    world
+        .master
+        .start_maintenance(&own, &Rights::default())
+        .expect("allowed");
     let refused = world
         .master
-        .start_maintenance(&own)
+        .start_maintenance(&own, &Rights::default())
         .expect_err("it is down");
     assert_eq!(
         refused.text,
@@ -291,12 +304,17 @@ fn the_next_leader_knows_what_is_down_and_what_drains() {
     let mut world = World::new(Config::default());
     plan(&mut world);
     let own = machines(json!([machine()]));
-    world.master.start_maintenance(&own).expect("allowed");
+    world
+        .master
+        .start_maintenance(&own, &Rights::default())
+        .expect("allowed");
     let kept = records(world.effects());
     let mut next = World::recalling(Config::default(), kept);
     let status = next.master.maintenance_status();
     assert_eq!(status.down_machines.len(), 1);
-    next.master.stop_maintenance(&own).expect("it is down");
+    next.master
+        .stop_maintenance(&own, &Rights::default())
+        .expect("it is down");
     assert!(next.master.maintenance_status().down_machines.is_empty());
 }
 

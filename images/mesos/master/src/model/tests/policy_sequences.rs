@@ -9,6 +9,7 @@ use mesos_proto::mesos::framework_info::capability::Type;
 use mesos_proto::mesos::{DrainState, MachineID, TaskState, WeightInfo};
 use mesos_proto::quota::QuotaConfig;
 use mesos_proto::scheduler::call;
+use mesos_wire::authorization::Rights;
 use mesos_wire::json::{Dialect, from_value};
 use mesos_wire::resources::{Resources, reservation_role};
 use proptest::prelude::*;
@@ -271,13 +272,19 @@ impl Story {
                     config["limits"] = json!({"cpus": {"value": limit}});
                 }
                 let config: QuotaConfig = from_value(&config, Dialect::V1).expect("a quota");
-                world.master.update_quota(&[config], true).expect("forced");
+                world
+                    .master
+                    .update_quota(&[config], true, &Rights::default())
+                    .expect("forced");
             }
             Happening::Weight(role, weight) => {
                 let mut info = WeightInfo::new();
                 info.set_role(ROLES[role % ROLES.len()].to_string());
                 info.set_weight(f64::from(weight) / 10.0);
-                world.master.update_weights(&[info]).expect("allowed");
+                world
+                    .master
+                    .update_weights(&[info], &Rights::default())
+                    .expect("allowed");
             }
             Happening::Schedules(on) => {
                 let windows = if on {
@@ -288,14 +295,20 @@ impl Story {
                 let schedule: Schedule =
                     from_value(&json!({"windows": windows}), Dialect::V0).expect("a schedule");
                 // Refused while the machine is down.
-                let _ = world.master.update_maintenance_schedule(schedule);
+                let _ = world
+                    .master
+                    .update_maintenance_schedule(schedule, &Rights::default());
             }
             // Refused where the machine is in no such state.
             Happening::Machine(true) => {
-                let _ = world.master.start_maintenance(&[machine()]);
+                let _ = world
+                    .master
+                    .start_maintenance(&[machine()], &Rights::default());
             }
             Happening::Machine(false) => {
-                let _ = world.master.stop_maintenance(&[machine()]);
+                let _ = world
+                    .master
+                    .stop_maintenance(&[machine()], &Rights::default());
             }
             Happening::Drains(at, gone) => {
                 let id = self.agent(at)?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use mesos_proto::mesos::framework_info::capability::Type;
 use mesos_proto::mesos::{FrameworkInfo, WeightInfo};
 use mesos_proto::quota::{QuotaConfig, QuotaRequest};
+use mesos_wire::authorization::Rights;
 use mesos_wire::json::{Dialect, from_value};
 use mesos_wire::resources::{Format, parse};
 use serde_json::{Value, json};
@@ -30,7 +31,10 @@ fn config(role: &str, guarantees: Value, limits: Value) -> QuotaConfig {
 
 fn set(world: &mut World, role: &str, guarantees: Value, limits: Value) {
     let config = config(role, guarantees, limits);
-    world.master.update_quota(&[config], true).expect("allowed");
+    world
+        .master
+        .update_quota(&[config], true, &Rights::default())
+        .expect("allowed");
 }
 
 /// The sum of a scalar in the offers.
@@ -239,7 +243,9 @@ fn quotas_are_refused_in_mesos_words() {
             "Invalid QuotaConfig: total quota guarantees 'cpus:5' exceed cluster capacity 'cpus:4; mem:4096' (use 'force' flag to bypass this check)",
         ),
     ] {
-        let refused = world.master.update_quota(&[config], false);
+        let refused = world
+            .master
+            .update_quota(&[config], false, &Rights::default());
         let refused = refused.expect_err(want);
         assert_eq!((refused.status, refused.text.as_str()), (400, want));
     }
@@ -265,7 +271,10 @@ fn old_quota_requests_are_refused_in_mesos_words() {
     let mut world = World::new(Config::default());
     world.agent(1, "cpus:4;mem:4096");
     let first = request(Some("first"), json!([cpus(1.0)]), false);
-    world.master.set_quota(&first).expect("allowed");
+    world
+        .master
+        .set_quota(&first, &Rights::default())
+        .expect("allowed");
     let intro = "Failed to validate set quota request:";
     for (request, status, want) in [
         (request(None, json!([cpus(1.0)]), false), 400, format!("{intro} QuotaInfo with invalid role: Role names cannot be the empty string")),
@@ -288,19 +297,28 @@ fn old_quota_requests_are_refused_in_mesos_words() {
             "Quota guarantees overcommit the cluster (use 'force' to bypass this check): Total quota guarantees 'cpus:5' exceed cluster capacity 'cpus:4; mem:4096'".to_string(),
         ),
     ] {
-        let refused = world.master.set_quota(&request).expect_err(&want);
+        let refused = world.master.set_quota(&request, &Rights::default()).expect_err(&want);
         assert_eq!((refused.status, refused.text), (status, want));
     }
     let forced = request(Some("a"), json!([cpus(40.0)]), true);
-    world.master.set_quota(&forced).expect("forced");
+    world
+        .master
+        .set_quota(&forced, &Rights::default())
+        .expect("forced");
     let quota = &world.master.policy.quotas["a"];
     assert_eq!(quota.limit("cpus"), Some(40_000), "it is the limit, too");
-    let refused = world.master.remove_quota("x", "").expect_err("it has none");
+    let refused = world
+        .master
+        .remove_quota("x", "", &Rights::default())
+        .expect_err("it has none");
     assert_eq!(
         refused.text,
         "Failed to remove quota: Role 'x' has no quota set"
     );
-    world.master.remove_quota("a", "").expect("removed");
+    world
+        .master
+        .remove_quota("a", "", &Rights::default())
+        .expect("removed");
 }
 
 #[test]
@@ -338,7 +356,10 @@ fn weights_are_refused_in_mesos_words() {
         let mut info = WeightInfo::new();
         info.set_role(role.into());
         info.set_weight(weight);
-        let refused = world.master.update_weights(&[info]).expect_err(&want);
+        let refused = world
+            .master
+            .update_weights(&[info], &Rights::default())
+            .expect_err(&want);
         assert_eq!((refused.status, refused.text), (400, want));
     }
     assert!(world.master.policy.weights.is_empty());
@@ -354,7 +375,10 @@ fn other_weights_take_offers_back() {
         let mut info = WeightInfo::new();
         info.set_role(format!(" {role} "));
         info.set_weight(2.0);
-        world.master.update_weights(&[info]).expect("allowed");
+        world
+            .master
+            .update_weights(&[info], &Rights::default())
+            .expect("allowed");
         let events = events(&world.effects(), stream);
         events.iter().any(|event| event.rescind.is_some())
     };
@@ -501,7 +525,9 @@ fn a_limit_below_what_is_consumed_needs_force() {
     let limit = |cpus: f64| config("a", json!({}), json!({"cpus": cpus, "mem": 64}));
     // What is reserved is consumed; what is only offered is not.
     let set = |world: &mut World, cpus, force| {
-        let done = world.master.update_quota(&[limit(cpus)], force);
+        let done = world
+            .master
+            .update_quota(&[limit(cpus)], force, &Rights::default());
         done.map_err(|error| (error.status, error.text))
     };
     let refused = |consumed: &str, cpus: f64| {
