@@ -8,6 +8,9 @@ use crate::task::{PlanError, Plans, TaskSpec};
 
 use super::planner::{End, Planner};
 
+mod recover;
+mod report;
+
 /// How long a killed task may take to end, in seconds.
 const PREEMPTION_WAIT: f64 = 60.0;
 /// After how long a coordinator that never started its process is given up, in seconds.
@@ -63,7 +66,7 @@ pub struct Machine {
     regular: Planner,
     finalizing: Planner,
     history: TaskHistory,
-    /// When CLEANING began.
+    /// When CLEANING began, or a new runner took over in it.
     cleaning_since: Option<f64>,
     /// Until when a requested end may take.
     deadline: Option<f64>,
@@ -72,6 +75,8 @@ pub struct Machine {
     /// The end that was decided, while what still runs is killed.
     ending: Option<TaskState>,
     finished: bool,
+    /// Processes that a dead runner was about to start.
+    unstarted: Vec<String>,
 }
 
 impl Machine {
@@ -89,6 +94,7 @@ impl Machine {
             requested: None,
             ending: None,
             finished: false,
+            unstarted: Vec::new(),
         })
     }
 
@@ -97,19 +103,6 @@ impl Machine {
         let mut actions = Vec::new();
         self.set_state(TaskState::Active, now, &mut actions);
         self.append(Record::Header(header), now, &mut actions);
-        actions
-    }
-
-    /// Takes over a task with this history.
-    pub fn recover(&mut self, records: &[Record], now: f64) -> Vec<Action> {
-        for record in records {
-            let _ = self.apply(record, now);
-        }
-        let mut actions = Vec::new();
-        match self.state() {
-            state if state.is_terminal() => self.finished = true,
-            state => self.set_state(state, now, &mut actions),
-        }
         actions
     }
 
@@ -148,29 +141,6 @@ impl Machine {
         actions
     }
 
-    /// A run could not be started at all.
-    pub fn not_started(&mut self, process: &str, now: f64) -> Vec<Action> {
-        self.report(process, now, |run| {
-            (run.state == ProcessState::Waiting).then_some(ProcessState::Failed)
-        })
-    }
-
-    /// A coordinator is gone without having said how its process ended.
-    pub fn lost(&mut self, process: &str, now: f64) -> Vec<Action> {
-        self.report(process, now, |run| {
-            is_alive(run).then_some(ProcessState::Lost)
-        })
-    }
-
-    /// A run's processes have been killed; `found`: there were any.
-    pub fn destroyed(&mut self, process: &str, found: bool, now: f64) -> Vec<Action> {
-        self.report(process, now, |run| match run.state {
-            ProcessState::Running if found => Some(ProcessState::Killed),
-            ProcessState::Running | ProcessState::Forked => Some(ProcessState::Lost),
-            _ => None,
-        })
-    }
-
     /// Someone wants the task to end.
     pub fn request(&mut self, request: Request, now: f64) -> Vec<Action> {
         let mut actions = Vec::new();
@@ -190,7 +160,10 @@ impl Machine {
     /// Decides what is next; called until it decides nothing more. `orphans`: processes that the
     /// runner adopted still live.
     pub fn step(&mut self, now: f64, orphans: bool) -> Vec<Action> {
-        let mut actions = Vec::new();
+        let mut actions = self.start_unstarted();
+        if !actions.is_empty() {
+            return actions;
+        }
         for run in self.overdue(now) {
             actions.push(Action::Destroy(run));
         }
@@ -364,29 +337,6 @@ impl Machine {
         self.append(Record::Task(status), now, actions);
     }
 
-    /// Records that the runner itself makes an end of a run.
-    fn report(
-        &mut self,
-        process: &str,
-        now: f64,
-        become_: impl Fn(&ProcessStatus) -> Option<ProcessState>,
-    ) -> Vec<Action> {
-        let mut actions = Vec::new();
-        let state = self
-            .history
-            .current(process)
-            .and_then(|(_, run)| become_(run));
-        if let Some(state) = state {
-            let mut status = ProcessStatus::new(process, self.history.next_seq(process), state);
-            if state == ProcessState::Killed {
-                status.stop_time = Some(now);
-                status.return_code = Some(-1);
-            }
-            self.append(Record::Process(status), now, &mut actions);
-        }
-        actions
-    }
-
     fn append(&mut self, record: Record, now: f64, actions: &mut Vec<Action>) {
         if self.apply(&record, now) {
             actions.push(Action::Append(record));
@@ -419,17 +369,12 @@ impl Machine {
             }
             #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit")]
             Record::Task(status) if status.state == TaskState::Cleaning => {
-                self.cleaning_since
-                    .get_or_insert(status.timestamp_ms as f64 / 1000.0);
+                self.cleaning_since = Some(status.timestamp_ms as f64 / 1000.0);
             }
             Record::Task(_) | Record::Header(_) => {}
         }
         true
     }
-}
-
-fn is_alive(run: &ProcessStatus) -> bool {
-    matches!(run.state, ProcessState::Forked | ProcessState::Running)
 }
 
 #[cfg(test)]

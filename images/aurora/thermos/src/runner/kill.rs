@@ -122,7 +122,7 @@ pub(crate) fn seize(
         return Ok(history.state());
     };
     let mut writer = Writer::open(&paths.runner())?;
-    let mut actions = machine.recover(&records, clock::now());
+    let mut actions = machine.recover(&records, None, clock::now());
     if !machine.is_finished() {
         actions.extend(machine.request(end, clock::now()));
         // No time is left for anything but killing.

@@ -161,29 +161,28 @@ fn open(
     }
     let writer = Writer::open(&paths.runner())?;
     let records = read_all(&paths.runner())?;
-    let actions = if records.is_empty() {
-        let now = clock::now();
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "milliseconds since 1970 fit"
-        )]
-        let header = RunnerHeader {
-            task_id: options.task_id.clone(),
-            launch_time_ms: (now * 1000.0) as i64,
-            sandbox: options.sandbox.to_string_lossy().into_owned(),
-            log_dir: Some(options.sandbox.join(".logs").to_string_lossy().into_owned()),
-            hostname: options.hostname.clone(),
-            user: user.name.clone(),
-            uid: i32::try_from(user.uid).ok(),
-            ports: options
-                .ports
-                .iter()
-                .map(|(name, port)| (name.clone(), *port))
-                .collect(),
-        };
-        machine.begin(header, now)
-    } else {
-        machine.recover(&records, clock::now())
+    let now = clock::now();
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "milliseconds since 1970 fit"
+    )]
+    let header = RunnerHeader {
+        task_id: options.task_id.clone(),
+        launch_time_ms: (now * 1000.0) as i64,
+        sandbox: options.sandbox.to_string_lossy().into_owned(),
+        log_dir: Some(options.sandbox.join(".logs").to_string_lossy().into_owned()),
+        hostname: options.hostname.clone(),
+        user: user.name.clone(),
+        uid: i32::try_from(user.uid).ok(),
+        ports: options
+            .ports
+            .iter()
+            .map(|(name, port)| (name.clone(), *port))
+            .collect(),
+    };
+    let actions = match records.is_empty() {
+        true => machine.begin(header, now),
+        false => machine.recover(&records, Some(header), now),
     };
     if machine.is_finished() {
         return Ok(None);
