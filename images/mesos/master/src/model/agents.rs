@@ -193,7 +193,10 @@ impl Master {
             self.allocator.forget_agent(&id);
             self.allocate(&id);
         }
-        self.merge_operations(&id, operations.unwrap_or_default().operations);
+        // One that only says what it lends lists none of its operations.
+        if let Some(operations) = operations {
+            self.merge_operations(&id, operations.operations);
+        }
     }
 
     /// What is wrong with a (re)registration is logged and not answered; else the agent's resources.
