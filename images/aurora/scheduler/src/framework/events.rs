@@ -14,7 +14,7 @@ use crate::model::{Model, StatusReport};
 /// So many events are carried out in one command.
 const BATCH: usize = 1000;
 
-/// What the master says that ends the framework.
+/// What the master says of a framework that it will never have again.
 const REMOVED: &[&str] = &[
     "Framework has been removed",
     "Completed framework attempted to re-register",
@@ -124,14 +124,15 @@ fn model_event(
         event::Type::FAILURE => model.agent_lost(),
         event::Type::ERROR => {
             let message = event.error.message();
-            tracing::error!("Mesos says: {message}");
             if REMOVED.iter().any(|text| message.contains(text)) {
                 // Under its old name it would be turned away for ever.
                 model.forget_framework();
-                *fatal = Some(format!(
-                    "the master will not have this framework: {message}"
-                ));
             }
+            // Whatever it is, to go on would be wrong: another may have taken this one's place, which would take it back,
+            // and so on.
+            *fatal = Some(format!(
+                "the master will not have this framework: {message}"
+            ));
         }
         event::Type::UNKNOWN
         | event::Type::HEARTBEAT
@@ -150,4 +151,35 @@ fn acknowledge(status: &TaskStatus) -> Option<Call> {
     acknowledge.task_id = MessageField::some(status.task_id.clone().unwrap_or_default());
     acknowledge.set_uuid(uuid.clone());
     Some(call)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Stored;
+    use crate::model::settings::Settings;
+
+    #[test]
+    fn any_error_of_the_masters_ends_the_process() {
+        // (what the master says, whether our name is still good)
+        for (message, keeps_name) in [
+            ("Framework failed over", true),
+            ("Not authorized to use role 'x'", true),
+            ("Framework has been removed", false),
+            ("Completed framework attempted to re-register", false),
+        ] {
+            let mut model = Model::new(Settings::default(), Stored::default(), 1, 0);
+            model.registered("F");
+            let mut event = Event::new();
+            event.set_type(event::Type::ERROR);
+            let error = event.error.mut_or_insert_default();
+            error.set_message(message.to_string());
+            let (mut acknowledgements, mut fatal) = (Vec::new(), None);
+            let event = DriverEvent::Api(Box::new(event));
+            apply(&mut model, event, &mut acknowledgements, &mut fatal);
+            let want = format!("the master will not have this framework: {message}");
+            assert_eq!(fatal, Some(want));
+            assert_eq!(model.framework_id().is_some(), keeps_name, "{message}");
+        }
+    }
 }
