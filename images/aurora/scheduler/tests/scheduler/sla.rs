@@ -331,6 +331,28 @@ async fn a_coordinator_that_does_not_answer_permits_nothing() {
 }
 
 #[tokio::test]
+async fn an_answer_that_cannot_be_read_is_an_answer_and_permits_nothing() {
+    for text in ["", "true", "{\"drain\":", "{}", "{\"drain\":false}"] {
+        let app = axum::Router::new().route("/", axum::routing::post(move || async move { text }));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        let (server, _) = running(&[], Some(coordinated(&url))).await;
+        sla_drain(&server, share(0.0), 7200).await;
+        let stat = |name: &str| {
+            let look = |model: &Model| {
+                let mut stats = model.stats().iter();
+                stats.find(|(found, _)| *found == name).unwrap().1
+            };
+            server.engine.read(look).unwrap()
+        };
+        until("the answer counts", || stat("sla_coordinator_success") == 1).await;
+        assert_eq!(stat("sla_coordinator_errors"), 0, "{text}");
+        assert_eq!(in_state(&server, S::Running), 2, "{text}");
+    }
+}
+
+#[tokio::test]
 async fn an_sla_aware_update_waits_for_the_policy() {
     let flags = [
         "-sla_aware_kill_retry_min_delay=50ms",
