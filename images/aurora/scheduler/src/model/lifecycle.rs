@@ -7,7 +7,6 @@ use std::time::Duration;
 use aurora_api::{JobKey, ScheduleStatus, TaskConfig, TaskEvent};
 
 use super::effect::{Record, Request, StateChange};
-use super::settings::MAX_KILL_RETRY_MS;
 use super::state::{Action, Target, Verdict, judge};
 use super::task::Task;
 use super::timers::Timer;
@@ -308,7 +307,8 @@ impl Model {
         if self.tasks.get(id).is_some_and(|t| is_ending(t.status)) {
             self.stats.count("task_kill_retries");
             self.kill(id);
-            self.repeat_kill(id, (delay * 2).min(MAX_KILL_RETRY_MS));
+            let longest = self.settings.transient_timeout;
+            self.repeat_kill(id, delay.saturating_mul(2).min(longest));
         }
     }
 

@@ -72,7 +72,7 @@ pub struct Settings {
     pub initial_flapping_delay: i64,
     /// `-max_flapping_task_delay`
     pub max_flapping_delay: i64,
-    /// `-transient_task_state_timeout`
+    /// `-transient_task_state_timeout`; kills are never further apart, either.
     pub transient_timeout: i64,
     /// `-initial_task_kill_retry_interval`
     pub kill_retry_interval: i64,
@@ -161,9 +161,6 @@ impl Settings {
         }
     }
 }
-
-/// The longest pause between two kills of the same task.
-pub const MAX_KILL_RETRY_MS: i64 = 5 * 60 * 1000;
 
 impl Default for Settings {
     fn default() -> Self {
