@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use devcluster::fixture::Cluster;
+use devcluster::profile::builtin;
 
 use crate::support::{cluster_of, document, shell, succeed, until};
 
@@ -81,7 +82,8 @@ async fn settled(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_runs_on_while_the_leaders_are_killed() {
-    let (cluster, _folder) = cluster_of("ha", 1).await;
+    let ha = builtin("ha").expect("it is built in");
+    let (cluster, _folder) = cluster_of(ha, 1).await;
     let mut masters = vec!["mesos-master-1", "mesos-master-2", "mesos-master-3"];
     let mut schedulers = vec!["aurora-scheduler-1", "aurora-scheduler-2"];
     succeed(
