@@ -38,7 +38,7 @@ while True:
             "task_id": status["task_id"], "uuid": status["uuid"]}}, stream).read()
         if status["state"] == "TASK_RUNNING":
             import time, urllib.request
-            for _ in range(100):
+            for _ in range(1000):
                 try:
                     print(urllib.request.urlopen("http://%s:%s/page" % (address, port)).read().decode(), flush=True)
                     sys.exit(0)

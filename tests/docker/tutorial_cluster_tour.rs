@@ -6,7 +6,7 @@ use crate::support::{cluster_with_examples, page, shell, succeed, until};
 async fn every_stop_of_the_tour_answers_as_printed() {
     let (cluster, _folder) = cluster_with_examples(3).await;
 
-    let stat = succeed(&cluster, "devtools", "echo stat | nc -q 1 zookeeper 2181").await;
+    let stat = succeed(&cluster, "devtools", "echo stat | nc -q 60 zookeeper 2181").await;
     assert!(
         stat.starts_with("Zookeeper version: ") && stat.contains("Mode: standalone"),
         "{stat}"

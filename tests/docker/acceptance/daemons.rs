@@ -23,11 +23,11 @@ async fn an_ephemeral_daemon_ends_with_the_main_process_and_a_final_one_runs_las
         "aurora job create {key} /vagrant/daemons.aurora --wait-until RUNNING"
     ))
     .await;
-    // The final process runs as the task's user, who must own what it takes away.
+    // The final process runs as the task's user, who must own what it takes away from the moment that it is there.
     succeed(
         &site.cluster,
         "mesos-agent",
-        "touch /tmp/stop && chown www-data /tmp/stop",
+        "touch /tmp/made && chown www-data /tmp/made && mv /tmp/made /tmp/stop",
     )
     .await;
     gone(&site, "/tmp/stop").await;

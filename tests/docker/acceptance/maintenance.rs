@@ -1,5 +1,7 @@
 //! Hosts taken out of service: drained task by task as the jobs' policies allow, and by Mesos' own maintenance.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use super::Site;
 use crate::support::{page, until};
 use serde_json::json;
@@ -105,20 +107,18 @@ async fn a_maintenance_window_of_the_masters_drains_its_host_in_time() {
         .cluster
         .inner_address("mesos-agent")
         .expect("an address");
-    let begins = std::time::SystemTime::now() + std::time::Duration::from_secs(12);
-    let begins = begins
-        .duration_since(std::time::UNIX_EPOCH)
-        .expect("after 1970")
-        .as_nanos();
-    schedule(
-        &site,
+    let window = |from_now: u64| {
+        let begins = SystemTime::now() + Duration::from_secs(from_now);
+        let begins = begins.duration_since(UNIX_EPOCH).expect("after 1970");
         json!([{
             "machine_ids": [{"hostname": host, "ip": ip.to_string()}],
-            "unavailability": {"start": {"nanoseconds": begins as u64}},
-        }]),
-    )
-    .await;
+            "unavailability": {"start": {"nanoseconds": begins.as_nanos() as u64}},
+        }])
+    };
+    // However long it takes to look, this one is far away.
+    schedule(&site, window(36_000)).await;
     assert_eq!(site.states(key).await, ["RUNNING"], "there is time yet");
+    schedule(&site, window(5)).await;
     site.until_states(key, &["PENDING"]).await;
     schedule(&site, json!([])).await;
     site.until_states(key, &["RUNNING"]).await;

@@ -1,6 +1,7 @@
 //! Into a task's sandbox and out of it: `task ssh`, `task run` and `task scp`.
 
 use super::Site;
+use crate::support::until;
 
 const KEY: &str = "devcluster/www-data/test/http_example";
 
@@ -12,11 +13,20 @@ async fn commands_and_files_reach_a_sandbox_and_no_further() {
     );
     site.run(&create).await;
 
-    let listed = site.run(&format!("aurora task run {KEY} 'ls -a'")).await;
-    let found = listed
-        .lines()
-        .filter(|line| line.split_whitespace().nth(1) == Some(".logs"));
-    assert_eq!(found.count(), 3, "{listed}");
+    // The way in is made beside the agent: it may open later than that.
+    until("each sandbox is listed", || async {
+        let list = format!("aurora task run {KEY} 'ls -a' 2>&1");
+        let listed = site.try_run(&list).await.stdout;
+        let found = listed
+            .lines()
+            .filter(|line| line.split_whitespace().nth(1) == Some(".logs"));
+        if found.count() == 3 {
+            Ok(())
+        } else {
+            Err(listed)
+        }
+    })
+    .await;
 
     site.run(&format!(
         "echo hello > /tmp/file; aurora task scp /tmp/file {KEY}/0:"

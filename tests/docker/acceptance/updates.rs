@@ -46,29 +46,32 @@ async fn instances_are_added_and_removed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_update_outlives_its_scheduler_and_is_paused_and_resumed() {
     let site = Site::start("").await;
-    rolls_forward(&site, KEY, "--bind profile.instances=3").await;
-    let change = "--bind profile.instances=3 --bind profile.ram=41943040 --bind profile.watch=20";
-    site.run(&format!("aurora update start {KEY} {FILE} {change}"))
+    let key = "devcluster/www-data/test/http_example_shell";
+    rolls_forward(&site, key, "--bind profile.instances=3").await;
+    // Nothing comes to run before this test lets it, so that the update is under way for as long as all of this takes.
+    let change = "--bind profile.instances=3 --bind profile.check='test -e /tmp/go' --bind profile.initial=1000";
+    site.run(&format!("aurora update start {key} {FILE} {change}"))
         .await;
     let active = site
-        .run(&format!("aurora update list {KEY} --status active"))
+        .run(&format!("aurora update list {key} --status active"))
         .await;
     assert!(active.contains("ROLLING_FORWARD"), "{active}");
-    let id = latest_update(&site, KEY).await;
+    let id = latest_update(&site, key).await;
     site.run(&format!(
         "aurora_admin scheduler_snapshot {}",
         site.cluster.name()
     ))
     .await;
     site.restart_scheduler().await;
-    assert_eq!(status(&site, KEY, &id).await, "ROLLING_FORWARD");
-    site.run(&format!("aurora update pause {KEY} --message='hello'"))
+    assert_eq!(status(&site, key, &id).await, "ROLLING_FORWARD");
+    site.run(&format!("aurora update pause {key} --message='hello'"))
         .await;
-    assert_eq!(status(&site, KEY, &id).await, "ROLL_FORWARD_PAUSED");
-    site.run(&format!("aurora update resume {KEY}")).await;
-    assert_eq!(status(&site, KEY, &id).await, "ROLLING_FORWARD");
-    site.run(&format!("aurora update wait {KEY} {id}")).await;
-    assert_eq!(status(&site, KEY, &id).await, "ROLLED_FORWARD");
+    assert_eq!(status(&site, key, &id).await, "ROLL_FORWARD_PAUSED");
+    site.run(&format!("aurora update resume {key}")).await;
+    assert_eq!(status(&site, key, &id).await, "ROLLING_FORWARD");
+    crate::support::succeed(&site.cluster, "mesos-agent", "touch /tmp/go").await;
+    site.run(&format!("aurora update wait {key} {id}")).await;
+    assert_eq!(status(&site, key, &id).await, "ROLLED_FORWARD");
     site.end().await;
 }
 
