@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::folder::{Folder, folder};
 use crate::support::{self, *};
 use mesos_proto::mesos::TaskState;
@@ -123,8 +126,19 @@ impl Output {
 
     /// Reads until this comes.
     async fn until(&mut self, what: &str) {
+        self.until_so(what, |output| output.seen.contains(what))
+            .await;
+    }
+
+    /// Reads until this has been printed to standard output, in however many pieces.
+    async fn until_printed(&mut self, what: &str) {
+        self.until_so(what, |output| output.printed().contains(what))
+            .await;
+    }
+
+    async fn until_so(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
         let reading = async {
-            while !self.seen.contains(what) {
+            while !is_so(self) {
                 let mut piece = [0; 4096];
                 let count = self.stream.read(&mut piece).await.expect("it sends");
                 assert!(count > 0, "the stream ends before `{what}`: {}", self.seen);
@@ -134,6 +148,14 @@ impl Output {
         if timeout(PATIENCE, reading).await.is_err() {
             panic!("`{what}` does not come: {}", self.seen);
         }
+    }
+
+    /// What whole records of standard output say.
+    fn printed(&self) -> String {
+        let records = self.seen.split(r#""type":"STDOUT","data":""#).skip(1);
+        let data = records.filter_map(|record| Some(record.split_once('"')?.0));
+        let bytes = data.flat_map(|data| STANDARD.decode(data).expect("base64"));
+        String::from_utf8_lossy(&bytes.collect::<Vec<u8>>()).into_owned()
     }
 }
 
@@ -268,14 +290,12 @@ async fn a_terminal_has_the_size_that_it_is_told() {
             true,
         )
         .await;
-    // `on`, a carriage return, a line feed.
-    output.until("b24NCg==").await;
+    output.until_printed("on\r\n").await;
     let size = r#"{"type":"CONTROL","control":{"type":"TTY_INFO","tty_info":{"window_size":{"rows":41,"columns":97}}}}"#;
     let enter = format!(r#"{STDIN}"Cg=="}}}}"#);
     let (status, text) = site.input("s", &[size, &enter]).await;
     assert_eq!(status, 200, "{text}");
-    // `41 97`
-    output.until("NDEgOTcNCg==").await;
+    output.until_printed("41 97\r\n").await;
     let (status, _) = site.input("s", &[&enter]).await;
     assert_eq!(status, 200);
     output.until("0\r\n\r\n").await;
@@ -317,7 +337,7 @@ async fn what_cannot_be_attached_to_says_why() {
     let want = format!("Parent container {}.nobody does not exist", site.container);
     assert_eq!((status, text), (400, want));
 
-    let mut output = site.session("s", "sleep 300", false).await;
+    let mut output = site.session("s", "cat", false).await;
     output.until("recordio").await;
     for (body, want) in [
         ("x", 400),
@@ -351,7 +371,10 @@ async fn what_cannot_be_attached_to_says_why() {
             r#"{{"type":"ATTACH_CONTAINER_INPUT","attach_container_input":{{"type":"CONTAINER_ID","container_id":{}}}}}"#,
             site.nested("s")
         );
-        let body = format!("{}\n{first}", first.len());
+        let data = format!(
+            r#"{{"type":"ATTACH_CONTAINER_INPUT","attach_container_input":{{"type":"PROCESS_IO","process_io":{STDIN}"aGVsbG8K"}}}}}}}}"#
+        );
+        let body = format!("{}\n{first}{}\n{data}", first.len(), data.len());
         let mut stream = TcpStream::connect(site.agent.address)
             .await
             .expect("it listens");
@@ -366,17 +389,9 @@ async fn what_cannot_be_attached_to_says_why() {
             .expect("it reads");
         stream
     };
-    let conflict = async {
-        loop {
-            let (status, _) = site.input("s", &[]).await;
-            if status == 409 {
-                return;
-            }
-        }
-    };
-    timeout(PATIENCE, conflict)
-        .await
-        .expect("the second is refused");
+    // It has its place when what it typed comes back.
+    output.until_printed("hello\n").await;
+    assert_eq!(site.input("s", &[]).await.0, 409, "the second is refused");
     drop(held);
     let free = async { while site.input("s", &[]).await.0 != 200 {} };
     timeout(PATIENCE, free)
@@ -456,10 +471,11 @@ async fn containers_of_a_framework_that_does_not_checkpoint_end_with_the_agent()
     let command = r#","command":{"value":"sleep 300"}"#;
     let (status, text) = site.call("LAUNCH_NESTED_CONTAINER", &id, command).await;
     assert_eq!(status, 200, "{text}");
-    let id = site.nested("session");
-    let _output = site.session(&id, "sleep 300", true).await;
-    // Executor, two launchers and what they launched.
-    eventually(|| site._work.left().0 >= 5).await;
+    let mut output = site.session("session", "echo begun; sleep 300", true).await;
+    output.until_printed("begun\r\n").await;
+    // Agent and executor, two launchers and what they launched.
+    let (processes, sockets) = site._work.left();
+    assert!(processes >= 6 && sockets >= 1, "{processes} {sockets}");
     site._program.kill().await.expect("it ran");
     eventually(|| site._work.left() == (0, 0)).await;
 }

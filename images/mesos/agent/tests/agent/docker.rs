@@ -88,6 +88,15 @@ fn in_docker(id: &str, command: &str, network: Network) -> TaskInfo {
     task
 }
 
+fn flags(mark: &str) -> Vec<String> {
+    let (key, value) = mark.split_once('=').expect("a label");
+    vec![
+        "--containerizers=docker,mesos".to_string(),
+        "--docker_remove_delay=1secs".to_string(),
+        format!("--docker_container_labels={{\"{key}\":\"{value}\"}}"),
+    ]
+}
+
 async fn start(
     master: &mut Master,
     work: &Path,
@@ -102,19 +111,9 @@ pub(crate) async fn start_with(
     master: &mut Master,
     work: &Path,
     mark: &str,
-    flags: &[String],
+    more: &[String],
 ) -> (tokio::process::Child, mesos_wire::pid::Upid) {
-    let (key, value) = mark.split_once('=').expect("a label");
-    let labels = format!("--docker_container_labels={{\"{key}\":\"{value}\"}}");
-    let own = [
-        "--containerizers=docker,mesos",
-        "--docker_remove_delay=1secs",
-        &labels,
-    ];
-    let all: Vec<&str> = own
-        .into_iter()
-        .chain(flags.iter().map(String::as_str))
-        .collect();
+    let all = [&flags(mark), more].concat();
     let child = support::agent_flagged(&master.address(), work, &all);
     let agent = master.register("M-S0").await;
     (child, agent)
@@ -122,6 +121,13 @@ pub(crate) async fn start_with(
 
 pub(crate) fn mark(name: &str) -> Mark {
     Mark(format!("agent.test={name}-{}", std::process::id()))
+}
+
+/// Waits until a task has said that it is ready to be told to end: before that SIGTERM does nothing to a container's
+/// first process.
+async fn until_ready(work: &Path, executor: &str) {
+    let stdout = sandbox(work, executor).join("stdout");
+    eventually(|| std::fs::read_to_string(&stdout).is_ok_and(|text| text == "ready\n")).await;
 }
 
 pub(crate) fn sandbox(work: &Path, executor: &str) -> std::path::PathBuf {
@@ -175,7 +181,7 @@ async fn a_kill_stops_the_container_and_ports_lead_to_it() {
     let work = folder();
     let mut master = Master::start().await;
     let (_child, agent) = start(&mut master, work.path(), &mark.0).await;
-    let command = "trap 'echo got term; exit 0' TERM; sleep 300 & wait";
+    let command = "trap 'echo got term; exit 0' TERM; echo ready; sleep 300 & wait";
     master.send(
         &agent,
         &run(in_docker("t1", command, Network::BRIDGE), false),
@@ -190,6 +196,7 @@ async fn a_kill_stops_the_container_and_ports_lead_to_it() {
         statistics[0]["statistics"]["mem_rss_bytes"].as_u64() > Some(0),
         "{statistics}"
     );
+    until_ready(work.path(), "t1").await;
     master.kill(&agent, "t1");
     assert_eq!(master.state(&agent).await.0, TaskState::TASK_KILLING);
     let killed = (
@@ -198,7 +205,7 @@ async fn a_kill_stops_the_container_and_ports_lead_to_it() {
     );
     assert_eq!(master.state(&agent).await, killed);
     let stdout = std::fs::read_to_string(sandbox(work.path(), "t1").join("stdout")).expect("there");
-    assert_eq!(stdout, "got term\n");
+    assert_eq!(stdout, "ready\ngot term\n");
 }
 
 #[tokio::test]
@@ -254,16 +261,15 @@ async fn a_container_outlives_the_agent_and_an_orphan_does_not() {
     let mark = mark("recovery");
     let work = folder();
     let mut master = Master::start().await;
-    let (mut child, agent) = start(&mut master, work.path(), &mark.0).await;
-    master.send(
-        &agent,
-        &run(
-            in_docker("t1", "trap 'exit 7' TERM; sleep 300 & wait", Network::NONE),
-            true,
-        ),
-    );
+    let port = Port::reserve();
+    let flags = [flags(&mark.0), port.flags().to_vec()].concat();
+    let mut child = support::agent_flagged(&master.address(), work.path(), &flags);
+    let agent = master.register("M-S0").await;
+    let command = "trap 'exit 7' TERM; echo ready; sleep 300 & wait";
+    master.send(&agent, &run(in_docker("t1", command, Network::NONE), true));
     assert_eq!(master.state(&agent).await.0, TaskState::TASK_STARTING);
     assert_eq!(master.state(&agent).await.0, TaskState::TASK_RUNNING);
+    until_ready(work.path(), "t1").await;
     child.kill().await.expect("killed");
     let host_path = format!("org.apache.mesos.agent.work_dir={}", work.path().display());
     let image = image();
@@ -272,20 +278,7 @@ async fn a_container_outlives_the_agent_and_an_orphan_does_not() {
         "run", "-d", "--name", &orphan, "--label", &host_path, "--label", &mark.0, &image, "sleep",
         "300",
     ]);
-    let labels = mark
-        .0
-        .split_once('=')
-        .map(|(k, v)| format!("{{\"{k}\":\"{v}\"}}"))
-        .expect("a label");
-    let _child = support::agent_flagged(
-        &master.address(),
-        work.path(),
-        &[
-            "--containerizers=docker,mesos",
-            &format!("--docker_container_labels={labels}"),
-            &format!("--port={}", agent.address.port()),
-        ],
-    );
+    let _child = support::agent_flagged(&master.address(), work.path(), &flags);
     let (agent, _) = master.reregister("M-S0").await;
     eventually(|| docker(&["ps", "-aq", "--filter", &format!("name={orphan}")]).is_empty()).await;
     let filter = format!("label={}", mark.0);

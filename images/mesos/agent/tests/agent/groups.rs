@@ -1,7 +1,6 @@
 //! Groups of tasks under the default executor, as real processes.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use crate::folder::{Folder, folder};
 use crate::support::{self, *};
@@ -90,7 +89,7 @@ async fn a_group_shares_a_volume_and_falls_with_one_of_its_tasks() {
     let _agent = support::agent(&master.address(), work.path());
     let agent = master.register("M-S0").await;
     let stays =
-        "echo here > shared/word; echo \"$MESOS_CONTAINER_IP $MESOS_ALLOCATION_ROLE\"; sleep 300";
+        "echo \"$MESOS_CONTAINER_IP $MESOS_ALLOCATION_ROLE\"; echo here > shared/word; sleep 300";
     let fails = "until test -s shared/word; do sleep 0.01; done; cat shared/word >&2; exit 3";
     let tasks = [("stays", stays), ("fails", fails)];
     let tasks = tasks.map(|(id, command)| with_shared_volume(task("M-S0", id, command)));
@@ -156,9 +155,7 @@ async fn a_kill_of_one_task_ends_its_group_and_every_process() {
         running += usize::from(update.status.state() == TaskState::TASK_RUNNING);
     }
     let file = sandbox(&work).join("tasks/a/other");
-    while !std::fs::read_to_string(&file).is_ok_and(|text| text.ends_with('\n')) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    eventually(|| std::fs::read_to_string(&file).is_ok_and(|text| text.ends_with('\n'))).await;
     let pid = std::fs::read_to_string(&file).expect("there");
     master.kill(&agent, "a");
     let all = updates(&mut master, &agent, 2).await;
@@ -176,7 +173,8 @@ async fn a_kill_of_one_task_ends_its_group_and_every_process() {
 async fn a_group_goes_on_under_an_agent_that_restarts() {
     let work = folder();
     let mut master = Master::start().await;
-    let mut first = support::agent(&master.address(), work.path());
+    let port = Port::reserve();
+    let mut first = support::agent_at(&master.address(), work.path(), &port);
     let agent = master.register("M-S0").await;
     let tasks = vec![
         task(
@@ -195,7 +193,7 @@ async fn a_group_goes_on_under_an_agent_that_restarts() {
     first.kill().await.expect("killed");
     // It ends while there is no agent: its status is kept for the next.
     std::fs::write(sandbox(&work).join("tasks/ends/go"), "").expect("written");
-    let _second = support::agent_at(&master.address(), work.path(), agent.address.port());
+    let _second = support::agent_at(&master.address(), work.path(), &port);
     let (agent, _) = master.reregister("M-S0").await;
     let all = updates(&mut master, &agent, 2).await;
     let failed = all
@@ -223,7 +221,8 @@ async fn checks_look_into_the_containers_of_their_tasks() {
         .set_value("test -e well && rm well".into());
     health.set_delay_seconds(0.5);
     health.set_interval_seconds(0.05);
-    health.set_grace_period_seconds(0.0);
+    // Until it has been healthy once: the command may not have begun when the delay is over.
+    health.set_grace_period_seconds(60.0);
     health.set_consecutive_failures(1);
     master.send(&agent, &run_group(vec![sick], false));
     let all = updates(&mut master, &agent, 1).await;

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::client::{Client, Events};
 use crate::folder::folder;
-use crate::support::{self, PATIENCE};
+use crate::support::{self, PATIENCE, Port, eventually};
 
 /// A master that leads nobody else's cluster.
 async fn master() -> Client {
@@ -166,7 +166,8 @@ fn launch(offer: &Value, id: &str, command: &str) -> Value {
 async fn story(work: &Path) {
     let client = master().await;
     let address = client.address.to_string();
-    let mut agent = support::agent(&address, work);
+    let port = Port::reserve();
+    let mut agent = support::agent_at(&address, work, &port);
     let mut framework = Framework::subscribe(Client::new(client.address)).await;
     let offer = framework.offer("disk").await;
     let operations = json!([
@@ -185,10 +186,8 @@ async fn story(work: &Path) {
     let volume = work.join("volumes/roles/prod/v");
     let written = std::fs::read_to_string(volume.join("file")).expect("the task has written");
     assert_eq!(written, "hello\n");
-    let port = client.get("/slaves").await.json()["slaves"][0]["port"].clone();
-    let port = u16::try_from(port.as_u64().expect("a port")).expect("a port");
     agent.kill().await.expect("it ran");
-    let mut agent = support::agent_at(&address, work, port);
+    let mut agent = support::agent_at(&address, work, &port);
     // The agent that came back is the one that was there: its volume is offered again. An offer from before it went is
     // rescinded when it comes back.
     let again = loop {
@@ -232,11 +231,9 @@ async fn story(work: &Path) {
     let state = work.join("meta/resources/resources_and_operations.state");
     let is_kept =
         || std::fs::read(&state).is_ok_and(|bytes| bytes.windows(4).any(|w| w == b"cpus"));
-    while !is_kept() {
-        tokio::task::yield_now().await;
-    }
+    eventually(is_kept).await;
     agent.kill().await.expect("it ran");
-    let smaller = support::agent_with(&address, work, port, "cpus:2;mem:4096;disk:20480")
+    let smaller = support::agent_with(&address, work, &port, "cpus:2;mem:4096;disk:20480")
         .wait_with_output()
         .await
         .expect("it ends");

@@ -46,12 +46,8 @@ fn agent(master: &Upid, folder: &Path, secret: &str) -> Command {
         format!(r#"{{"principal":"agent","secret":"{secret}"}}"#),
     )
     .expect("a file");
-    let mut command = support::command(
-        &master.address.to_string(),
-        folder,
-        0,
-        "cpus:1;mem:64;disk:10",
-    );
+    let mut command =
+        support::command(&master.address.to_string(), folder, "cpus:1;mem:64;disk:10");
     command
         .arg(format!("--credential={}", own.display()))
         .arg(format!(

@@ -1,5 +1,7 @@
 //! A master that does what a test tells it, and the agent as a program.
 
+use std::collections::VecDeque;
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use mesos_wire::libprocess::{BoxFuture, Handler, Message, Process};
 use mesos_wire::pid::Upid;
 use protobuf::MessageFull;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpSocket;
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -48,6 +51,8 @@ impl Handler for Ears {
 pub(crate) struct Master {
     pub(crate) process: Process,
     heard: mpsc::UnboundedReceiver<Message>,
+    /// Ends of executors that were passed over: one may be told of before the last updates of its tasks.
+    exits: VecDeque<Message>,
 }
 
 impl Master {
@@ -56,7 +61,11 @@ impl Master {
         let (process, listener) = Process::bind(any, None).await.expect("a port");
         let (sender, heard) = mpsc::unbounded_channel();
         tokio::spawn(listener.serve(Arc::new(Ears(sender)), std::future::pending()));
-        Self { process, heard }
+        Self {
+            process,
+            heard,
+            exits: VecDeque::new(),
+        }
     }
 
     pub(crate) fn address(&self) -> String {
@@ -73,10 +82,18 @@ impl Master {
         let wanted = M::descriptor().full_name().to_string();
         let hearing = async {
             loop {
-                let message = self.heard.recv().await.expect("the agent speaks");
+                let is_passed = self.exits.front().is_some_and(|exit| exit.name == wanted);
+                let message = match is_passed {
+                    true => self.exits.pop_front(),
+                    false => self.heard.recv().await,
+                };
+                let message = message.expect("the agent speaks");
                 if message.name == wanted {
                     let body = M::parse_from_bytes(&message.body).expect("it parses");
                     return (message.from, body);
+                }
+                if message.name == "mesos.internal.ExitedExecutorMessage" {
+                    self.exits.push_back(message);
                 }
             }
         };
@@ -117,13 +134,17 @@ impl Master {
         let (_, message): (_, StatusUpdateMessage) = self.hear().await;
         assert_eq!(message.pid(), agent.to_string());
         let update = message.update.clone().into_option().expect("an update");
+        self.acknowledge(agent, &update);
+        update
+    }
+
+    pub(crate) fn acknowledge(&self, agent: &Upid, update: &StatusUpdate) {
         let mut ack = StatusUpdateAcknowledgementMessage::new();
         ack.slave_id = update.slave_id.clone();
         ack.framework_id = update.framework_id.clone();
         ack.task_id = update.status.task_id.clone();
         ack.set_uuid(update.uuid().to_vec());
         self.send(agent, &ack);
-        update
     }
 
     /// The next update that tells of another state than the last, acknowledged.
@@ -217,20 +238,48 @@ pub(crate) fn run(task: TaskInfo, checkpoint: bool) -> RunTaskMessage {
 
 /// Starts the agent as a program. It dies with the test.
 pub(crate) fn agent(master: &str, work_dir: &Path) -> Child {
-    agent_at(master, work_dir, 0)
+    agent_flagged(master, work_dir, &[] as &[&str])
 }
 
-/// The same at a port: an agent that is started again has to be where it was.
-pub(crate) fn agent_at(master: &str, work_dir: &Path, port: u16) -> Child {
+/// A port for an agent that is started again, which has to be where it was. It is bound here, and nobody listens: the agent
+/// may do so at any time, and no other program is given it, not even while the agent is gone.
+pub(crate) struct Port(TcpSocket);
+
+impl Port {
+    pub(crate) fn reserve() -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_reuseaddr(true).expect("it may be shared");
+        let any = "127.0.0.1:0".parse().expect("an address");
+        socket.bind(any).expect("a free port");
+        Self(socket)
+    }
+
+    fn number(&self) -> u16 {
+        self.0.local_addr().expect("bound").port()
+    }
+
+    /// The flag that says so, and one with which its executors may take as long as they can be allowed to find it again.
+    pub(crate) fn flags(&self) -> [String; 2] {
+        [
+            format!("--port={}", self.number()),
+            "--executor_reregistration_timeout=15secs".to_string(),
+        ]
+    }
+}
+
+/// The same at a port.
+pub(crate) fn agent_at(master: &str, work_dir: &Path, port: &Port) -> Child {
     let resources = "cpus:4;mem:4096;disk:20480;ports:[31000-32000]";
-    command(master, work_dir, port, resources)
+    command(master, work_dir, resources)
+        .args(port.flags())
         .spawn()
         .expect("the agent starts")
 }
 
 /// The same with these resources; what it says is kept.
-pub(crate) fn agent_with(master: &str, work_dir: &Path, port: u16, resources: &str) -> Child {
-    command(master, work_dir, port, resources)
+pub(crate) fn agent_with(master: &str, work_dir: &Path, port: &Port, resources: &str) -> Child {
+    command(master, work_dir, resources)
+        .args(port.flags())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -238,20 +287,16 @@ pub(crate) fn agent_with(master: &str, work_dir: &Path, port: u16, resources: &s
 }
 
 /// The same with more flags.
-pub(crate) fn agent_flagged(master: &str, work_dir: &Path, flags: &[&str]) -> Child {
+pub(crate) fn agent_flagged(master: &str, work_dir: &Path, flags: &[impl AsRef<OsStr>]) -> Child {
     let resources = "cpus:4;mem:4096;disk:20480;ports:[31000-32000]";
-    let port = flags
-        .iter()
-        .find_map(|flag| flag.strip_prefix("--port=")?.parse().ok());
-    let flags = flags.iter().filter(|flag| !flag.starts_with("--port="));
-    command(master, work_dir, port.unwrap_or(0), resources)
+    command(master, work_dir, resources)
         .args(flags)
         .spawn()
         .expect("the agent starts")
 }
 
-/// The agent with what every test gives it.
-pub(crate) fn command(master: &str, work_dir: &Path, port: u16, resources: &str) -> Command {
+/// The agent with what every test gives it, at any port.
+pub(crate) fn command(master: &str, work_dir: &Path, resources: &str) -> Command {
     let programs = Path::new(env!("CARGO_BIN_EXE_mesos-executor"))
         .parent()
         .expect("a folder");
@@ -260,7 +305,8 @@ pub(crate) fn command(master: &str, work_dir: &Path, port: u16, resources: &str)
         .arg(format!("--master={master}"))
         .arg(format!("--work_dir={}", work_dir.display()))
         .arg(format!("--launcher_dir={}", programs.display()))
-        .arg(format!("--port={port}"))
+        // By its variable, so that a flag may say which one.
+        .env("MESOS_PORT", "0")
         .arg(format!(
             "--fetcher_cache_dir={}",
             work_dir.join("fetch").display()

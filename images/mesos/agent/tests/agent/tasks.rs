@@ -85,12 +85,8 @@ async fn a_kill_ends_every_process_of_a_task() {
     let file = work
         .path()
         .join("slaves/M-S0/frameworks/M-0000/executors/t1/runs/latest/pid");
-    let pid = loop {
-        match std::fs::read_to_string(&file) {
-            Ok(text) if text.ends_with('\n') => break text.trim().to_string(),
-            _ => tokio::task::yield_now().await,
-        }
-    };
+    eventually(|| std::fs::read_to_string(&file).is_ok_and(|text| text.ends_with('\n'))).await;
+    let pid = std::fs::read_to_string(&file).expect("there");
     master.kill(&agent, "t1");
     assert_eq!(master.state(&agent).await.0, TaskState::TASK_KILLING);
     let killed = (
@@ -98,7 +94,7 @@ async fn a_kill_ends_every_process_of_a_task() {
         "Command exited with status 0".to_string(),
     );
     assert_eq!(master.state(&agent).await, killed);
-    ended(&pid).await;
+    ended(pid.trim()).await;
 }
 
 #[tokio::test]
@@ -124,7 +120,8 @@ async fn a_framework_that_is_shut_down_leaves_nothing_running() {
 async fn executors_of_a_checkpointing_framework_survive_the_agent() {
     let work = folder();
     let mut master = Master::start().await;
-    let mut first = support::agent(&master.address(), work.path());
+    let port = Port::reserve();
+    let mut first = support::agent_at(&master.address(), work.path(), &port);
     let agent = master.register("M-S0").await;
     let command = "while [ ! -e go ]; do sleep 0.05; done";
     master.send(&agent, &run(task("M-S0", "t1", command), true));
@@ -137,25 +134,7 @@ async fn executors_of_a_checkpointing_framework_survive_the_agent() {
     );
     first.kill().await.expect("killed");
 
-    // On another port the agent is not the same: its old one is given.
-    let port = agent.address.port();
-    let programs = std::path::Path::new(env!("CARGO_BIN_EXE_mesos-executor"))
-        .parent()
-        .expect("there");
-    let _second = tokio::process::Command::new(env!("CARGO_BIN_EXE_mesos-agent"))
-        .arg(format!("--master={}", master.address()))
-        .arg(format!("--work_dir={}", work.path().display()))
-        .arg(format!("--launcher_dir={}", programs.display()))
-        .args(["--ip=127.0.0.1", "--no-switch_user", "--hostname=localhost"])
-        .args([
-            "--registration_backoff_factor=10ms",
-            "--attributes=rack:a;level:3",
-        ])
-        .arg("--resources=cpus:4;mem:4096;disk:20480;ports:[31000-32000]")
-        .arg(format!("--port={port}"))
-        .kill_on_drop(true)
-        .spawn()
-        .expect("it starts");
+    let _second = support::agent_at(&master.address(), work.path(), &port);
     let (agent, reported) = master.reregister("M-S0").await;
     assert_eq!(reported.tasks.len(), 1);
     assert_eq!(reported.tasks[0].state(), TaskState::TASK_RUNNING);
