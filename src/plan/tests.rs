@@ -228,10 +228,27 @@ fn clusters_json_names_the_cluster_and_those_of_the_tutorials() {
         .collect();
     assert_eq!(names, ["mine", "devcluster", "example"]);
     assert_eq!(clusters[0]["scheduler_zk_path"], "/aurora/scheduler");
+    assert_eq!(clusters[0]["auth_mechanism"], "UNAUTHENTICATED");
     assert_eq!(
         node(&plan, "aurora-scheduler-1").files,
         node(&plan, "devtools").files
     );
+}
+
+#[test]
+fn clients_show_tickets_where_schedulers_ask_for_them() {
+    for (asked, want) in [("NEGOTIATE", "KERBEROS"), ("BASIC", "UNAUTHENTICATED")] {
+        let flag = format!("http_authentication_mechanism = '{asked}'");
+        let plan = plan_of(&format!("[aurora-scheduler.flags]\n{flag}"));
+        let file = &node(&plan, "devtools").files[0];
+        let clusters: serde_json::Value = serde_json::from_str(&file.content).unwrap();
+        let names = clusters.as_array().unwrap().iter();
+        assert!(
+            names
+                .clone()
+                .all(|cluster| cluster["auth_mechanism"] == want)
+        );
+    }
 }
 
 #[test]

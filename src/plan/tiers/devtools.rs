@@ -30,7 +30,7 @@ pub(super) fn recipe(
 
 /// The client's list of clusters.
 pub(super) fn clusters(context: &Context<'_>) -> File {
-    clusters_json::file(&context.profile.name, &zookeeper_names(context.profile))
+    clusters_json::file(context.profile, &zookeeper_names(context.profile))
 }
 
 /// A scheduler leads, and the client reaches the one that the list names. The first alone is what `status` asks.

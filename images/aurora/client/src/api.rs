@@ -9,6 +9,7 @@ use aurora_api::{Call, Response, ResponseCode, Service};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use crate::auth::Mechanism;
 use crate::clusters::Cluster;
 use crate::console::Console;
 use crate::discovery::{DiscoveryError, scheduler_url};
@@ -92,7 +93,12 @@ impl Scheduler {
     async fn attempt(&self, call: &Call) -> std::result::Result<Response, Attempt> {
         let found = self.find().await?;
         let response = found.1.call(call).await.map_err(|error| match error {
-            TransportError::Auth(why) => Attempt::Final(Failure::new(exit::AUTH_ERROR, why)),
+            TransportError::Auth(why) => {
+                if let Some(advice) = found.1.mechanism().advice() {
+                    self.console.error(advice);
+                }
+                Attempt::Final(Failure::new(exit::AUTH_ERROR, why))
+            }
             TransportError::Broken(why) => Attempt::Lost(why),
             TransportError::Protocol(why) => Attempt::Final(Failure::new(
                 exit::UNKNOWN_ERROR,
@@ -114,6 +120,8 @@ impl Scheduler {
         if let Some(found) = known.as_ref() {
             return Ok(Arc::clone(found));
         }
+        let mechanism = Mechanism::of(&self.cluster)
+            .map_err(|why| Attempt::Final(Failure::new(exit::INVALID_CONFIGURATION, why)))?;
         let url = scheduler_url(&self.cluster)
             .await
             .map_err(|error| match error {
@@ -122,7 +130,7 @@ impl Scheduler {
                 }
                 DiscoveryError::NotNow(why) => Attempt::NotServed(why),
             })?;
-        let transport = Transport::new(&url, self.manner).map_err(|error| {
+        let transport = Transport::new(&url, self.manner, mechanism).map_err(|error| {
             Attempt::Final(Failure::new(exit::INVALID_CONFIGURATION, error.to_string()))
         })?;
         let found = Arc::new((url, transport));

@@ -12,8 +12,6 @@ use crate::clusters::Cluster;
 const DEFAULT_ZK_PORT: u16 = 2181;
 /// How long ZooKeeper may take to answer.
 const ZK_TIMEOUT: Duration = Duration::from_secs(10);
-/// The one mechanism there is.
-const UNAUTHENTICATED: &str = "UNAUTHENTICATED";
 /// Announcements are children of this name; others are contenders in the election.
 const MEMBER_PREFIX: &str = "member_";
 
@@ -43,14 +41,6 @@ struct Endpoint {
 /// The scheduler's URL, without a slash at its end.
 pub async fn scheduler_url(cluster: &Cluster) -> Result<String, DiscoveryError> {
     let configuration = |text: &str| Err(DiscoveryError::Configuration(text.to_owned()));
-    if let Some(mechanism) = &cluster.auth_mechanism
-        && mechanism != UNAUTHENTICATED
-    {
-        return configuration(&format!(
-            "cluster `{}` has the auth_mechanism `{mechanism}`, which this client does not have: it has `{UNAUTHENTICATED}`, with the credentials of ~/.netrc if there are any",
-            cluster.name
-        ));
-    }
     if let Some(zk) = &cluster.zk {
         let Some(path) = &cluster.scheduler_zk_path else {
             return configuration(
@@ -151,18 +141,6 @@ mod tests {
         };
         let error = scheduler_url(&cluster).await.unwrap_err();
         assert!(error.to_string().contains("scheduler_zk_path"));
-    }
-
-    #[tokio::test]
-    async fn another_auth_mechanism_is_refused_and_not_ignored() {
-        let cluster = |mechanism: &str| Cluster {
-            scheduler_uri: Some("http://h".to_owned()),
-            auth_mechanism: Some(mechanism.to_owned()),
-            ..Cluster::default()
-        };
-        assert!(scheduler_url(&cluster("UNAUTHENTICATED")).await.is_ok());
-        let error = scheduler_url(&cluster("KERBEROS")).await.unwrap_err();
-        assert!(error.to_string().contains("`KERBEROS`"), "{error}");
     }
 
     #[tokio::test]

@@ -12,6 +12,7 @@
 pub mod admin;
 pub mod api;
 pub mod argparse;
+pub mod auth;
 pub mod clusters;
 pub mod commands;
 pub mod complete;

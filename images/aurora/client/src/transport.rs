@@ -5,9 +5,13 @@ use std::time::Duration;
 use aurora_api::envelope::{BadReply, decode_reply, encode_call};
 use aurora_api::protocol::BINARY_MEDIA_TYPE;
 use aurora_api::{Call, Protocol, Response};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, USER_AGENT};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, USER_AGENT, WWW_AUTHENTICATE,
+};
+use reqwest::{StatusCode, Url};
 use thiserror::Error;
 
+use crate::auth::{self, Mechanism};
 use crate::netrc;
 
 /// Has a scheduler answer itself, whether it leads or not.
@@ -60,14 +64,19 @@ impl Manner {
 #[derive(Debug)]
 pub struct Transport {
     http: reqwest::Client,
-    endpoint: reqwest::Url,
+    endpoint: Url,
+    mechanism: Mechanism,
 }
 
 impl Transport {
     /// To the scheduler at a URL.
-    pub fn new(scheduler_url: &str, manner: Manner) -> Result<Self, TransportError> {
+    pub fn new(
+        scheduler_url: &str,
+        manner: Manner,
+        mechanism: Mechanism,
+    ) -> Result<Self, TransportError> {
         let broken = |text: String| TransportError::Broken(text);
-        let endpoint = reqwest::Url::parse(&format!("{scheduler_url}/api"))
+        let endpoint = Url::parse(&format!("{scheduler_url}/api"))
             .map_err(|error| broken(format!("`{scheduler_url}` is no URL: {error}")))?;
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static(BINARY_MEDIA_TYPE));
@@ -89,21 +98,31 @@ impl Transport {
             .no_proxy()
             .build()
             .map_err(|error| broken(chain(&error)))?;
-        Ok(Self { http, endpoint })
+        Ok(Self {
+            http,
+            endpoint,
+            mechanism,
+        })
+    }
+
+    /// How it proves who the user is.
+    pub fn mechanism(&self) -> Mechanism {
+        self.mechanism
     }
 
     /// Makes a call. A redirect to the leader is followed, the body sent again.
     pub async fn call(&self, call: &Call) -> Result<Response, TransportError> {
         let body = encode_call(Protocol::Binary, 0, call)
             .map_err(|error| TransportError::Protocol(error.to_string()))?;
-        let mut request = self.http.post(self.endpoint.clone()).body(body);
-        if let Some(login) = self.endpoint.host_str().and_then(netrc::login) {
-            request = request.basic_auth(login.user, Some(login.password));
+        let mut answer = self.send(self.endpoint.clone(), body.clone(), None).await?;
+        if self.mechanism == Mechanism::Kerberos && wants_ticket(&answer) {
+            // Whoever asks may be another one than was called, if that one does not lead.
+            let url = answer.url().clone();
+            let proof = auth::negotiate(url.host_str().unwrap_or_default()).await;
+            let proof =
+                proof.map_err(|why| TransportError::Auth(format!("{}: {why}", reason(&answer))))?;
+            answer = self.send(url, body, Some(proof)).await?;
         }
-        let mut answer = request
-            .send()
-            .await
-            .map_err(|error| TransportError::Broken(chain(&error)))?;
         let status = answer.status();
         if matches!(status.as_u16(), 401 | 403) {
             return Err(TransportError::Auth(reason(&answer)));
@@ -131,6 +150,35 @@ impl Transport {
             other => TransportError::Protocol(other.to_string()),
         })
     }
+
+    /// Sends a call, with a proof of who makes it if there is one.
+    async fn send(
+        &self,
+        url: Url,
+        body: Vec<u8>,
+        proof: Option<String>,
+    ) -> Result<reqwest::Response, TransportError> {
+        let login = match self.mechanism {
+            Mechanism::Unauthenticated => url.host_str().and_then(netrc::login),
+            Mechanism::Kerberos => None,
+        };
+        let mut request = self.http.post(url).body(body);
+        if let Some(login) = login {
+            request = request.basic_auth(login.user, Some(login.password));
+        }
+        if let Some(proof) = proof {
+            request = request.header(AUTHORIZATION, proof);
+        }
+        let sent = request.send().await;
+        sent.map_err(|error| TransportError::Broken(chain(&error)))
+    }
+}
+
+/// Whether a scheduler asks for a ticket.
+fn wants_ticket(answer: &reqwest::Response) -> bool {
+    let mut offered = answer.headers().get_all(WWW_AUTHENTICATE).iter();
+    answer.status() == StatusCode::UNAUTHORIZED
+        && offered.any(|scheme| scheme.as_bytes().eq_ignore_ascii_case(b"negotiate"))
 }
 
 /// As python-requests words an answer that is an error.

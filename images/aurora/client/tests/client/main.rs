@@ -8,6 +8,7 @@ mod config;
 mod docker;
 mod flat;
 mod hooks;
+mod kerberos;
 mod replay;
 mod sla;
 mod support;
