@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Whose master it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub(crate) struct Local {
     processes: Vec<Child>,
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("an address").port()
 }
@@ -107,11 +107,13 @@ impl Local {
         local
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    /// A place in the cluster's own folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn run(&mut self, name: &str, flags: &[String]) {
+    /// Starts a program of ours on the loopback; it ends with this.
+    pub(crate) fn run(&mut self, name: &str, flags: &[String]) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_devcluster"));
         command.arg0(name).arg("--ip=127.0.0.1").args(flags);
         self.spawn(name, command);
@@ -132,7 +134,8 @@ impl Local {
         self.spawn("mesos-master", command);
     }
 
-    fn spawn(&mut self, name: &str, mut command: Command) {
+    /// Starts a program of anybody's; what it prints is its log, and it ends with this.
+    pub(crate) fn spawn(&mut self, name: &str, mut command: Command) {
         let log = File::create(self.path(&format!("{name}.log"))).expect("a log");
         let child = command
             .stdin(Stdio::null())
@@ -156,9 +159,17 @@ impl Local {
 
     /// What master and agent logged.
     pub(crate) fn logs(&self) -> String {
-        ["mesos-master.log", "mesos-agent.log"]
-            .map(|name| std::fs::read_to_string(self.path(name)).unwrap_or_default())
-            .join("\n")
+        self.logs_of(&["mesos-master", "mesos-agent"])
+    }
+
+    /// What some programs logged.
+    pub(crate) fn logs_of(&self, names: &[&str]) -> String {
+        let read = |name| std::fs::read_to_string(self.path(&format!("{name}.log")));
+        let logs: Vec<_> = names
+            .iter()
+            .map(|name| read(name).unwrap_or_default())
+            .collect();
+        logs.join("\n")
     }
 
     /// Runs a Python program of tests/foreign with the master's and the agent's address; what it printed.
