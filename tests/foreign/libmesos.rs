@@ -73,3 +73,18 @@ async fn who_may_do_what_is_judged_as_the_original_judges() {
     ];
     both_masters_agree_on(&["authorization.py"], &flags).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn drivers_speak_as_fast_as_the_original_lets_them() {
+    let limits = r#"{
+        "limits": [
+            {"principal": "free"},
+            {"principal": "slow", "qps": 10},
+            {"principal": "strict", "qps": 1, "capacity": 3},
+            {"principal": "silent", "qps": 1000, "capacity": 0}
+        ],
+        "aggregate_default_qps": 1,
+        "aggregate_default_capacity": 2
+    }"#;
+    both_masters_agree_on(&["rate_limits.py"], &[("rate_limits", limits)]).await;
+}

@@ -13,7 +13,7 @@ use mesos_wire::flags::Flags;
 use mesos_wire::zk::Url;
 use thiserror::Error;
 
-use crate::model::{Config, Quantities};
+use crate::model::{Config, Limits, Quantities};
 
 pub use security::Security;
 pub use table::FLAGS;
@@ -23,13 +23,12 @@ const LEAST_REREGISTER_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Flags that this master takes and shows, but that change nothing it does: whoever gives one should
 /// know.
-const WITHOUT_EFFECT: [&str; 6] = [
+const WITHOUT_EFFECT: [&str; 5] = [
     "hooks",
     "ip_discovery_command",
     "max_executors_per_agent",
     "modules",
     "modules_dir",
-    "rate_limits",
 ];
 
 /// Why flags that are each well formed cannot be used.
@@ -77,6 +76,8 @@ pub struct Settings {
     pub config: Config,
     /// Who may speak to it.
     pub security: Security,
+    /// How fast drivers may speak.
+    pub limits: Limits,
     /// The file of the hosts to make offers of, if that is restricted.
     pub whitelist: Option<std::path::PathBuf>,
     /// How many event streams operators may have.
@@ -149,6 +150,12 @@ impl Settings {
                 .text("whitelist")
                 .filter(|text| *text != "*")
                 .map(|text| text.strip_prefix("file://").unwrap_or(text).into()),
+            limits: match flags.text("rate_limits") {
+                None => Limits::default(),
+                Some(text) => Limits::parse(text).map_err(|reason| {
+                    SettingsError::Security(format!("invalid `--rate_limits`: {reason}"))
+                })?,
+            },
             config: config(&flags, security.acls.clone())?,
             security,
             max_subscribers: count(&flags, "max_operator_event_stream_subscribers").unwrap_or(1000),
@@ -494,6 +501,10 @@ mod tests {
             (
                 "--registry=in_memory --acls={",
                 "invalid `--acls`: syntax error at line 1 near: ",
+            ),
+            (
+                r#"--registry=in_memory --rate_limits={"limits":[{"principal":"p","qps":0}]}"#,
+                "invalid `--rate_limits`: Invalid qps: 0. It must be a positive number",
             ),
             (
                 "--registry=in_memory --authorizers=other",

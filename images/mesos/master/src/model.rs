@@ -38,6 +38,8 @@ mod records;
 mod registry;
 mod standing;
 mod status;
+mod throttle;
+mod traffic;
 mod updates;
 mod validate_checks;
 mod validate_command;
@@ -69,6 +71,8 @@ pub use operation_feedback::is_over;
 pub use policy::{Policy, Quota, ancestors, is_within, top_of};
 pub use records::Record;
 pub use registry::Standing;
+pub use throttle::{Limits, Throttle, Turn};
+pub use traffic::Traffic;
 pub use watch::Happening;
 pub use wishes::Wishes;
 

@@ -16,6 +16,7 @@ mod records;
 mod registry;
 mod scheduler;
 mod system;
+mod throttle;
 mod watchers;
 mod whitelist;
 mod whole;
@@ -120,6 +121,7 @@ impl Server {
         tokio::select! {
             () = serving => Ok(()),
             () = node.clone().keep_time() => Ok(()),
+            () = node.clone().keep_turns() => Ok(()),
             () = whitelist::follow(&node, settings.whitelist.as_deref()) => Ok(()),
             error = node.registry_failed() => Err(error.into()),
             ended = election::run(&node, &settings, stop) => ended,

@@ -343,7 +343,7 @@ pub const FLAGS: &[Flag] = &[
         "rate_limits",
         Text,
         None,
-        "Rate limits of frameworks, in JSON",
+        "How many messages a second each principal's drivers may send, in JSON or `file:///path` of such",
     ),
     flag(
         "domain",

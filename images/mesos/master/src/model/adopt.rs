@@ -120,6 +120,7 @@ impl Master {
                 tracing::info!("framework {framework} is known from agent {id} again");
                 let mut recovered = Framework::new(framework.clone(), info.clone(), self.now);
                 recovered.recovered = true;
+                self.begin_traffic(&recovered.info);
                 self.frameworks.insert(framework.clone(), recovered);
                 self.happened(|| Happening::FrameworkAdded(framework));
             }

@@ -137,6 +137,7 @@ impl Master {
             id
         };
         let is_new = !self.frameworks.contains_key(&id);
+        self.begin_traffic(&info);
         if let Some(known) = self.frameworks.get(&id) {
             // Only who is still there under the same connection knows of offers to be taken back.
             let tell = if known.connection == connection {
@@ -423,6 +424,7 @@ impl Master {
         framework.unregistered = Some(self.now);
         self.happened(|| Happening::FrameworkRemoved(Box::new(framework.info.clone())));
         self.allocator.forget_framework(id);
+        self.forget_traffic(&framework);
         self.completed_frameworks.push_back(framework);
         while self.completed_frameworks.len() > self.config.max_completed_frameworks {
             self.completed_frameworks.pop_front();

@@ -18,6 +18,7 @@ use super::inverse::InverseOffer;
 use super::maintenance::Maintenance;
 use super::offer::Offer;
 use super::policy::Policy;
+use super::traffic::Traffic;
 
 /// A master and all that it knows.
 #[derive(Debug)]
@@ -58,6 +59,8 @@ pub struct Master {
     pub draining: BTreeMap<AgentId, DrainInfo>,
     /// What was counted.
     pub counters: Counters,
+    /// The messages of each principal's drivers.
+    pub traffic: BTreeMap<String, Traffic>,
     pub(crate) now: Moment,
     /// Whether what a former master had is known.
     pub(crate) has_registry: bool,
@@ -111,6 +114,7 @@ impl Master {
             inverse_offers: BTreeMap::new(),
             draining: BTreeMap::new(),
             counters: Counters::default(),
+            traffic: BTreeMap::new(),
             now,
             has_registry: false,
             watched: false,

@@ -58,12 +58,12 @@ impl Handler for Node {
         } else if self.sessions.has(&message.to) {
             self.go_on_authenticating(&message);
         } else if message.to == "master" {
-            self.master_message(&message);
+            self.message_came(message);
         }
     }
 
     fn exited(&self, pid: Upid) {
-        self.step(|master| master.exited(&pid));
+        self.peer_left(pid);
     }
 
     fn http(self: Arc<Self>, request: Request) -> BoxFuture<Response> {

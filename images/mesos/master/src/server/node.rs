@@ -19,6 +19,7 @@ use tokio::sync::{Notify, oneshot};
 use super::authentication::Sessions;
 use super::registry::{Change, Epoch, Registry, RegistryError};
 use super::system;
+use super::throttle::Waiting;
 use super::watchers::Watchers;
 use crate::flags::Settings;
 use crate::model::{Effect, Master, Moment, Sender, StreamId};
@@ -40,6 +41,7 @@ pub struct Node {
     built: Moment,
     pub(super) sessions: Sessions,
     pub(super) gate: Gate,
+    pub(super) waiting: Waiting,
     own: Weak<Self>,
 }
 
@@ -142,6 +144,7 @@ impl Node {
                 settings.security.timeout,
             ),
             gate: settings.security.gate.clone(),
+            waiting: Waiting::new(settings.limits.clone()),
         })
     }
 
@@ -194,6 +197,11 @@ impl Node {
     /// Reads the state machine alone.
     pub(super) fn read_master<R>(&self, read: impl FnOnce(&Master) -> R) -> R {
         read(&self.state().master)
+    }
+
+    /// Counts something, from which nothing follows.
+    pub(super) fn count(&self, count: impl FnOnce(&mut Master)) {
+        count(&mut self.state().master);
     }
 
     /// Reads the state with what documents need besides.
@@ -409,7 +417,7 @@ impl Node {
 }
 
 /// What time it is.
-fn clock() -> Moment {
+pub(super) fn clock() -> Moment {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()

@@ -55,17 +55,14 @@ pub fn metrics(master: &Master, site: &Site, timings: &Timings, now: Moment) -> 
         if is_wanted {
             of_framework(framework, &mut metrics);
         }
-        if let Some(principal) = &framework.info.principal {
-            let calls = framework.counters.all();
-            let calls = calls
-                .iter()
-                .find(|(name, _)| name == "calls")
-                .map_or(0, |(_, n)| *n);
-            for what in ["received", "processed"] {
-                *metrics
-                    .entry(format!("frameworks/{principal}/messages_{what}"))
-                    .or_default() += calls as f64;
-            }
+    }
+    for (principal, traffic) in &master.traffic {
+        for (what, count) in [
+            ("received", traffic.received),
+            ("processed", traffic.processed),
+        ] {
+            let name = format!("frameworks/{principal}/messages_{what}");
+            metrics.insert(name, count as f64);
         }
     }
     metrics.insert("registrar/state_fetch_ms".into(), timings.fetch);
