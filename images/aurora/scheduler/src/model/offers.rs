@@ -40,13 +40,18 @@ impl Held {
         let (mine, theirs) = (self.pool.available(plain), other.pool.available(plain));
         // Whoever goes away later, or never, comes first.
         let leaving = |held: &Self| held.unavailable_from.unwrap_or(i64::MAX);
+        // Who lends nothing is not filled with what is lent.
+        let lent = |held: &Self| match held.pool.cpus(true) {
+            0.0 => f64::MAX,
+            cpus => cpus,
+        };
         let mut order = leaving(other).cmp(&leaving(self));
         for rule in by {
             order = order.then_with(|| match rule {
                 OfferOrder::Cpu => mine.cpus.total_cmp(&theirs.cpus),
                 OfferOrder::Memory => mine.ram_mb.total_cmp(&theirs.ram_mb),
                 OfferOrder::Disk => mine.disk_mb.total_cmp(&theirs.disk_mb),
-                OfferOrder::RevocableCpu => self.pool.cpus(true).total_cmp(&other.pool.cpus(true)),
+                OfferOrder::RevocableCpu => lent(self).total_cmp(&lent(other)),
                 OfferOrder::Random => self
                     .launches
                     .len()

@@ -229,6 +229,45 @@ fn agents_are_filled_in_the_order_that_was_asked_for() {
 }
 
 #[test]
+fn each_order_has_its_own_first_agent() {
+    // (agent, cores, RAM, disk, cores that are lent)
+    let agents = [
+        ("a", 4.0, 8000.0, 9000.0, 0.0),
+        ("b", 6.0, 4000.0, 12_000.0, 3.0),
+        ("c", 8.0, 12_000.0, 4000.0, 2.0),
+    ];
+    for (order, want) in [
+        (vec![OfferOrder::Cpu], "Sa"),
+        (vec![OfferOrder::Memory], "Sb"),
+        (vec![OfferOrder::Disk], "Sc"),
+        (vec![OfferOrder::RevocableCpu], "Sc"),
+        (vec![OfferOrder::RevocableCpu, OfferOrder::Cpu], "Sc"),
+    ] {
+        let mut settings = Settings::default();
+        settings.scheduling.offer_order.clone_from(&order);
+        let mut desk = Desk::new(settings);
+        for (host, cpus, mem, disk, lent) in agents {
+            let mut all = vec![
+                scalar("cpus", cpus),
+                scalar("mem", mem),
+                scalar("disk", disk),
+                ports(1, 9),
+            ];
+            if lent > 0.0 {
+                let mut cpus = scalar("cpus", lent);
+                cpus.revocable.mut_or_insert_default();
+                all.push(cpus);
+            }
+            desk.offer_resources(host, all, "");
+        }
+        desk.create(&service("job", 0.5), 1);
+        desk.pass(1);
+        let launched = desk.launched();
+        assert_eq!(launched[0].1, want, "{order:?}");
+    }
+}
+
+#[test]
 fn an_agent_whose_attributes_do_not_suit_is_looked_at_again_only_when_they_change() {
     let mut desk = Desk::new(Settings::default());
     let mut config = service("job", 0.5);

@@ -11,7 +11,7 @@ pub enum OfferOrder {
     Disk,
     /// No order: agents that were given less in this round come first, then chance decides.
     Random,
-    /// The least revocable cores first.
+    /// The least revocable cores first, and those without any last.
     RevocableCpu,
 }
 
