@@ -42,7 +42,9 @@ pub(super) fn task_vars(model: &Model, set: &mut impl FnMut(&str, Json)) {
     for task in model.tasks().iter().filter(|task| task.status.is_active()) {
         let used = Consumption::of_demand(&Demand::of(&task.config));
         for metric in metrics(task).into_iter().flatten() {
-            let role = format!("resources_per_role_{metric}_{}", task.job.role);
+            // Names are in lower case, those of roles included.
+            let role = task.job.role.to_lowercase();
+            let role = format!("resources_per_role_{metric}_{role}");
             for name in [format!("resources_{metric}"), role] {
                 let sum = sums.entry(name).or_default();
                 *sum = sum.plus(used);
@@ -53,6 +55,7 @@ pub(super) fn task_vars(model: &Model, set: &mut impl FnMut(&str, Json)) {
     for (role, quota) in model.quotas() {
         let quota = Consumption::of_aggregate(quota);
         allocated = allocated.plus(quota);
+        let role = role.to_lowercase();
         sums.insert(format!("quota_per_role_{role}"), quota);
     }
     sums.insert("resources_allocated_quota".to_string(), allocated);

@@ -418,3 +418,33 @@ async fn values_are_those_of_this_process() {
         "{heap} {total}"
     );
 }
+
+#[tokio::test]
+async fn roles_are_in_lower_case_in_names() {
+    let server = Server::start().await;
+    let key = JobKey::new("Web-Data", "devel", "job");
+    let made = server.engine.command(|model| {
+        let config = jobs::config(&key, 0);
+        let job = JobConfiguration {
+            key: Some(key.clone()),
+            owner: config.owner.clone(),
+            task_config: Some(config),
+            instance_count: 2,
+            ..JobConfiguration::default()
+        };
+        let job = model.sanitize(&job)?;
+        model.create_job(job)?;
+        let resources = [
+            Resource::NumCpus(3.0.into()),
+            Resource::RamMb(5),
+            Resource::DiskMb(7),
+        ];
+        let resources = resources.into();
+        model.set_quota("Web-Data", &aurora_api::ResourceAggregate { resources })
+    });
+    assert_eq!(made.unwrap(), Ok(()));
+    let vars = numbers(&server).await;
+    assert!(vars["resources_per_role_total_consumed_web-data_cpu_cores"] > 0.0);
+    assert_eq!(vars["quota_per_role_web-data_ram_mb"], 5.0);
+    assert!(!vars.keys().any(|name| name.contains("Web-Data_")));
+}
