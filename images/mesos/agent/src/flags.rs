@@ -4,7 +4,7 @@ use mesos_wire::flags::{Flag, Kind, flag};
 
 /// What changes how this agent works.
 #[rustfmt::skip]
-const EFFECTIVE: [Flag; 69] = [
+const EFFECTIVE: [Flag; 70] = [
     flag("advertise_ip", Kind::Text, None, "The address that others reach this agent at"),
     flag("advertise_port", Kind::Integer, None, "The port that others reach this agent at"),
     flag("appc_store_dir", Kind::Text, Some("/tmp/mesos/store/appc"), "Where appc images are: `images/<image id>/manifest` and `images/<image id>/rootfs`; nothing is fetched into it"),
@@ -68,6 +68,7 @@ const EFFECTIVE: [Flag; 69] = [
     flag("registration_backoff_factor", Kind::Duration, Some("1secs"), "The scale of the pauses between two attempts to register"),
     flag("resource_estimator", Kind::Text, None, "What estimates which resources may be lent as revocable: `org_apache_mesos_FixedResourceEstimator`, which is built in; none if not given"),
     flag("resources", Kind::Text, None, "What is offered, such as `cpus:4;mem:2048;disk:20480;ports:[31000-32000]`; what is not named is detected"),
+    flag("revocable_cpu_low_priority", Kind::Bool, Some("true"), "Whether tasks on lent CPUs yield to others, where `cgroups/cpu` is in use"),
     flag("runtime_dir", Kind::Text, Some("/var/run/mesos"), "Where files that need not outlive a restart of the machine are"),
     flag("sandbox_directory", Kind::Text, Some("/mnt/mesos/sandbox"), "Where the sandbox is inside of a container with an image"),
     flag("strict", Kind::Bool, Some("true"), "Whether a checkpoint that cannot be read ends the agent"),
@@ -79,7 +80,7 @@ const EFFECTIVE: [Flag; 69] = [
 /// What the original also takes, and what has no meaning here. Giving one of these another value than
 /// its default is answered by a warning.
 #[rustfmt::skip]
-pub const INERT: [Flag; 50] = [
+pub const INERT: [Flag; 49] = [
     flag("acls", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("agent_features", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("appc_simple_discovery_uri_prefix", Kind::Text, Some("http://"), "Taken for compatibility; without effect here"),
@@ -127,7 +128,6 @@ pub const INERT: [Flag; 50] = [
     flag("qos_controller", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("qos_correction_interval_min", Kind::Duration, Some("0ns"), "Taken for compatibility; without effect here"),
     flag("resource_provider_config_dir", Kind::Text, None, "Taken for compatibility; without effect here"),
-    flag("revocable_cpu_low_priority", Kind::Bool, Some("true"), "Taken for compatibility; without effect here"),
     flag("systemd_enable_support", Kind::Bool, Some("false"), "Taken for compatibility; without effect here"),
     flag("systemd_runtime_directory", Kind::Text, Some("/run/systemd/system"), "Taken for compatibility; without effect here"),
 ];

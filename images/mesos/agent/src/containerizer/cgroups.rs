@@ -9,6 +9,9 @@ use crate::model::Share;
 
 /// The original's least share of CPUs, in 1024ths of one.
 const LEAST_SHARES: f64 = 2.0;
+/// A container's part of the CPUs where they are short, per CPU; of lent ones hardly any (the original's constants).
+const SHARES_PER_CPU: f64 = 1024.0;
+const SHARES_PER_LENT_CPU: f64 = 10.0;
 /// In which time a quota of CPU time is to be used, in microseconds, and the least quota of it.
 const PERIOD_MICROS: f64 = 100_000.0;
 const LEAST_QUOTA_MICROS: f64 = 1000.0;
@@ -30,6 +33,8 @@ pub struct Wanted {
     pub has_quota: bool,
     /// `--cgroups_limit_swap`.
     pub limits_swap: bool,
+    /// `--revocable_cpu_low_priority`.
+    pub lent_yields: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,7 +181,13 @@ impl Cgroups {
     fn values(&self, share: Share) -> Vec<(&'static str, &'static str, String)> {
         let mut all = Vec::new();
         if self.wanted.cpu {
-            let shares = (share.cpus * 1024.0).max(LEAST_SHARES);
+            let yields = share.is_lent && self.wanted.lent_yields;
+            let per_cpu = if yields {
+                SHARES_PER_LENT_CPU
+            } else {
+                SHARES_PER_CPU
+            };
+            let shares = (share.cpus * per_cpu).max(LEAST_SHARES);
             let most = share
                 .cpus_limit
                 .or(self.wanted.has_quota.then_some(share.cpus));
@@ -197,7 +208,9 @@ impl Cgroups {
                 }
                 Version::Two => {
                     // Weights are from 1 to 10,000, and 100 is what 1024 shares are.
-                    let weight = (shares * 100.0 / 1024.0).round().clamp(1.0, 10_000.0);
+                    let weight = (shares * 100.0 / SHARES_PER_CPU)
+                        .round()
+                        .clamp(1.0, 10_000.0);
                     all.push(("cpu", "cpu.weight", (weight as u64).to_string()));
                     if most.is_some() {
                         let quota = quota.map_or("max".to_string(), |quota| quota.to_string());
@@ -342,6 +355,7 @@ mod tests {
             memory: true,
             has_quota,
             limits_swap: false,
+            lent_yields: true,
         };
         Cgroups { wanted, version }
     }
@@ -420,6 +434,27 @@ mod tests {
                 want,
                 "{version:?} {share:?}"
             );
+        }
+    }
+
+    #[test]
+    fn what_is_lent_yields_unless_it_is_not_to() {
+        let lent = Share {
+            cpus: 2.0,
+            mem: 64.0,
+            is_lent: true,
+            ..Share::default()
+        };
+        for (version, lent_yields, want) in [
+            (Version::One, true, "cpu.shares=20"),
+            (Version::One, false, "cpu.shares=2048"),
+            (Version::Two, true, "cpu.weight=2"),
+            (Version::Two, false, "cpu.weight=200"),
+        ] {
+            let mut groups = cgroups(version, false);
+            groups.wanted.lent_yields = lent_yields;
+            groups.wanted.memory = false;
+            assert_eq!(written(&groups, lent), want);
         }
     }
 

@@ -370,6 +370,8 @@ fn share(task: &TaskInfo) -> Share {
         cpus_limit: limit("cpus"),
         mem_limit: limit("mem"),
         disk: given.scalar("disk"),
+        // Only groups that the agent itself makes heed it, as in the original.
+        is_lent: false,
     }
 }
 

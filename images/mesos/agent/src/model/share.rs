@@ -18,6 +18,8 @@ pub struct Share {
     pub mem_limit: Option<f64>,
     /// In MB.
     pub disk: f64,
+    /// Whether it has CPUs that are lent.
+    pub is_lent: bool,
 }
 
 impl Executor {
@@ -30,6 +32,9 @@ impl Executor {
             cpus_limit: self.declared("cpus"),
             mem_limit: self.declared("mem"),
             disk: allocated.scalar("disk"),
+            is_lent: allocated
+                .iter()
+                .any(|r| r.name() == "cpus" && r.revocable.is_some()),
         }
     }
 

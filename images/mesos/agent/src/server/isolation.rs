@@ -17,6 +17,7 @@ pub(super) fn cgroups(settings: &Settings) -> Option<Cgroups> {
         memory: settings.isolates("cgroups/mem") || settings.isolates("cgroups/all"),
         has_quota: flags.is_on("cgroups_enable_cfs"),
         limits_swap: flags.is_on("cgroups_limit_swap"),
+        lent_yields: flags.is_on("revocable_cpu_low_priority"),
     };
     let (cpu, memory) = (wanted.cpu, wanted.memory);
     if !cpu && !memory {

@@ -156,6 +156,7 @@ fn resources_become_shares_and_a_memory_limit_of_at_least_32_mb() {
         cpus_limit: Some(2.0),
         mem_limit: Some(128.0),
         disk: 0.0,
+        is_lent: false,
     };
     limit(&mut config, share, false);
     assert_eq!(

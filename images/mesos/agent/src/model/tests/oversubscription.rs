@@ -88,3 +88,22 @@ fn what_a_task_uses_counts_as_lent_even_if_less_is_lent_now() {
     model.tick(at(15.0));
     assert!(heard(&model.take_effects()).is_empty());
 }
+
+#[test]
+fn a_container_is_told_that_its_cpus_are_lent() {
+    let is_lent = |cpus: Resources| {
+        let mut model = running();
+        let mut message = run("t", Some("e"));
+        message.task.as_mut().expect("a task").resources =
+            cpus.allocated("*").to_protos(Format::Post);
+        model.run_task(at(2.0), message);
+        let effects = model.take_effects();
+        let share = effects.iter().rev().find_map(|effect| match effect {
+            Effect::Resize(_, share) => Some(*share),
+            _ => None,
+        });
+        share.expect("a share").is_lent
+    };
+    assert!(is_lent(lent("cpus:1")));
+    assert!(!is_lent(parse("cpus:1", "*").expect("resources")));
+}
