@@ -101,13 +101,13 @@ impl Api<'_> {
         }
         self.engine.promise(|model| {
             let batch = batch.and_then(|batch| usize::try_from(batch).ok());
-            model.ask_about_all(batch);
+            model.reconcile_known(batch);
         })?;
         Ok(Answer::ok())
     }
 
     pub(super) fn reconcile_implicitly(&self) -> Outcome {
-        self.engine.promise(|model| model.ask_what_there_is())?;
+        self.engine.promise(|model| model.reconcile_unknown())?;
         Ok(Answer::ok())
     }
 }

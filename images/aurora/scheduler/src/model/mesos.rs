@@ -303,12 +303,19 @@ impl Model {
         let next = self.now + self.settings.reconciliation_explicit_interval;
         self.timers.set(next, Timer::ReconcileExplicit);
         if self.connected {
-            self.ask_about_all(None);
+            self.reconcile_known(None);
         }
     }
 
+    /// Reconciles explicitly: asks about every task that should have an agent, so many at a time, or as many as the
+    /// flags say. What is asked because the master or an agent has changed is no reconciliation, and not counted as one.
+    pub fn reconcile_known(&mut self, at_once: Option<usize>) {
+        self.stats.count("reconciliation_explicit_runs");
+        self.ask_about_all(at_once);
+    }
+
     /// Asks about every task that should have an agent, so many at a time, or as many as the flags say.
-    pub fn ask_about_all(&mut self, at_once: Option<usize>) {
+    fn ask_about_all(&mut self, at_once: Option<usize>) {
         let tasks: Vec<(TaskID, Option<String>)> = self
             .tasks
             .iter()
@@ -319,7 +326,6 @@ impl Model {
                 (id, task.agent_id.clone())
             })
             .collect();
-        self.stats.count("reconciliation_explicit_runs");
         let usual = self.settings.scheduling.reconciliation_batch;
         let size = at_once.unwrap_or(usual).max(1);
         let mut at = self.now;
@@ -353,13 +359,17 @@ impl Model {
         let next = self.now + self.settings.reconciliation_implicit_interval;
         self.timers.set(next, Timer::ReconcileImplicit);
         if self.connected {
-            self.ask_what_there_is();
+            self.reconcile_unknown();
         }
     }
 
-    /// Asks about every task the master has of us.
-    pub fn ask_what_there_is(&mut self) {
+    /// Reconciles implicitly: asks about every task the master has of us.
+    pub fn reconcile_unknown(&mut self) {
         self.stats.count("reconciliation_implicit_runs");
+        self.ask_what_there_is();
+    }
+
+    fn ask_what_there_is(&mut self) {
         self.request(Request::Reconcile { tasks: Vec::new() });
     }
 }

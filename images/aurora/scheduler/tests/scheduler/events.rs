@@ -66,3 +66,36 @@ fn a_host_that_is_drained_and_leaves_is_said_to_be_drained() {
         assert_eq!(reasons, &[want], "{mode}");
     }
 }
+
+#[test]
+fn reconciliations_are_those_that_were_due_or_asked_for() {
+    const MINUTE: i64 = 60_000;
+    let mut desk = Desk::new(Settings::default());
+    // (minutes that pass, what is asked for, explicit and implicit ones so far)
+    for (minutes, asked, want) in [
+        (0, "", [0, 0]),
+        (1, "", [1, 0]),
+        (29, "", [1, 0]),
+        (1, "", [1, 1]),
+        (30, "", [2, 1]),
+        (0, "explicit", [3, 1]),
+        (0, "implicit", [3, 2]),
+        (30, "", [3, 3]),
+    ] {
+        desk.pass(minutes * MINUTE);
+        desk.run(|model| match asked {
+            "explicit" => model.reconcile_known(Some(10)),
+            "implicit" => model.reconcile_unknown(),
+            // An agent that is lost, and a new connection, lead to questions, too.
+            _ => {
+                model.agent_lost();
+                model.registered("F");
+            }
+        });
+        let runs = ["explicit", "implicit"].map(|kind| {
+            let name = format!("reconciliation_{kind}_runs");
+            desk.stat(&name)
+        });
+        assert_eq!(runs, want, "{minutes} {asked}");
+    }
+}

@@ -425,7 +425,7 @@ fn the_master_is_asked_about_so_many_tasks_at_a_time() {
     desk.pass(1);
     assert_eq!(desk.launched().len(), 10);
     desk.requests.clear();
-    desk.run(|model| model.ask_about_all(None));
+    desk.run(|model| model.reconcile_known(None));
     let sizes = |desk: &mut Desk| {
         let requests = std::mem::take(&mut desk.requests).into_iter();
         let sizes = requests.filter_map(|request| match request {
