@@ -157,13 +157,7 @@ impl Bringing<'_> {
                 self.start(node, tier, spec, id).await?
             }
             Action::Await => {
-                let command = node
-                    .command
-                    .iter()
-                    .filter(|word| *word != "---")
-                    .cloned()
-                    .collect::<Vec<_>>()
-                    .join(" ");
+                let command = command_line(node);
                 self.step(node, NodeStep::Awaited { command });
                 self.count(node);
                 return Ok(());
@@ -282,5 +276,45 @@ impl Bringing<'_> {
                 error,
             )),
         }
+    }
+}
+
+/// How the user starts a node's own program on the host, as a shell reads it. What devcluster runs beside it in a
+/// container is left to the user.
+fn command_line(node: &NodePlan) -> String {
+    let words = node.command.iter().take_while(|word| *word != "---");
+    let variables = node.env.iter().map(|(name, value)| (name.as_str(), value));
+    let variables = variables.map(|(name, value)| format!("{name}={}", quoted(value)));
+    let words = words.map(|word| quoted(word));
+    variables.chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// A word as a shell reads it. No profile can hold a NUL byte, which no shell could read.
+fn quoted(word: &str) -> String {
+    shlex::try_quote(word).map_or_else(|_| word.to_owned(), Into::into)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Plan, Surroundings};
+    use crate::profile::{Overrides, Profile};
+
+    #[test]
+    fn a_node_of_the_users_own_is_told_as_a_shell_reads_it() {
+        let profile = "[mesos-agent]\ncount = 1\nmanaged = 'user'\nresources = 'cpus:1;mem:64'\n\
+            [mesos-agent.env]\nGREETING = 'a b'";
+        let profile = Profile::parse("p", profile, &Overrides::default()).unwrap();
+        let surroundings = Surroundings {
+            subnet: "10.0.0.0/24".parse().unwrap(),
+            addresses_reachable: true,
+            folder: "/home/me".into(),
+        };
+        let plan = Plan::new(&profile, &surroundings).unwrap();
+        let agent = |node: &&NodePlan| node.name.as_str() == "mesos-agent-1";
+        let told = command_line(plan.nodes.iter().find(agent).unwrap());
+        let begin = "GREETING='a b' mesos-agent '--master=zk://10.0.0.2:2181/mesos' ";
+        let end = " '--resources=cpus:1;mem:64' '--attributes=rack:1'";
+        assert!(told.starts_with(begin) && told.ends_with(end), "{told}");
     }
 }

@@ -271,10 +271,15 @@ fn values(
     gateway: Ipv4Addr,
     profile: &Profile,
 ) -> Values {
-    let connect: Vec<String> = zookeeper_names(profile)
-        .into_iter()
-        .map(|name| format!("{name}:2181"))
-        .collect();
+    // The host knows the nodes by their addresses only.
+    let reach = |name: &String| {
+        let known = hosts.iter().find(|(known, _)| known == name);
+        match known.filter(|_| seat.settings.managed == Managed::User) {
+            Some((_, address)) => format!("{address}:2181"),
+            None => format!("{name}:2181"),
+        }
+    };
+    let connect: Vec<String> = zookeeper_names(profile).iter().map(reach).collect();
     let connect = connect.join(",");
     let mut values = BTreeMap::from([
         ("cluster".to_owned(), profile.name.to_string()),

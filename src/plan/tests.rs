@@ -298,6 +298,12 @@ fn a_node_of_the_users_own_is_the_host_as_the_others_see_it() {
             .hosts
             .contains(&("aurora-scheduler".to_owned(), plan.gateway))
     );
+    let told = scheduler.command.join(" ");
+    assert!(
+        told.contains("-zk_endpoints=192.168.33.2:2181 ")
+            && told.contains("-mesos_master_address=zk://192.168.33.2:2181/mesos "),
+        "the host knows no node by its name: {told}"
+    );
 }
 
 #[test]
