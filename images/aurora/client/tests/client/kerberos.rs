@@ -6,6 +6,8 @@ use aurora_api::envelope::encode_reply;
 use crate::support::{Canned, CannedScheduler, Client, done, text};
 
 const KEY: &str = "direct/www-data/prod/hello";
+/// In Python's place: a token that names the host it is for.
+const TICKETS: &str = r#"for last; do :; done; echo "for-$last""#;
 
 /// A scheduler that asks for a ticket, and then does as it is told.
 fn kerberized(more: Vec<Canned>) -> (CannedScheduler, Client) {
@@ -31,8 +33,7 @@ fn kerberized(more: Vec<Canned>) -> (CannedScheduler, Client) {
 fn a_scheduler_that_asks_for_a_ticket_is_shown_one() {
     let reply = encode_reply(Protocol::Binary, "startCronJob", 0, &done()).unwrap();
     let (scheduler, client) = kerberized(vec![Canned::ok(reply)]);
-    let mut client =
-        client.with_programs(&[("tickets", r#"for last; do :; done; echo "for-$last""#)]);
+    let mut client = client.with_programs(&[("tickets", TICKETS)]);
     client.env.push((
         "AURORA_PYTHON",
         client.home().join("bin/tickets").display().to_string(),
@@ -85,4 +86,32 @@ fn a_ticket_that_is_not_taken_is_not_shown_again() {
         text(&output.stderr)
     );
     assert_eq!(scheduler.requests().len(), 2);
+}
+
+#[test]
+fn the_ticket_is_one_for_the_scheduler_that_leads() {
+    let reply = encode_reply(Protocol::Binary, "startCronJob", 0, &done()).unwrap();
+    let (leader, _) = kerberized(vec![Canned::ok(reply)]);
+    let elsewhere = leader.url.replace("127.0.0.1", "localhost");
+    let follower = CannedScheduler::start(vec![Canned {
+        status: "307 Temporary Redirect",
+        headers: format!("Location: {elsewhere}/api\r\n"),
+        body: Vec::new(),
+    }]);
+    let mut client = Client::new(&format!(
+        r#"[{{"name": "direct", "scheduler_uri": "{}", "auth_mechanism": "KERBEROS"}}]"#,
+        follower.url
+    ))
+    .with_programs(&[("tickets", TICKETS)]);
+    client.env.push((
+        "AURORA_PYTHON",
+        client.home().join("bin/tickets").display().to_string(),
+    ));
+    let output = client.run(&["cron", "start", KEY]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let requests = leader.requests();
+    assert_eq!(
+        requests[1].header("Authorization"),
+        Some("Negotiate for-localhost")
+    );
 }
