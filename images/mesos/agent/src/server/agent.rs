@@ -51,8 +51,6 @@ pub(crate) struct Agent {
     pub(crate) disks: Disks,
     /// Rings when a framework has nothing more here.
     pub(crate) idle: Notify,
-    /// Whenever an executor's process has come to run.
-    pub(crate) executor_started: Notify,
     /// Rings when a folder has begun to wait for its removal.
     pub(crate) retired: Notify,
 }
@@ -83,7 +81,6 @@ impl Agent {
             gc: Mutex::new(gc),
             disks: Disks::default(),
             idle: Notify::new(),
-            executor_started: Notify::new(),
             retired: Notify::new(),
         })
     }
@@ -227,7 +224,6 @@ impl Watcher for ContainerEvents {
         tracing::info!("container {container} runs as process {process}");
         self.0
             .act(|model, _| model.container_started(container, process));
-        self.0.executor_started.notify_waiters();
     }
 
     fn failed(&self, container: &str, text: &str) {

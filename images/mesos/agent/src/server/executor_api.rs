@@ -16,8 +16,6 @@ use crate::model::{Link, State, executor_id, framework_id};
 
 /// How many events may wait for an executor. One that is that far behind is not alive.
 const QUEUED_EVENTS: usize = 4096;
-/// How long the agent may take to note that a process runs which it has started.
-const NOTED_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
 /// Executors are sent a HEARTBEAT this often.
 const HEARTBEAT: std::time::Duration = std::time::Duration::from_secs(30 * 60);
 
@@ -103,10 +101,7 @@ pub(crate) async fn answer(agent: Arc<Agent>, mut request: Request) -> Response 
         Ok(_) => {}
     }
     match kind {
-        call::Type::SUBSCRIBE => {
-            until_started(&agent, ids).await;
-            subscribe(agent, &request, call)
-        }
+        call::Type::SUBSCRIBE => subscribe(agent, &request, call),
         call::Type::UPDATE => {
             let status = call
                 .update
@@ -124,28 +119,6 @@ pub(crate) async fn answer(agent: Arc<Agent>, mut request: Request) -> Response 
             Response::status(StatusCode::ACCEPTED)
         }
     }
-}
-
-/// Waits until this agent has noted that the executor's process runs, for which that may be too quick: what it is told to
-/// launch would have no parent yet, and what is told of its tasks would lack its process.
-async fn until_started(agent: &Agent, (framework, executor): (&str, &str)) {
-    let noted = async {
-        loop {
-            let mut change = std::pin::pin!(agent.executor_started.notified());
-            change.as_mut().enable();
-            let is_noted = agent.look(|model| {
-                let executor = model.check_executor(framework, executor);
-                model.state() == State::Recovering
-                    || executor.is_ok_and(|executor| executor.process.is_some())
-            });
-            if is_noted {
-                return;
-            }
-            change.await;
-        }
-    };
-    // Of one that is not started here nothing comes to be noted.
-    let _ = tokio::time::timeout(NOTED_WITHIN, noted).await;
 }
 
 fn subscribe(agent: Arc<Agent>, request: &Request, mut call: Call) -> Response {
