@@ -3,6 +3,8 @@
 //! Each program of `libmesos/` plays a table of calls, good and bad, and prints what came of each. It is run against
 //! our master and against the original one, with an agent of ours under both: the two must say the same, word for word.
 
+use serde_json::json;
+
 use crate::local::{Local, Master};
 
 /// Plays the tables against both masters, one after the other on the same two clusters.
@@ -53,8 +55,9 @@ async fn drivers_authenticate_as_with_the_original() {
 async fn who_may_do_what_is_judged_as_the_original_judges() {
     let folder = tempfile::tempdir().expect("a folder");
     let secrets = folder.path().join("credentials");
-    let known = ["p", "q", "r", "t"].map(|name| format!("{name} right\n"));
-    std::fs::write(&secrets, known.concat()).expect("written");
+    let known = ["p", "q", "r", "t"].map(|name| json!({"principal": name, "secret": "right"}));
+    let known = json!({"credentials": known}).to_string();
+    std::fs::write(&secrets, known).expect("written");
     let log = folder.path().join("log");
     std::fs::write(&log, "").expect("written");
     let acls = concat!(

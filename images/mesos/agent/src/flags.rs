@@ -4,7 +4,8 @@ use mesos_wire::flags::{Flag, Kind, flag};
 
 /// What changes how this agent works.
 #[rustfmt::skip]
-const EFFECTIVE: [Flag; 70] = [
+const EFFECTIVE: [Flag; 72] = [
+    flag("acls", Kind::Text, None, "Who may do what: access control lists in JSON, or `file:///path` of such"),
     flag("advertise_ip", Kind::Text, None, "The address that others reach this agent at"),
     flag("advertise_port", Kind::Integer, None, "The port that others reach this agent at"),
     flag("appc_store_dir", Kind::Text, Some("/tmp/mesos/store/appc"), "Where appc images are: `images/<image id>/manifest` and `images/<image id>/rootfs`; nothing is fetched into it"),
@@ -16,6 +17,7 @@ const EFFECTIVE: [Flag; 70] = [
     flag("authentication_backoff_factor", Kind::Duration, Some("1secs"), "The scale by which the time for an authentication grows"),
     flag("authentication_timeout_max", Kind::Duration, Some("1mins"), "The longest that an authentication may take before it is tried again"),
     flag("authentication_timeout_min", Kind::Duration, Some("5secs"), "The least time that an authentication is given"),
+    flag("authorizer", Kind::Text, Some("local"), "What judges by `--acls`; `local` is the one that is here"),
     flag("cgroups_enable_cfs", Kind::Bool, Some("false"), "Whether CPUs are the most that a task may use, and not its share alone"),
     flag("cgroups_hierarchy", Kind::Text, Some("/sys/fs/cgroup"), "Where control groups are mounted"),
     flag("cgroups_limit_swap", Kind::Bool, Some("false"), "Whether the limit of memory is that of memory and swap together"),
@@ -80,11 +82,9 @@ const EFFECTIVE: [Flag; 70] = [
 /// What the original also takes, and what has no meaning here. Giving one of these another value than
 /// its default is answered by a warning.
 #[rustfmt::skip]
-pub const INERT: [Flag; 49] = [
-    flag("acls", Kind::Text, None, "Taken for compatibility; without effect here"),
+pub const INERT: [Flag; 47] = [
     flag("agent_features", Kind::Text, None, "Taken for compatibility; without effect here"),
     flag("appc_simple_discovery_uri_prefix", Kind::Text, Some("http://"), "Taken for compatibility; without effect here"),
-    flag("authorizer", Kind::Text, Some("local"), "Taken for compatibility; without effect here"),
     flag("cgroups_cpu_enable_pids_and_tids_count", Kind::Bool, Some("false"), "Whether statistics count the processes and threads of a container"),
     flag("cgroups_destroy_timeout", Kind::Duration, Some("1mins"), "Taken for compatibility; without effect here"),
     flag("container_logger", Kind::Text, None, "Taken for compatibility; without effect here"),

@@ -22,6 +22,7 @@ mod page;
 mod recovery;
 mod rest;
 mod routes;
+mod sight;
 mod statistics;
 mod stats;
 mod v0;

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mesos_proto::mesos::{Attribute, Resource};
 use mesos_wire::authentication::Gate;
+use mesos_wire::authorization::Acls;
 use mesos_wire::flags::Flags;
 use mesos_wire::resources::{Format, ResourceError, Resources};
 use mesos_wire::{attributes, resources};
@@ -92,6 +94,8 @@ pub struct Settings {
     pub reconfiguration: Reconfiguration,
     /// What is asked of HTTP requests.
     pub gate: Gate,
+    /// Who may do what; everybody may do everything without.
+    pub acls: Option<Arc<Acls>>,
     /// What the agent proves itself with to a master.
     pub proof: Option<Proof>,
     /// What the agent lends, and how often that is estimated.
@@ -208,6 +212,7 @@ impl Settings {
             return Err(invalid("gc_disk_headroom", allowed));
         }
         let gate = security::gate(&flags)?;
+        let acls = security::acls(&flags)?;
         let proof = security::proof(&flags)?;
         let (oversubscription, other_modules) = oversubscription::read(&flags)?;
         let hostname = flags.text("hostname").map(ToString::to_string);
@@ -228,6 +233,7 @@ impl Settings {
             recover,
             reconfiguration,
             gate,
+            acls,
             proof,
             oversubscription,
             other_modules,

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use mesos_proto::mesos::TaskState;
 use mesos_proto::messages::StatusUpdate;
 use mesos_wire::authentication::Gate;
+use mesos_wire::authorization::Acls;
 use mesos_wire::flags::Flags;
 use mesos_wire::http::{Feed, Media};
 use mesos_wire::libprocess::Process;
@@ -39,6 +40,7 @@ pub(crate) struct Agent {
     pub(crate) start_time: f64,
     pub(crate) flags: Flags,
     pub(crate) gate: Gate,
+    pub(crate) acls: Option<Arc<Acls>>,
     pub(crate) process: Process,
     pub(crate) nested: Arc<Nested>,
     /// Rings when the model may have another deadline.
@@ -58,7 +60,7 @@ pub(crate) struct Agent {
 impl Agent {
     pub(crate) fn new(
         model: Model,
-        (flags, gate): (Flags, Gate),
+        (flags, gate, acls): (Flags, Gate, Option<Arc<Acls>>),
         process: Process,
         nested: Arc<Nested>,
         effects: mpsc::UnboundedSender<Effect>,
@@ -72,6 +74,7 @@ impl Agent {
             start_time: wall(),
             flags,
             gate,
+            acls,
             process,
             nested,
             wake: Notify::new(),

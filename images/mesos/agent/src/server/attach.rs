@@ -7,6 +7,7 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use hyper::header::HeaderName;
 use mesos_proto::v1_agent::{Call, ProcessIO, call, process_io};
+use mesos_wire::authorization::Action;
 use mesos_wire::http::{Feed, Media, Request, Response, not_acceptable};
 use mesos_wire::json::{self, Dialect};
 use mesos_wire::recordio::{self, Decoder};
@@ -16,7 +17,7 @@ use tokio::net::UnixStream;
 use tokio::time::{Duration, interval};
 
 use super::agent::Agent;
-use super::container_calls::executor;
+use super::container_calls::{executor, may_attach};
 use super::container_checks;
 use super::operator::invalid;
 use crate::launcher::switchboard::{INPUT, OUTPUT};
@@ -227,6 +228,7 @@ pub(super) async fn input(agent: Arc<Agent>, request: Request) -> Response {
             "Expecting 'Message-Content-Type' of application/json or application/x-protobuf",
         );
     };
+    let rights = agent.rights(&request);
     request.give_up_when_abandoned();
     let mut records = Records {
         request,
@@ -242,6 +244,9 @@ pub(super) async fn input(agent: Arc<Agent>, request: Request) -> Response {
         Err(response) => return response,
     };
     match target(&agent, &first) {
+        Ok(id) if !may_attach(&agent, &rights, Action::AttachContainerInput, &id) => {
+            Response::status(StatusCode::FORBIDDEN)
+        }
         Ok(id) => match connect(&agent, &id, INPUT).await {
             Ok(stream) => feed(records, stream).await,
             Err(response) => response,

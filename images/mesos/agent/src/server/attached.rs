@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use mesos_wire::authorization::{Action, Rights};
+
 use super::agent::Agent;
 use super::files::FileError;
+use super::sight;
 use crate::model::Executor;
 
 /// Virtual paths, and the real ones that they stand for.
@@ -75,13 +78,49 @@ fn resolve(attached: &Attached, work_dir: &Path, path: &str) -> Result<PathBuf, 
 fn below(root: &Path, rest: &Path) -> Result<Option<PathBuf>, FileError> {
     let real = |path: &Path| path.canonicalize().map_err(|_| FileError::NotFound);
     let root = real(root)?;
-    Ok(Some(real(&root.join(rest))?).filter(|real| real.starts_with(&root)))
+    // What is attached may be a file, and a file's path has no `/` behind it.
+    let path = match rest.as_os_str().is_empty() {
+        true => root.clone(),
+        false => root.join(rest),
+    };
+    Ok(Some(real(&path)?).filter(|real| real.starts_with(&root)))
 }
 
-/// The real path of what an agent shows as `path`.
-pub(crate) fn find(agent: &Agent, path: &str) -> Result<PathBuf, FileError> {
+/// The real path of what an agent shows as `path`, to those who may see it.
+pub(crate) fn find(agent: &Agent, path: &str, rights: &Rights) -> Result<PathBuf, FileError> {
     let work_dir = agent.look(|model| model.config().work_dir.clone());
-    resolve(&attached(agent), &work_dir, path)
+    let found = resolve(&attached(agent), &work_dir, path)?;
+    match !rights.are_limited() || may_see(agent, &found, rights) {
+        true => Ok(found),
+        false => Err(FileError::Forbidden),
+    }
+}
+
+/// Whether a real path may be seen: the log by those who may read it, and a sandbox by those who may read those of its
+/// user. A sandbox whose executor is forgotten is that of any user.
+fn may_see(agent: &Agent, real: &Path, rights: &Rights) -> bool {
+    let is_log = |log: &str| Path::new(log).canonicalize().is_ok_and(|log| log == real);
+    if agent.flags.text("external_log_file").is_some_and(is_log) {
+        return rights.allow_any(Action::AccessMesosLog);
+    }
+    let user = agent.look(|model| {
+        let mut all = model.completed_frameworks().chain(model.frameworks());
+        all.find_map(|framework| {
+            let mut executors = framework
+                .completed
+                .iter()
+                .chain(framework.executors.values());
+            let owner = executors.find(|executor| {
+                let folder = executor.directory.canonicalize();
+                folder.is_ok_and(|folder| real.starts_with(folder))
+            })?;
+            Some(sight::user(&owner.info, &framework.info).to_string())
+        })
+    });
+    match user {
+        Some(user) => rights.allow(Action::AccessSandbox, &user),
+        None => rights.allow_any(Action::AccessSandbox),
+    }
 }
 
 #[cfg(test)]

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use mesos_proto::mesos::{CommandInfo, ContainerID, ContainerInfo, container_info};
 use mesos_proto::v1_agent::{Call, Response as Answer, call, response};
+use mesos_wire::authorization::{Action, Rights};
 use mesos_wire::http::{Request, Response};
 use mesos_wire::resources::Resources;
 use protobuf::MessageField;
 
 use super::agent::Agent;
-use super::attach;
+use super::{attach, sight};
 use crate::containerizer::environment::environment;
 use crate::model::{ExecutorState, Launch};
 use crate::nested::{Chain, LaunchError, Order, Parent, Termination};
@@ -27,6 +28,9 @@ pub(super) async fn answer(
     mut call: Call,
 ) -> Result<Response, Call> {
     use call::Type as Asked;
+    if !may(agent, &agent.rights(request), &call) {
+        return Ok(Response::status(StatusCode::FORBIDDEN));
+    }
     let response = match call.type_() {
         Asked::LAUNCH_NESTED_CONTAINER => {
             let mut asked = call.launch_nested_container.take().unwrap_or_default();
@@ -95,6 +99,74 @@ pub(super) async fn answer(
         _ => return Err(call),
     };
     Ok(response)
+}
+
+/// Whether a call about a container may be made. One that stands alone is nobody's in particular.
+fn may(agent: &Agent, rights: &Rights, call: &Call) -> bool {
+    use Action as A;
+    use call::Type as Asked;
+    if !rights.are_limited() {
+        return true;
+    }
+    let id = match call.type_() {
+        Asked::LAUNCH_NESTED_CONTAINER => &call.launch_nested_container.container_id,
+        Asked::LAUNCH_CONTAINER => &call.launch_container.container_id,
+        Asked::LAUNCH_NESTED_CONTAINER_SESSION => {
+            &call.launch_nested_container_session.container_id
+        }
+        Asked::WAIT_NESTED_CONTAINER => &call.wait_nested_container.container_id,
+        Asked::WAIT_CONTAINER => &call.wait_container.container_id,
+        Asked::KILL_NESTED_CONTAINER => &call.kill_nested_container.container_id,
+        Asked::KILL_CONTAINER => &call.kill_container.container_id,
+        Asked::REMOVE_NESTED_CONTAINER => &call.remove_nested_container.container_id,
+        Asked::REMOVE_CONTAINER => &call.remove_container.container_id,
+        Asked::ATTACH_CONTAINER_OUTPUT => &call.attach_container_output.container_id,
+        _ => return true,
+    };
+    let id = chain(id);
+    let root = id.outermost();
+    let alone = id.parent().is_none();
+    // Where no executor has it, what is asked about is the container itself.
+    let own = |action| sight::in_container(agent, rights, action, root, Some(id.own()));
+    let launch = |within: A, as_user: A, command: &MessageField<CommandInfo>| {
+        let user = command.as_ref().and_then(|command| command.user.as_deref());
+        let as_user = match user {
+            Some(user) => rights.allow(as_user, user),
+            None => rights.allow_any(as_user),
+        };
+        as_user && sight::in_container(agent, rights, within, root, None)
+    };
+    match call.type_() {
+        Asked::LAUNCH_CONTAINER if alone => rights.allow_any(A::LaunchStandaloneContainer),
+        Asked::WAIT_CONTAINER if alone => rights.allow_any(A::WaitStandaloneContainer),
+        Asked::KILL_CONTAINER if alone => rights.allow_any(A::KillStandaloneContainer),
+        Asked::REMOVE_CONTAINER if alone => rights.allow_any(A::RemoveStandaloneContainer),
+        Asked::LAUNCH_NESTED_CONTAINER => launch(
+            A::LaunchNestedContainerUnderParent,
+            A::LaunchNestedContainerAsUser,
+            &call.launch_nested_container.command,
+        ),
+        Asked::LAUNCH_CONTAINER => launch(
+            A::LaunchNestedContainerUnderParent,
+            A::LaunchNestedContainerAsUser,
+            &call.launch_container.command,
+        ),
+        Asked::LAUNCH_NESTED_CONTAINER_SESSION => launch(
+            A::LaunchNestedContainerSessionUnderParent,
+            A::LaunchNestedContainerSessionAsUser,
+            &call.launch_nested_container_session.command,
+        ),
+        Asked::WAIT_NESTED_CONTAINER | Asked::WAIT_CONTAINER => own(A::WaitNestedContainer),
+        Asked::KILL_NESTED_CONTAINER | Asked::KILL_CONTAINER => own(A::KillNestedContainer),
+        Asked::ATTACH_CONTAINER_OUTPUT => may_attach(agent, rights, A::AttachContainerOutput, &id),
+        _ => own(A::RemoveNestedContainer),
+    }
+}
+
+/// Whether somebody may attach to a container. One that is not here is missed by everybody.
+pub(super) fn may_attach(agent: &Agent, rights: &Rights, action: Action, id: &Chain) -> bool {
+    !has_root(agent, id)
+        || sight::in_container(agent, rights, action, id.outermost(), Some(id.own()))
 }
 
 /// An id that was found to be fine.

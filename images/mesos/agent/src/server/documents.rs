@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use mesos_proto::mesos::{Resource, Task, TaskInfo, executor_info, framework_info};
+use mesos_proto::mesos::{FrameworkInfo, Resource, Task, TaskInfo, executor_info, framework_info};
+use mesos_wire::authorization::{Action, Rights};
 use mesos_wire::json::{Dialect, to_value};
 use mesos_wire::resources::{Format, Resources, reservation_role};
 use mesos_wire::{attributes, flags::Flags};
 use serde_json::{Map, Value, json};
 
 use super::agent::Agent;
+use super::sight;
 use crate::model::{Executor, Framework, Model};
 
 /// Mesos' version that this agent speaks.
@@ -33,17 +35,17 @@ pub(crate) fn flags(flags: &Flags) -> Value {
 }
 
 /// `/state`.
-pub(crate) fn state(agent: &Agent) -> Value {
+pub(crate) fn state(agent: &Agent, rights: &Rights) -> Value {
     agent.look(|model| {
         let Value::Object(mut all) = version() else {
             return Value::Null;
         };
-        all.extend(own(model, agent));
+        all.extend(own(model, agent, rights));
         Value::Object(all)
     })
 }
 
-fn own(model: &Model, agent: &Agent) -> Map<String, Value> {
+fn own(model: &Model, agent: &Agent, rights: &Rights) -> Map<String, Value> {
     let config = model.config();
     let total = model.total();
     let allocated = allocated(model);
@@ -65,19 +67,24 @@ fn own(model: &Model, agent: &Agent) -> Map<String, Value> {
     set("unreserved_resources", unreserved.to_json());
     let free = allocated.filter(|r| reservation_role(r).is_none());
     set("unreserved_resources_allocated", free.to_json());
-    set("reserved_resources", by_role(&total, |part| part.to_json()));
+    set(
+        "reserved_resources",
+        by_role(&total, rights, |part| part.to_json()),
+    );
     set(
         "reserved_resources_allocated",
-        by_role(&allocated, |part| part.to_json()),
+        by_role(&allocated, rights, |part| part.to_json()),
     );
-    set("reserved_resources_full", by_role(&total, full));
+    set("reserved_resources_full", by_role(&total, rights, full));
     set("unreserved_resources_full", full(&unreserved));
     set("resource_providers", json!([]));
     set("attributes", attributes::to_json(&config.info.attributes));
     if let Some(master) = model.master() {
         set("master_hostname", master.hostname.clone().into());
     }
-    if let Some(file) = agent.flags.text("external_log_file") {
+    let shows_flags = rights.allow_any(Action::ViewFlags);
+    let file = agent.flags.text("external_log_file");
+    if let Some(file) = file.filter(|_| shows_flags) {
         set("external_log_file", file.into());
     }
     if let Some(drain) = model.draining() {
@@ -85,11 +92,18 @@ fn own(model: &Model, agent: &Agent) -> Map<String, Value> {
         let since = drain.since.floor() as i64;
         set("estimated_drain_start_time_seconds", since.into());
     }
-    set("flags", flags(&agent.flags));
-    set("frameworks", model.frameworks().map(framework).collect());
+    if shows_flags {
+        set("flags", flags(&agent.flags));
+    }
+    let visible = |all: &mut dyn Iterator<Item = &Framework>| -> Value {
+        all.filter(|f| sight::framework(rights, &f.info))
+            .map(|f| framework(f, rights))
+            .collect()
+    };
+    set("frameworks", visible(&mut model.frameworks()));
     set(
         "completed_frameworks",
-        model.completed_frameworks().map(framework).collect(),
+        visible(&mut model.completed_frameworks()),
     );
     state
 }
@@ -103,9 +117,10 @@ pub(crate) fn allocated(model: &Model) -> Resources {
     all
 }
 
-fn by_role(resources: &Resources, show: impl Fn(&Resources) -> Value) -> Value {
+fn by_role(resources: &Resources, rights: &Rights, show: impl Fn(&Resources) -> Value) -> Value {
     let mut roles: BTreeMap<String, Resources> = BTreeMap::new();
-    for role in resources.iter().filter_map(reservation_role) {
+    let all = resources.iter().filter_map(reservation_role);
+    for role in all.filter(|role| rights.allow(Action::ViewRole, role)) {
         roles
             .entry(role.to_string())
             .or_insert_with(|| resources.filter(|r| reservation_role(r) == Some(role)));
@@ -126,8 +141,13 @@ fn full(resources: &Resources) -> Value {
         .collect()
 }
 
-fn framework(framework: &Framework) -> Value {
+fn framework(framework: &Framework, rights: &Rights) -> Value {
     let info = &framework.info;
+    let visible = |all: &mut dyn Iterator<Item = &Executor>| -> Value {
+        all.filter(|one| sight::executor(rights, one, info))
+            .map(|one| executor(one, info, rights))
+            .collect()
+    };
     let mut value = json!({
         "id": framework.id(),
         "name": info.name(),
@@ -135,8 +155,8 @@ fn framework(framework: &Framework) -> Value {
         "failover_timeout": info.failover_timeout(),
         "checkpoint": info.checkpoint(),
         "hostname": info.hostname(),
-        "executors": framework.executors.values().map(executor).collect::<Value>(),
-        "completed_executors": framework.completed.iter().map(executor).collect::<Value>(),
+        "executors": visible(&mut framework.executors.values()),
+        "completed_executors": visible(&mut framework.completed.iter()),
     });
     if info.has_principal() {
         value["principal"] = info.principal().into();
@@ -149,8 +169,17 @@ fn framework(framework: &Framework) -> Value {
     value
 }
 
-fn executor(executor: &Executor) -> Value {
+fn executor(executor: &Executor, of: &FrameworkInfo, rights: &Rights) -> Value {
     let info = &executor.info;
+    let visible = |all: &mut dyn Iterator<Item = &Task>| -> Value {
+        all.filter(|one| sight::task(rights, one, of))
+            .map(task)
+            .collect()
+    };
+    let queued = executor
+        .queued_tasks()
+        .filter(|one| sight::queued(rights, one, of))
+        .map(|queued| queued_task(executor, queued));
     let mut value = json!({
         "id": executor.id(),
         "name": info.name(),
@@ -158,9 +187,9 @@ fn executor(executor: &Executor) -> Value {
         "container": executor.container_id,
         "directory": executor.directory.to_string_lossy(),
         "resources": executor.allocated().to_json(),
-        "tasks": executor.launched.values().chain(executor.terminated.values()).map(task).collect::<Value>(),
-        "queued_tasks": executor.queued_tasks().map(|queued| queued_task(executor, queued)).collect::<Value>(),
-        "completed_tasks": executor.completed.iter().map(task).collect::<Value>(),
+        "tasks": visible(&mut executor.launched.values().chain(executor.terminated.values())),
+        "queued_tasks": queued.collect::<Value>(),
+        "completed_tasks": visible(&mut executor.completed.iter()),
     });
     let first = executor
         .allocated()

@@ -29,6 +29,8 @@ const MAX_ENTRIES: usize = 100_000;
 pub(crate) enum FileError {
     /// There is nothing, or nothing that may be seen.
     NotFound,
+    /// It may not be seen.
+    Forbidden,
     /// Something is wrong with the question.
     Bad(String),
     /// The file system fails.
@@ -38,8 +40,12 @@ pub(crate) enum FileError {
 impl FileError {
     pub(crate) fn response(&self) -> Response {
         match self {
-            Self::NotFound => {
-                let mut response = Response::text(StatusCode::NOT_FOUND, "");
+            Self::NotFound | Self::Forbidden => {
+                let status = match self {
+                    Self::NotFound => StatusCode::NOT_FOUND,
+                    _ => StatusCode::FORBIDDEN,
+                };
+                let mut response = Response::text(status, "");
                 response.set(header::CONTENT_TYPE, "text/plain; charset=utf-8");
                 response
             }
@@ -161,11 +167,12 @@ pub(crate) async fn answer(agent: &Agent, request: &Request) -> Response {
         let text = "Expecting 'path=value' in query.\n".to_string();
         return FileError::Bad(text).response();
     };
-    let answer = match (find(agent, path), name) {
+    let answer = match (find(agent, path, &agent.rights(request)), name) {
         (Ok(real), "browse") => browse(&real, path, query),
         (Ok(real), "read") => read_answer(&real, query),
         (Ok(real), _) => download(&real).await,
         (Err(FileError::NotFound), "download") => Ok(Response::status(StatusCode::NOT_FOUND)),
+        (Err(FileError::Forbidden), "download") => Ok(Response::status(StatusCode::FORBIDDEN)),
         (Err(error), _) => Err(error),
     };
     answer.unwrap_or_else(|error| error.response())

@@ -225,8 +225,8 @@ async fn run(mut settings: Settings) -> Result<u8, RunError> {
         Some(told).filter(|_| settings.flags.is_on("gc_non_executor_container_sandboxes"));
     let nested = Nested::new(nested);
     let flags = settings.flags.clone();
-    let gate = settings.gate.clone();
-    let agent = Agent::new(model, (flags, gate), process.clone(), nested, sender);
+    let (gate, acls) = (settings.gate.clone(), settings.acls.clone());
+    let agent = Agent::new(model, (flags, gate, acls), process.clone(), nested, sender);
     let docker = match docker_settings(&settings)? {
         Some(wanted) => Some(Docker::connect(wanted).await.map_err(RunError::Docker)?),
         None => None,

@@ -4,11 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::{Method, StatusCode};
-use mesos_proto::mesos::{ExecutorInfo, Flag, Metric, Resource, Task, TimeInfo, VersionInfo};
+use mesos_proto::mesos::{
+    ExecutorInfo, Flag, Metric, Operation, Resource, Task, TimeInfo, VersionInfo,
+};
 use mesos_proto::v1_agent::response::{get_executors, get_frameworks};
 use mesos_proto::v1_agent::{Call, Response as Answer, call, response};
+use mesos_wire::authorization::{Action, Rights};
 use mesos_wire::http::{Media, Request, Response, not_acceptable};
 use mesos_wire::json::{Dialect, to_value};
+use mesos_wire::resources::operation::conversions;
 use mesos_wire::resources::{Format, Resources};
 use serde_json::{Value, json};
 
@@ -18,7 +22,7 @@ use super::attached;
 use super::documents::VERSION;
 use super::executor_api::Api;
 use super::{
-    container_calls, container_checks, documents, executor_api, files, metrics, statistics,
+    container_calls, container_checks, documents, executor_api, files, metrics, sight, statistics,
 };
 use crate::model::{Executor, Model, State};
 
@@ -49,6 +53,12 @@ pub(crate) async fn answer(agent: Arc<Agent>, mut request: Request) -> Response 
         // A call that is not about one container.
         Err(call) => call,
     };
+    let rights = agent.rights(&request);
+    if let Some(action) = needed(call.type_())
+        && !rights.allow_any(action)
+    {
+        return Response::status(StatusCode::FORBIDDEN);
+    }
     if call.type_() == call::Type::SET_LOGGING_LEVEL {
         let Some(wanted) = call.set_logging_level.as_ref() else {
             return invalid("Expecting 'set_logging_level' to be present");
@@ -57,11 +67,21 @@ pub(crate) async fn answer(agent: Arc<Agent>, mut request: Request) -> Response 
         mesos_wire::log::set_verbosity(wanted.level(), Duration::from_nanos(nanos));
         return Response::status(StatusCode::OK);
     }
-    match read(&agent, &call).await {
+    match read(&agent, &call, &rights).await {
         Ok(Some(answer)) => written(&request, &answer),
         Ok(None) => Response::status(StatusCode::NOT_IMPLEMENTED),
         Err(response) => response,
     }
+}
+
+/// What whoever makes a call must be allowed, whatever the call says besides.
+fn needed(kind: call::Type) -> Option<Action> {
+    Some(match kind {
+        call::Type::GET_FLAGS => Action::ViewFlags,
+        call::Type::SET_LOGGING_LEVEL => Action::SetLogLevel,
+        call::Type::PRUNE_IMAGES => Action::PruneImages,
+        _ => return None,
+    })
 }
 
 /// Whether a request is a stream of records.
@@ -113,7 +133,7 @@ pub(super) fn invalid(reason: &str) -> Response {
 }
 
 /// The answer to a call that reads; `None` for calls that have no meaning here.
-async fn read(agent: &Agent, call: &Call) -> Result<Option<Answer>, Response> {
+async fn read(agent: &Agent, call: &Call, rights: &Rights) -> Result<Option<Answer>, Response> {
     use call::Type as Asked;
     use response::Type;
     let mut answer = Answer::new();
@@ -161,7 +181,8 @@ async fn read(agent: &Agent, call: &Call) -> Result<Option<Answer>, Response> {
             let path = path
                 .ok_or_else(|| invalid("Expecting 'list_files' to be present"))?
                 .path();
-            let found = attached::find(agent, path).and_then(|real| files::list(&real, path));
+            let found =
+                attached::find(agent, path, rights).and_then(|real| files::list(&real, path));
             answer.set_type(Type::LIST_FILES);
             answer.list_files.mut_or_insert_default().file_infos =
                 found.map_err(|error| error.response())?;
@@ -170,7 +191,7 @@ async fn read(agent: &Agent, call: &Call) -> Result<Option<Answer>, Response> {
             let asked = call.read_file.as_ref();
             let asked = asked.ok_or_else(|| invalid("Expecting 'read_file' to be present"))?;
             let length = asked.has_length().then(|| asked.length());
-            let (size, data) = attached::find(agent, asked.path())
+            let (size, data) = attached::find(agent, asked.path(), rights)
                 .and_then(|real| files::read(&real, asked.offset(), length))
                 .map_err(|error| error.response())?;
             answer.set_type(Type::READ_FILE);
@@ -180,29 +201,31 @@ async fn read(agent: &Agent, call: &Call) -> Result<Option<Answer>, Response> {
         }
         Asked::GET_OPERATIONS => {
             answer.set_type(Type::GET_OPERATIONS);
-            answer.get_operations.mut_or_insert_default().operations =
-                agent.look(|model| model.operations().cloned().collect());
+            answer.get_operations.mut_or_insert_default().operations = agent.look(|model| {
+                let all = model.operations();
+                all.filter(|one| is_visible(rights, one)).cloned().collect()
+            });
         }
         Asked::GET_STATE => {
             answer.set_type(Type::GET_STATE);
             let state = answer.get_state.mut_or_insert_default();
             agent.look(|model| {
-                state.get_tasks = Some(tasks(model)).into();
-                state.get_executors = Some(executors(model)).into();
-                state.get_frameworks = Some(frameworks(model)).into();
+                state.get_tasks = Some(tasks(model, rights)).into();
+                state.get_executors = Some(executors(model, rights)).into();
+                state.get_frameworks = Some(frameworks(model, rights)).into();
             });
         }
         Asked::GET_TASKS => {
             answer.set_type(Type::GET_TASKS);
-            answer.get_tasks = Some(agent.look(tasks)).into();
+            answer.get_tasks = Some(agent.look(|model| tasks(model, rights))).into();
         }
         Asked::GET_EXECUTORS => {
             answer.set_type(Type::GET_EXECUTORS);
-            answer.get_executors = Some(agent.look(executors)).into();
+            answer.get_executors = Some(agent.look(|model| executors(model, rights))).into();
         }
         Asked::GET_FRAMEWORKS => {
             answer.set_type(Type::GET_FRAMEWORKS);
-            answer.get_frameworks = Some(agent.look(frameworks)).into();
+            answer.get_frameworks = Some(agent.look(|model| frameworks(model, rights))).into();
         }
         Asked::GET_CONTAINERS => {
             answer.set_type(Type::GET_CONTAINERS);
@@ -211,7 +234,7 @@ async fn read(agent: &Agent, call: &Call) -> Result<Option<Answer>, Response> {
                 nested: asked.show_nested(),
                 standalone: asked.show_standalone(),
             };
-            let containers = statistics::v1_containers(agent, show).await;
+            let containers = statistics::v1_containers(agent, show, rights).await;
             // Without containers not even the field that would hold them is set.
             if !containers.is_empty() {
                 answer.get_containers.mut_or_insert_default().containers = containers;
@@ -269,32 +292,38 @@ fn refined<'a>(tasks: impl Iterator<Item = &'a Task>) -> Vec<Task> {
         .collect()
 }
 
-fn tasks(model: &Model) -> response::GetTasks {
+/// Whether an operation may be seen: all that it is done on.
+fn is_visible(rights: &Rights, operation: &Operation) -> bool {
+    let steps = conversions(&operation.info).unwrap_or_default();
+    let mut consumed = steps.iter().flat_map(|step| step.consumed.iter());
+    consumed.all(|resource| sight::resource(rights, resource))
+}
+
+fn tasks(model: &Model, rights: &Rights) -> response::GetTasks {
     let mut answer = response::GetTasks::new();
-    for (_, executor) in model.executors() {
-        let queued = executor.queued_tasks().map(|info| executor.as_task(info));
-        answer
-            .queued_tasks
-            .extend(refined(queued.collect::<Vec<_>>().iter()));
-        answer
-            .launched_tasks
-            .extend(refined(executor.launched.values()));
-        answer
-            .terminated_tasks
-            .extend(refined(executor.terminated.values()));
-    }
-    for framework in model.frameworks().chain(model.completed_frameworks()) {
+    for framework in sight::frameworks(model, rights) {
+        let of = &framework.info;
+        let visible = |task: &&Task| sight::task(rights, task, of);
         let alive = framework.executors.values();
+        for executor in alive.clone() {
+            let queued = executor.queued_tasks();
+            let queued = queued.filter(|task| sight::queued(rights, task, of));
+            let queued: Vec<Task> = queued.map(|info| executor.as_task(info)).collect();
+            answer.queued_tasks.extend(refined(queued.iter()));
+            let launched = executor.launched.values().filter(visible);
+            answer.launched_tasks.extend(refined(launched));
+            let terminated = executor.terminated.values().filter(visible);
+            answer.terminated_tasks.extend(refined(terminated));
+        }
         for executor in alive.chain(&framework.completed) {
-            answer
-                .completed_tasks
-                .extend(refined(executor.completed.iter()));
+            let completed = executor.completed.iter().filter(visible);
+            answer.completed_tasks.extend(refined(completed));
         }
     }
     answer
 }
 
-fn executors(model: &Model) -> response::GetExecutors {
+fn executors(model: &Model, rights: &Rights) -> response::GetExecutors {
     let shown = |executor: &Executor| {
         let mut info: ExecutorInfo = executor.info.clone();
         refine(&mut info.resources);
@@ -303,24 +332,29 @@ fn executors(model: &Model) -> response::GetExecutors {
         shown
     };
     let mut answer = response::GetExecutors::new();
-    answer.executors = model
-        .executors()
-        .map(|(_, executor)| shown(executor))
-        .collect();
-    let frameworks = model.frameworks().chain(model.completed_frameworks());
-    answer.completed_executors = frameworks.flat_map(|f| &f.completed).map(shown).collect();
+    for framework in sight::frameworks(model, rights) {
+        let visible = |one: &&Executor| sight::executor(rights, one, &framework.info);
+        let alive = framework.executors.values().filter(visible);
+        answer.executors.extend(alive.map(shown));
+        let completed = framework.completed.iter().filter(visible);
+        answer.completed_executors.extend(completed.map(shown));
+    }
     answer
 }
 
-fn frameworks(model: &Model) -> response::GetFrameworks {
-    let shown = |framework: &crate::model::Framework| {
-        let mut shown = get_frameworks::Framework::new();
-        shown.framework_info = Some(framework.info.clone()).into();
-        shown
+fn frameworks(model: &Model, rights: &Rights) -> response::GetFrameworks {
+    let shown = |all: &mut dyn Iterator<Item = &crate::model::Framework>| {
+        all.filter(|f| sight::framework(rights, &f.info))
+            .map(|framework| {
+                let mut shown = get_frameworks::Framework::new();
+                shown.framework_info = Some(framework.info.clone()).into();
+                shown
+            })
+            .collect()
     };
     let mut answer = response::GetFrameworks::new();
-    answer.frameworks = model.frameworks().map(shown).collect();
-    answer.completed_frameworks = model.completed_frameworks().map(shown).collect();
+    answer.frameworks = shown(&mut model.frameworks());
+    answer.completed_frameworks = shown(&mut model.completed_frameworks());
     answer
 }
 

@@ -3,21 +3,24 @@
 use std::fmt::Write as _;
 
 use hyper::StatusCode;
+use mesos_proto::mesos::FrameworkInfo;
+use mesos_wire::authorization::Rights;
 use mesos_wire::http::Response;
 
 use super::agent::Agent;
+use super::sight;
 use crate::model::{Executor, Model};
 
 const STYLE: &str = "body{font:14px sans-serif;margin:2em;max-width:70em}table{border-collapse:collapse}\
 td,th{text-align:left;padding:.2em 1em .2em 0;border-bottom:1px solid #ccc}code{font-size:90%}";
 
-/// The page.
-pub(crate) fn answer(agent: &Agent) -> Response {
-    let html = agent.look(page);
+/// The page, with what may be seen.
+pub(crate) fn answer(agent: &Agent, rights: &Rights) -> Response {
+    let html = agent.look(|model| page(model, rights));
     Response::bytes(StatusCode::OK, "text/html; charset=utf-8", html)
 }
 
-fn page(model: &Model) -> String {
+fn page(model: &Model, rights: &Rights) -> String {
     let config = model.config();
     let mut html = format!(
         "<!DOCTYPE html><html><head><meta charset=\"utf-8\"><title>Mesos agent {host}</title>\
@@ -36,32 +39,36 @@ fn page(model: &Model) -> String {
         ),
     );
     html.push_str("<h2>Tasks</h2><table><tr><th>Task<th>Framework<th>State<th>Sandbox</tr>");
-    for (framework, executor) in model.executors() {
-        rows(&mut html, framework.info.name(), executor);
+    for framework in sight::frameworks(model, rights) {
+        for executor in framework.executors.values() {
+            rows(&mut html, &framework.info, executor, rights);
+        }
     }
     html.push_str(
         "</table><h2>Completed tasks</h2><table><tr><th>Task<th>Framework<th>State<th>Sandbox</tr>",
     );
-    for framework in model.frameworks().chain(model.completed_frameworks()) {
+    for framework in sight::frameworks(model, rights) {
         for executor in &framework.completed {
-            rows(&mut html, framework.info.name(), executor);
+            rows(&mut html, &framework.info, executor, rights);
         }
     }
     html.push_str("</table></body></html>");
     html
 }
 
-fn rows(html: &mut String, framework: &str, executor: &Executor) {
+fn rows(html: &mut String, framework: &FrameworkInfo, executor: &Executor, rights: &Rights) {
     let queued: Vec<_> = executor
         .queued_tasks()
+        .filter(|info| sight::queued(rights, info, framework))
         .map(|info| executor.as_task(info))
         .collect();
-    let tasks = queued.iter().chain(executor.launched.values());
-    let directory = executor.directory.to_string_lossy();
-    for task in tasks
+    let known = executor.launched.values();
+    let known = known
         .chain(executor.terminated.values())
-        .chain(&executor.completed)
-    {
+        .chain(&executor.completed);
+    let visible = known.filter(|task| sight::task(rights, task, framework));
+    let directory = executor.directory.to_string_lossy();
+    for task in queued.iter().chain(visible) {
         // Writing to a String cannot fail.
         let _ = write!(
             html,
@@ -69,7 +76,7 @@ fn rows(html: &mut String, framework: &str, executor: &Executor) {
              <a href=\"/files/download?path={}/stdout\">stdout</a> \
              <a href=\"/files/download?path={}/stderr\">stderr</a></tr>",
             escape(task.task_id.value()),
-            escape(framework),
+            escape(framework.name()),
             task.state(),
             encode(&directory),
             encode(&directory),

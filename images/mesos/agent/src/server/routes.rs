@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hyper::{Method, StatusCode};
 use mesos_wire::authentication::Realm;
+use mesos_wire::authorization::Action;
 use mesos_wire::http::{Request, Response};
 use mesos_wire::libprocess::{BoxFuture, Handler, Message};
 use mesos_wire::pid::Upid;
@@ -75,10 +76,35 @@ fn realm(request: &Request) -> Realm {
     }
 }
 
+/// The place that `get_endpoints` has lists for, if this is one.
+fn endpoint(request: &Request) -> Option<&'static str> {
+    let path = request.path.as_str();
+    let under = |route: &str| {
+        path.strip_prefix(route)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    match (request.process.as_str(), path) {
+        ("metrics", "snapshot") => Some("/metrics/snapshot"),
+        ("logging", "toggle") => Some("/logging/toggle"),
+        ("files", "debug" | "debug.json") => Some("/files/debug"),
+        (PROCESS_ID, "monitor/statistics.json" | "monitor/usage.json") => {
+            Some("/monitor/statistics")
+        }
+        (PROCESS_ID, _) if under("monitor/statistics") => Some("/monitor/statistics"),
+        (PROCESS_ID, _) if under("containers") => Some("/containers"),
+        _ => None,
+    }
+}
+
 async fn route(agent: Arc<Agent>, mut request: Request) -> Response {
     let realm = realm(&request);
     if let Err(refusal) = agent.gate.admit(&mut request, realm) {
         return refusal;
+    }
+    if !endpoint(&request)
+        .is_none_or(|path| agent.rights(&request).allow(Action::GetEndpoint, path))
+    {
+        return Response::status(StatusCode::FORBIDDEN);
     }
     let query = &request.query;
     match (request.process.as_str(), request.path.as_str()) {
@@ -111,12 +137,13 @@ fn processes() -> Value {
 async fn own(agent: Arc<Agent>, request: Request) -> Response {
     let query = &request.query;
     let path = request.path.as_str();
+    let rights = agent.rights(&request);
     let under = |route: &str| {
         path.strip_prefix(route)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     if path.is_empty() {
-        return page::answer(&agent);
+        return page::answer(&agent, &rights);
     }
     if under("api/v1/executor") {
         return executor_api::answer(agent, request).await;
@@ -134,6 +161,13 @@ async fn own(agent: Arc<Agent>, request: Request) -> Response {
         return Response::text(StatusCode::OK, "");
     }
     if under("flags") {
+        // The original looks at the method only where it has to look at who asks.
+        if rights.are_limited() && request.method != Method::GET {
+            return Response::method_not_allowed(&["GET"], &request.method);
+        }
+        if !rights.allow_any(Action::ViewFlags) {
+            return Response::status(StatusCode::FORBIDDEN);
+        }
         return Response::json(query, &json!({"flags": documents::flags(&agent.flags)}));
     }
     if path == "stats.json" {
@@ -144,7 +178,7 @@ async fn own(agent: Arc<Agent>, request: Request) -> Response {
             let text = "Agent has not finished recovery";
             return Response::text(StatusCode::SERVICE_UNAVAILABLE, text);
         }
-        let state = documents::state(&agent);
+        let state = documents::state(&agent, &rights);
         let old = path == "state.json";
         let state = if old {
             stats::old_state(&agent, state)
@@ -159,7 +193,7 @@ async fn own(agent: Arc<Agent>, request: Request) -> Response {
         return Response::json(query, &statistics::statistics(&agent).await);
     }
     if under("containers") {
-        return match statistics::containers(&agent, query).await {
+        return match statistics::containers(&agent, query, &rights).await {
             Ok(containers) => Response::json(query, &containers),
             Err(text) => Response::text(StatusCode::BAD_REQUEST, text),
         };

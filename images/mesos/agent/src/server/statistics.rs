@@ -2,12 +2,13 @@
 
 use mesos_proto::mesos::{ContainerID, ContainerInfo, ContainerStatus, ResourceStatistics};
 use mesos_proto::v1_agent::response::get_containers::Container;
+use mesos_wire::authorization::{Action, Rights};
 use mesos_wire::http::Query;
 use mesos_wire::json::{Dialect, to_value};
 use serde_json::{Value, json};
 
 use super::agent::Agent;
-use super::disk;
+use super::{disk, sight};
 use crate::containerizer::usage::{Usage, usage};
 use crate::model::{Executor, executor_id, framework_id};
 use crate::nested::Chain;
@@ -124,7 +125,11 @@ fn status(one: &Measured) -> ContainerStatus {
 }
 
 /// `/containers`; the error says which queries are taken.
-pub(crate) async fn containers(agent: &Agent, query: &Query) -> Result<Value, &'static str> {
+pub(crate) async fn containers(
+    agent: &Agent,
+    query: &Query,
+    rights: &Rights,
+) -> Result<Value, &'static str> {
     let (container, framework, executor) = (
         query.get("container_id"),
         query.get("framework_id"),
@@ -140,7 +145,8 @@ pub(crate) async fn containers(agent: &Agent, query: &Query) -> Result<Value, &'
         );
     }
     let wanted = |one: &&Measured| {
-        container.is_none_or(|id| id == one.container)
+        sees(agent, rights, &one.container)
+            && container.is_none_or(|id| id == one.container)
             && framework.is_none_or(|id| id == one.framework)
             && executor.is_none_or(|id| id == one.executor)
     };
@@ -150,7 +156,7 @@ pub(crate) async fn containers(agent: &Agent, query: &Query) -> Result<Value, &'
         nested: asks("show_nested"),
         standalone: asks("show_standalone"),
     };
-    let others = others(agent, show);
+    let others = others(agent, show, rights);
     let others = others.iter().filter(|one| {
         let (of_framework, of_executor) = match &one.executor {
             Some((framework, executor, _)) => (framework.as_str(), executor.as_str()),
@@ -190,8 +196,10 @@ pub(crate) async fn containers(agent: &Agent, query: &Query) -> Result<Value, &'
 }
 
 /// The containers of GET_CONTAINERS.
-pub(crate) async fn v1_containers(agent: &Agent, show: Show) -> Vec<Container> {
-    let executors = measure(agent).await.into_iter().map(|one| {
+pub(crate) async fn v1_containers(agent: &Agent, show: Show, rights: &Rights) -> Vec<Container> {
+    let measured = measure(agent).await.into_iter();
+    let visible = measured.filter(|one| sees(agent, rights, &one.container));
+    let executors = visible.map(|one| {
         let mut container = Container::new();
         let status = status(&one);
         container.framework_id = framework_id(&one.framework);
@@ -202,7 +210,7 @@ pub(crate) async fn v1_containers(agent: &Agent, show: Show) -> Vec<Container> {
         container.resource_statistics = Some(one.statistics).into();
         container
     });
-    let others = others(agent, show).into_iter().map(|one| {
+    let others = others(agent, show, rights).into_iter().map(|one| {
         let mut container = Container::new();
         if let Some((framework, executor, name)) = &one.executor {
             container.framework_id = framework_id(framework);
@@ -235,7 +243,12 @@ struct Other {
     statistics: ResourceStatistics,
 }
 
-fn others(agent: &Agent, show: Show) -> Vec<Other> {
+/// Whether a container may be seen: an executor's and what is in it by those who may see those of its user.
+fn sees(agent: &Agent, rights: &Rights, root: &str) -> bool {
+    !rights.are_limited() || sight::in_container(agent, rights, Action::ViewContainer, root, None)
+}
+
+fn others(agent: &Agent, show: Show, rights: &Rights) -> Vec<Other> {
     if show == Show::default() {
         return Vec::new();
     }
@@ -243,9 +256,9 @@ fn others(agent: &Agent, show: Show) -> Vec<Other> {
     let counts = counts_processes(agent);
     let running = agent.nested.running().into_iter().filter(|record| {
         if record.id.parent().is_some() {
-            show.nested
+            show.nested && sees(agent, rights, record.id.outermost())
         } else {
-            show.standalone
+            show.standalone && rights.allow_any(Action::ViewStandaloneContainer)
         }
     });
     running

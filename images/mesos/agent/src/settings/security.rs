@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use mesos_wire::authentication::{Credential, Credentials, CredentialsError, Gate, RealmNames};
+use mesos_wire::authorization::Acls;
 use mesos_wire::flags::Flags;
 
 use super::SettingsError;
@@ -36,6 +37,23 @@ pub(super) fn gate(flags: &Flags) -> Result<Gate, SettingsError> {
     let known = known.transpose().map_err(told)?.map(Arc::new);
     Gate::new(flags, REALMS, known.as_ref())
         .map_err(|error| SettingsError::Security(error.to_string()))
+}
+
+/// The lists of `--acls`, which the only authorizer there is judges by.
+pub(super) fn acls(flags: &Flags) -> Result<Option<Arc<Acls>>, SettingsError> {
+    if let Some(value) = flags.text("authorizer").filter(|v| *v != "local") {
+        return Err(SettingsError::Invalid {
+            name: "authorizer",
+            value: value.to_string(),
+            allowed: "`local` is the one that is here".to_string(),
+        });
+    }
+    let acls = Acls::of_flag(flags.text("acls"))
+        .map_err(|error| SettingsError::Security(format!("invalid `--acls`: {error}")))?;
+    for name in acls.iter().flat_map(|acls| acls.strange()) {
+        tracing::warn!("`--acls` has no list `{name}`: what it says is without effect");
+    }
+    Ok(acls)
 }
 
 /// What the agent proves itself with: `--credential`.

@@ -2,6 +2,7 @@
 
 mod answers;
 mod appc;
+mod authorization;
 #[path = "../../../master/tests/served/client.rs"]
 #[allow(
     dead_code,
