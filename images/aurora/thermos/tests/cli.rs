@@ -300,8 +300,10 @@ fn a_task_whose_runner_was_killed_with_its_node_is_lost() {
     until("the runner is gone", || {
         !is_alive(history.statuses[0].runner_pid)
     });
-    kill(run.coordinator_pid.unwrap());
-    kill(run.pid.unwrap());
+    for pid in [run.coordinator_pid.unwrap(), run.pid.unwrap()] {
+        kill(pid);
+        until("what is left of it is gone", || !is_alive(pid));
+    }
     let stream = desk.paths("left").runner();
     let hour_ago = SystemTime::now() - Duration::from_secs(3600);
     let file = File::options().append(true).open(stream).unwrap();

@@ -103,11 +103,17 @@ async fn output_goes_where_the_process_says_else_where_the_executor_says() {
         ("none", "echo none", to("none")),
         (
             "rotated",
-            "for i in 1 2 3 4; do printf 'line%05d\\n' $i; sleep 0.1; done",
+            // A line comes when the one before has arrived, where that can be seen.
+            "for i in 1 2 3 4; do printf 'line%05d\\n' $i; [ -e to-console ] || until grep -qs $i .logs/rotated/0/stdout; do sleep 0.02; done; done",
             json!({"logger": {"mode": "rotate", "rotate": {"log_size": 10, "backups": 2}}}),
         ),
     ]);
-    agent.launch(task_info(&data, &[]));
+    let mut to_console = data.clone();
+    for process in to_console["task"]["processes"].as_array_mut().unwrap() {
+        let command = process["cmdline"].as_str().unwrap();
+        process["cmdline"] = format!("touch to-console; {command}").into();
+    }
+    agent.launch(task_info(&to_console, &[]));
     let executor = agent.executor(run.path(), &["--runner-logger-destination=console"]);
     assert!(exit(executor).await.success());
     let exists = |path: &str| run.path().join("sandbox/.logs").join(path).exists();
