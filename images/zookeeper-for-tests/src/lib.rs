@@ -34,6 +34,8 @@ struct Session {
 #[derive(Default)]
 struct State {
     zxid: i64,
+    /// Whether a session ends with its connection.
+    ends_with_connection: bool,
     nodes: BTreeMap<String, Node>,
     sessions: BTreeMap<i64, Session>,
     streams: BTreeMap<u64, TcpStream>,
@@ -289,6 +291,20 @@ impl State {
 }
 
 impl ZooKeeper {
+    /// From now on a session ends as soon as its connection does, and not when its time is over. So tests may give their
+    /// programs a time that is long enough for any machine, and need not wait for it when they kill one.
+    pub fn end_sessions_with_connections(&self) {
+        self.lock().ends_with_connection = true;
+    }
+
+    /// Ends the session that owns a znode, as if its client had not been heard for too long.
+    pub fn expire_owner(&self, path: &str) {
+        let mut state = self.lock();
+        if let Some(owner) = state.nodes.get(path).map(|node| node.owner) {
+            state.expire(owner);
+        }
+    }
+
     /// What is in the znodes below a path, by their names.
     pub fn children(&self, path: &str) -> BTreeMap<String, Vec<u8>> {
         let state = self.lock();
@@ -364,7 +380,12 @@ impl ZooKeeper {
             // Under the lock, so that an answer and the events around it keep their order.
             send(&stream, &reply);
         }
-        self.lock().streams.remove(&connection);
+        let mut state = self.lock();
+        state.streams.remove(&connection);
+        let is_its = |found: &Session| found.connection == connection;
+        if state.ends_with_connection && state.sessions.get(&session).is_some_and(is_its) {
+            state.end_session(session);
+        }
     }
 
     fn greet(&self, connection: u64, stream: &mut TcpStream) -> Option<i64> {

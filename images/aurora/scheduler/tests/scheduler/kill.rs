@@ -18,6 +18,9 @@ use crate::support::fake_master::FakeMaster;
 use crate::support::jobs;
 use crate::support::process::{Process, free_port};
 
+/// How long what must come may take on a machine that has much else to do.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// How often the scheduler is killed.
 fn rounds() -> u64 {
     let rounds = std::env::var("AURORA_SCHEDULER_KILLS").ok();
@@ -186,10 +189,7 @@ impl Promised {
             if missing.is_empty() {
                 return;
             }
-            assert!(
-                began.elapsed() < Duration::from_secs(20),
-                "{context}: {missing:#?}"
-            );
+            assert!(began.elapsed() < PATIENCE, "{context}: {missing:#?}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -197,7 +197,8 @@ impl Promised {
 
 async fn ask(scheduler: &Process, call: &Call) -> Option<CallResult> {
     // Until it has announced itself anew, a restarted leader knows of none.
-    for _ in 0..1000 {
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
         if let Some(response) = scheduler.call(call).await {
             return response.result;
         }
@@ -242,10 +243,7 @@ async fn check_running(scheduler: &Process, master: &FakeMaster) {
             return;
         }
         let lost: Vec<_> = remote.symmetric_difference(&known).collect();
-        assert!(
-            began.elapsed() < Duration::from_secs(40),
-            "not settled: {lost:?}"
-        );
+        assert!(began.elapsed() < PATIENCE, "not settled: {lost:?}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -253,6 +251,7 @@ async fn check_running(scheduler: &Process, master: &FakeMaster) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_survives_kill_nine_at_any_moment() {
     let (zookeeper, master) = (ZooKeeper::start(), FakeMaster::start().await);
+    zookeeper.end_sessions_with_connections();
     let folder = tempfile::tempdir().unwrap();
     let port = free_port();
     let mut promised = Promised::default();
@@ -295,6 +294,7 @@ async fn what_was_acknowledged_survives_kill_nine_at_any_moment() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_scheduler_takes_over_without_doubling_or_forgetting() {
     let (zookeeper, master) = (ZooKeeper::start(), FakeMaster::start().await);
+    zookeeper.end_sessions_with_connections();
     let folder = tempfile::tempdir().unwrap();
     let mut first = Process::start(&zookeeper, &master, folder.path(), free_port());
     first.until_leading().await;

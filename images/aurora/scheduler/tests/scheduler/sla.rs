@@ -100,7 +100,7 @@ fn in_state(server: &Server, status: S) -> usize {
 }
 
 async fn until(what: &str, holds: impl Fn() -> bool) {
-    for _ in 0..1000 {
+    for _ in 0..6000 {
         if holds() {
             return;
         }

@@ -73,6 +73,8 @@ impl Scheduler {
                 call["accept"] = json!({
                     "offer_ids": [self.offer["id"]],
                     "operations": [{"type": "LAUNCH", "launch": {"task_infos": [task]}}],
+                    // The recorded scheduler had heard everything within the usual 5 s.
+                    "filters": {"refuse_seconds": 1000},
                 });
             }
             "DECLINE" => {

@@ -94,6 +94,10 @@ async fn a_driver_runs_a_task_and_is_gone_when_its_connection_is() {
     let body = accept.accept.mut_or_insert_default();
     body.offer_ids.extend(offer.id.as_ref().cloned());
     body.operations.push(launch);
+    // What is left is not offered again while anything else is waited for.
+    body.filters
+        .mut_or_insert_default()
+        .set_refuse_seconds(1000.0);
     process.send(&own, &site.pid, &accept);
     let run: RunTaskMessage = agent.next().await;
     assert_eq!(run.pid(), own.to_string());

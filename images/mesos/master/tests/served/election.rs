@@ -280,6 +280,7 @@ async fn a_master_that_was_paused_while_another_was_elected_decides_nothing_more
         );
         waiting.push(tokio::spawn(exchange(stream, request)));
     }
+    masters.expire(&first);
     let second = masters.until_led_by_another(&[&first]).await;
     let id = framework.id.clone();
     let framework = come_back(&second, &mut agent, &has, &id).await;

@@ -10,6 +10,8 @@ use tokio::time::timeout;
 
 /// Longer than any answer takes.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long others may have to wait behind a foe on a machine that is busy as well: less than any limit that ends a foe.
+const SERVED_WITHIN: Duration = Duration::from_secs(20);
 /// In bytes.
 pub(crate) const MB: usize = 1 << 20;
 /// The largest body that is taken.
@@ -81,7 +83,7 @@ impl Target {
                 "`{path}`"
             );
             let took = begin.elapsed();
-            assert!(took < Duration::from_secs(5), "`{path}` took {took:?}");
+            assert!(took < SERVED_WITHIN, "`{path}` took {took:?}");
         }
     }
 

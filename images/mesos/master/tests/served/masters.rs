@@ -15,8 +15,9 @@ use crate::client::Client;
 /// How long anything may take on a machine that has much else to do.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Long enough for a busy machine not to look dead, short enough for a test.
-const SESSION: &str = "3secs";
+/// Long enough for a busy machine not to look dead. Nobody waits for its end: the session of one that is killed ends with
+/// its connection, and that of one that stands still is ended by hand.
+const SESSION: &str = "60secs";
 
 pub(crate) struct Masters {
     zookeeper: ZooKeeper,
@@ -54,6 +55,7 @@ impl Leader {
 impl Masters {
     pub(crate) fn start(count: usize) -> Self {
         let zookeeper = ZooKeeper::start();
+        zookeeper.end_sessions_with_connections();
         let folder = tempfile::tempdir().expect("a folder");
         let url = format!("zk://{}/mesos", zookeeper.address);
         let all = (1..=count).map(|number| {
@@ -64,7 +66,6 @@ impl Masters {
                     "--port=0",
                     "--quorum=2",
                     "--allocation_interval=50ms",
-                    "--agent_ping_timeout=1secs",
                     "--logging_level=ERROR",
                     &format!("--zk_session_timeout={SESSION}"),
                     &format!("--hostname={hostname}"),
@@ -131,6 +132,17 @@ impl Masters {
         let process = self.process(which);
         process.child.kill().expect("killed");
         process.child.wait().expect("ended");
+    }
+
+    /// Ends its session, as if it had not been heard for too long.
+    pub(crate) fn expire(&self, which: &Leader) {
+        for (name, data) in self.zookeeper.children("/mesos") {
+            let is_its = json::from_slice::<MasterInfo>(&data, Dialect::V0)
+                .is_ok_and(|info| info.hostname() == which.hostname);
+            if name.starts_with("json.info_") && is_its {
+                self.zookeeper.expire_owner(&format!("/mesos/{name}"));
+            }
+        }
     }
 
     /// Sends it a signal such as `STOP`.

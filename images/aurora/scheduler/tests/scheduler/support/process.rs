@@ -1,6 +1,5 @@
 //! The real scheduler as a process of its own.
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -8,6 +7,7 @@ use std::time::{Duration, Instant};
 use aurora_api::calls::GetRoleSummaryArgs;
 use aurora_api::envelope::{decode_reply, encode_call};
 use aurora_api::{Call, Protocol, Response, ResponseCode};
+use tokio::net::TcpSocket;
 
 use zookeeper_for_tests::ZooKeeper;
 
@@ -20,9 +20,15 @@ pub(crate) struct Process {
     client: reqwest::Client,
 }
 
+/// A port where nobody listens and where programs of this test may do so, again and again. It stays bound here, so that
+/// nobody else is given it for as long as this process lives.
 pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let port = socket.local_addr().unwrap().port();
+    std::mem::forget(socket);
+    port
 }
 
 impl Process {
@@ -50,7 +56,8 @@ impl Process {
                 "-ip=127.0.0.1".to_string(),
                 format!("-http_port={port}"),
                 format!("-zk_endpoints={}", zookeeper.address),
-                "-zk_session_timeout=2secs".to_string(),
+                // A killed one is not waited for: its session ends with its connection.
+                "-zk_session_timeout=60secs".to_string(),
                 "-serverset_path=/aurora/scheduler".to_string(),
                 format!("-mesos_master_address={}", master.address),
                 format!("-native_log_file_path={}", folder.join("store").display()),
