@@ -3,30 +3,50 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, TcpStream};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, SockaddrIn, bind, getsockname, setsockopt, socket, sockopt,
+};
 
 /// A node-listen that ends with the test.
 struct Listening {
     child: Child,
     port: u16,
+    _reserved: OwnedFd,
+}
+
+/// A port where nobody listens. It is bound for as long as the descriptor is there, so that no other program is given it.
+fn reserve() -> (u16, OwnedFd) {
+    let kind = (
+        AddressFamily::Inet,
+        SockType::Stream,
+        SockFlag::SOCK_CLOEXEC,
+    );
+    let fd = socket(kind.0, kind.1, kind.2, None).unwrap();
+    setsockopt(&fd, sockopt::ReuseAddr, &true).unwrap();
+    bind(fd.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 0)).unwrap();
+    let bound: SockaddrIn = getsockname(fd.as_raw_fd()).unwrap();
+    (bound.port(), fd)
 }
 
 impl Listening {
     fn start(program: &[&str]) -> Self {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        let (port, reserved) = reserve();
         let child = Command::new(env!("CARGO_BIN_EXE_node-listen"))
             .arg(port.to_string())
             .args(program)
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        Self { child, port }
+        Self {
+            child,
+            port,
+            _reserved: reserved,
+        }
     }
 
     fn connect(&self) -> TcpStream {
