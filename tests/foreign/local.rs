@@ -1,15 +1,16 @@
 //! A master and an agent as processes on free ports, and a Python with the foreign libraries.
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tokio::net::TcpSocket;
 
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+/// How long a program may take to start, or to come to its end, on a slow machine.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(180);
 
 /// Whose master it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,9 +28,16 @@ pub(crate) struct Local {
     processes: Vec<Child>,
 }
 
+/// A port where nobody listens and where a program of this test may do so. It stays bound here, so that nobody else is
+/// given it for as long as this process lives.
 pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").port()
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_reuseaddr(true).expect("it may be shared");
+    let any = "127.0.0.1:0".parse().expect("an address");
+    socket.bind(any).expect("a free port");
+    let port = socket.local_addr().expect("an address").port();
+    std::mem::forget(socket);
+    port
 }
 
 /// The interpreter that `scripts/test` prepares, with pymesos in it.

@@ -96,7 +96,7 @@ def main():
     info = dict(user="root", name="pymesos", checkpoint=True)
     driver = MesosSchedulerDriver(framework, info, sys.argv[1])
     driver.start()
-    over = framework.done.wait(45)
+    over = framework.done.wait(300)
     driver.stop()
     driver.join()
     sys.exit(0 if over else f"still open: {framework.open}")

@@ -64,7 +64,7 @@ def reservations(master):
         return [(r["name"], "disk" in r) for r in found if r.get("reservations") or r.get("role", "*") != "*"]
 
     def until(what, wanted):
-        end = time.monotonic() + 20
+        end = time.monotonic() + 120
         while reserved() != wanted and time.monotonic() < end:
             time.sleep(0.02)
         expect(what, reserved(), wanted)

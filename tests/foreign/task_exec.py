@@ -21,7 +21,7 @@ from pymesos import MesosSchedulerDriver, Scheduler
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CLI = [sys.executable, "-B", os.path.join(HERE, "mesos_cli.py")]
-DEADLINE = 20
+DEADLINE = 120
 TERMINAL = dict(type="MESOS", tty_info={})
 ECHO = "while read line; do echo got:$line; [ $line != end ] || exit 6; done"
 

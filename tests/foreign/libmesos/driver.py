@@ -6,7 +6,7 @@ import subprocess
 import threading
 import time
 
-DEADLINE = 30
+DEADLINE = 120
 FILTERS = "refuse_seconds: 0"
 
 

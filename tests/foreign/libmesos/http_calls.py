@@ -12,6 +12,7 @@ import threading
 
 from plain import plain
 
+DEADLINE = 120
 PATH = "/master/api/v1/scheduler"
 JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 INFO = {"user": "u", "name": "http", "roles": ["r"], "capabilities": [{"type": "MULTI_ROLE"}], "principal": "p"}
@@ -19,7 +20,7 @@ INFO = {"user": "u", "name": "http", "roles": ["r"], "capabilities": [{"type": "
 
 def ask(master, body, headers=JSON, method="POST", path=PATH):
     """One answer: status, the headers that matter, body."""
-    connection = http.client.HTTPConnection(master, timeout=20)
+    connection = http.client.HTTPConnection(master, timeout=DEADLINE)
     connection.request(method, path, body if isinstance(body, (bytes, str)) else json.dumps(body), headers)
     answer = connection.getresponse()
     shown = [f"{name}: {answer.headers[name]}" for name in ("Content-Type", "Allow", "WWW-Authenticate")
@@ -34,7 +35,7 @@ class Stream:
 
     def __init__(self, master, call, headers=JSON, wait=True):
         self.master = master
-        self.connection = http.client.HTTPConnection(master, timeout=60)
+        self.connection = http.client.HTTPConnection(master, timeout=DEADLINE)
         self.connection.request("POST", PATH, json.dumps(call), headers)
         self.answer = self.connection.getresponse()
         self.id = self.answer.headers["Mesos-Stream-Id"]
@@ -54,7 +55,7 @@ class Stream:
             pass
         self.events.put({"type": "ENDED"})
 
-    def next(self, kind, within=20, wanted=lambda event: True):
+    def next(self, kind, within=DEADLINE, wanted=lambda event: True):
         """The first event of a kind, of those kept and those to come. The others are kept."""
         for event in self.kept:
             if event["type"] == kind and wanted(event):
@@ -174,7 +175,7 @@ def main(master):
 
 def ask_event(master, call):
     """The first event where a subscription is refused, or the answer."""
-    connection = http.client.HTTPConnection(master, timeout=20)
+    connection = http.client.HTTPConnection(master, timeout=DEADLINE)
     connection.request("POST", PATH, json.dumps(call), JSON)
     answer = connection.getresponse()
     try:
@@ -283,7 +284,7 @@ def first_end(stream):
     """The last events of a stream that the master ends."""
     kinds = []
     while True:
-        event = stream.events.get(timeout=20)
+        event = stream.events.get(timeout=DEADLINE)
         if event["type"] in ("ERROR", "ENDED"):
             return event
         kinds.append(event["type"])

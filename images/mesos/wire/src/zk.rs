@@ -121,9 +121,9 @@ mod tests {
         let trying = tokio::spawn(async move { connect(&url, Duration::from_secs(60)).await });
         // The first connection stays open and silent; the session's own patience would be 24 s.
         let _forgotten = listener.accept().await.unwrap();
-        let second = tokio::time::timeout(Duration::from_secs(5), listener.accept()).await;
+        let second = tokio::time::timeout(Duration::from_secs(20), listener.accept()).await;
         trying.abort();
-        assert!(second.expect("another try within seconds").is_ok());
+        assert!(second.expect("another try before that").is_ok());
     }
 
     #[test]
