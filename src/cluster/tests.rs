@@ -137,6 +137,14 @@ impl World {
             .collect()
     }
 
+    /// Waits until a node was found not to be ready.
+    async fn until_not_yet(&self, wanted: &str) {
+        let is_it = |event: &Event| matches!(event, Event::Node { node, step: NodeStep::NotYet { .. }, .. } if node.as_str() == wanted);
+        while !self.told(is_it) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
     fn told(&self, wanted: impl Fn(&Event) -> bool) -> bool {
         self.events.lock().unwrap().iter().any(wanted)
     }
