@@ -28,9 +28,11 @@ mod tests;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mesos_proto::mesos::{Resource, SlaveInfo, UUID, slave_info};
+use mesos_wire::authorization::Acls;
 use mesos_wire::pid::Upid;
 
 pub use authentication::Proof;
@@ -116,6 +118,8 @@ pub struct Config {
     pub executor_shutdown_grace_period: Duration,
     /// `--max_completed_executors_per_framework`.
     pub max_completed_executors: usize,
+    /// Who may do what; everybody may do everything without.
+    pub acls: Option<Arc<Acls>>,
     /// What it proves itself with to a master, if it does.
     pub proof: Option<Proof>,
     /// What it lends, if it does.

@@ -2,7 +2,9 @@
 
 use mesos_proto::mesos::{ExecutorInfo, FrameworkInfo, TaskState, task_status};
 use mesos_proto::messages::{ExitedExecutorMessage, RunTaskGroupMessage, RunTaskMessage};
+use mesos_wire::authorization::{Action, Rights};
 use mesos_wire::pid::Upid;
+use protobuf::text_format::print_to_string_pretty;
 use task_status::Reason;
 
 use super::built_in::{command_executor, completed_executor};
@@ -14,6 +16,7 @@ use crate::paths;
 
 /// Why the tasks of a message are not started.
 struct Drop {
+    state: TaskState,
     reason: Reason,
     text: String,
 }
@@ -21,6 +24,7 @@ struct Drop {
 impl Drop {
     fn new(reason: Reason, text: &str) -> Self {
         Self {
+            state: TaskState::TASK_DROPPED,
             reason,
             text: text.to_string(),
         }
@@ -132,7 +136,9 @@ impl Model {
             let checkpoint = Checkpoint::Framework(info, framework.pid.clone());
             self.effects.push(Effect::Checkpoint(checkpoint));
         }
-        let drop = self.reason_to_drop(&id, &executor, launch_executor, is_current);
+        let drop = self
+            .reason_to_drop(&id, &executor, launch_executor, is_current)
+            .or_else(|| self.denied(&id, &queued));
         if let Some(drop) = drop {
             self.drop_tasks(now, &id, &queued, &drop);
             let exists = self.executor_mut(&id, &executor).is_some();
@@ -185,12 +191,35 @@ impl Model {
         Some(Drop::new(Reason::REASON_EXECUTOR_TERMINATED, text))
     }
 
+    /// Why the tasks may not run, if one may not: the text is of the first, in the original's words.
+    fn denied(&self, framework: &str, queued: &Queued) -> Option<Drop> {
+        let info = &self.frameworks.get(framework)?.info;
+        let rights = Rights::new(self.config.acls.as_ref(), info.principal.as_deref());
+        let denied = queued.tasks().iter().find(|task| {
+            let own = task.command.user.as_deref();
+            let user = own.or(task.executor.command.user.as_deref());
+            !rights.allow(Action::RunTask, user.unwrap_or(info.user()))
+        })?;
+        Some(Drop {
+            state: TaskState::TASK_ERROR,
+            reason: match queued {
+                Queued::Task(_) => Reason::REASON_TASK_UNAUTHORIZED,
+                Queued::Group(_) => Reason::REASON_TASK_GROUP_UNAUTHORIZED,
+            },
+            text: format!(
+                "Framework {framework} is not authorized to launch task {}",
+                print_to_string_pretty(denied)
+            ),
+        })
+    }
+
     fn drop_tasks(&mut self, now: Now, framework: &str, queued: &Queued, drop: &Drop) {
         let state = self
             .frameworks
             .get(framework)
-            .map_or(TaskState::TASK_LOST, |f| {
-                f.lost_state(TaskState::TASK_DROPPED)
+            .map_or(TaskState::TASK_LOST, |f| match drop.state {
+                TaskState::TASK_DROPPED => f.lost_state(TaskState::TASK_DROPPED),
+                other => other,
             });
         for task in queued.tasks() {
             let task = task.task_id.value();

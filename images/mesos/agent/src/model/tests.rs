@@ -41,6 +41,7 @@ fn config() -> Config {
         switch_user: true,
         registration_backoff_factor: Duration::from_secs(1),
         executor_registration_timeout: Duration::from_secs(60),
+        acls: None,
         proof: None,
         oversubscription: None,
         executor_reregistration_timeout: Duration::from_secs(2),

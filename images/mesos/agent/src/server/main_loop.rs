@@ -377,6 +377,7 @@ fn config(settings: &Settings, process: &Process, hostname: String) -> Config {
         executor_registration_timeout: settings.duration("executor_registration_timeout"),
         executor_reregistration_timeout: settings.duration("executor_reregistration_timeout"),
         executor_shutdown_grace_period: settings.duration("executor_shutdown_grace_period"),
+        acls: settings.acls.clone(),
         proof: settings.proof.clone(),
         oversubscription: settings.oversubscription.clone(),
         max_completed_executors: usize::try_from(most).unwrap_or(usize::MAX),

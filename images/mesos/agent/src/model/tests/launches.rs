@@ -176,3 +176,41 @@ fn an_executor_that_subscribes_again_has_its_older_stream_ended() {
             if event.type_() == event::Type::KILL
     ));
 }
+
+#[test]
+fn tasks_as_users_that_their_framework_may_not_run_as_fail() {
+    let acls = r#"{"run_tasks": [{"principals": {"type": "ANY"}, "users": {"values": ["allowed"]}},
+        {"principals": {"type": "ANY"}, "users": {"type": "NONE"}}]}"#;
+    let acls = mesos_wire::authorization::Acls::parse(acls).expect("lists");
+    let mut model = detected_with(Config {
+        acls: Some(std::sync::Arc::new(acls)),
+        ..config()
+    });
+    model.registered(at(1.0), &master(), AGENT, None, Registered::New);
+    model.take_effects();
+    let mut allowed = run("allowed", None);
+    allowed
+        .task
+        .mut_or_insert_default()
+        .command
+        .mut_or_insert_default()
+        .set_user("allowed".into());
+    // Its framework's user is another.
+    model.run_task(at(2.0), run("t", None));
+    let updates: Vec<StatusUpdateMessage> = sent(&model.take_effects());
+    let [update] = updates.as_slice() else {
+        panic!("{updates:?}")
+    };
+    let status = &update.update.status;
+    assert_eq!(status.state(), TaskState::TASK_ERROR);
+    assert_eq!(status.reason(), Reason::REASON_TASK_UNAUTHORIZED);
+    let text = status.message();
+    let intro = "Framework F is not authorized to launch task task_id {\n  value: \"t\"";
+    assert!(text.starts_with(intro), "{text}");
+    model.run_task(at(3.0), allowed);
+    let effects = model.take_effects();
+    let launches = effects
+        .iter()
+        .filter(|effect| matches!(effect, Effect::Launch(_)));
+    assert_eq!(launches.count(), 1);
+}
