@@ -208,6 +208,12 @@ class Watcher:
                 agent = about["get_state"]["get_agents"]["agents"][0]
                 yield f"SUBSCRIBED {names(agent['total_resources'])}"
 
+    def is_told_all(self):
+        """Whether it was told the end of each framework whose beginning it was told."""
+        told = list(self.told())
+        begun = (line.removeprefix("FRAMEWORK_ADDED ") for line in told if line.startswith("FRAMEWORK_ADDED "))
+        return all(f"FRAMEWORK_REMOVED {name}" in told for name in begun)
+
 
 def names(resources):
     return " ".join(sorted({f"{r['name']}({','.join(x['role'] for x in r.get('reservations', []))})" for r in resources}))
@@ -383,7 +389,8 @@ def operators(master):
     decisions(master, agent, one.framework)
     show("q ends what g began", call(master, "q", {"type": "TEARDOWN", "teardown": {"framework_id": {"value": two.framework}}}))
     one.call("TEARDOWN")
-    wait_for(lambda: any("FRAMEWORK_REMOVED one" in line for line in watchers["p"].told()))
+    # Each has a connection of its own: what one was told is on its way to another.
+    wait_for(lambda: "FRAMEWORK_REMOVED one" in watchers["p"].told() and all(w.is_told_all() for w in watchers.values()))
     for who, watcher in watchers.items():
         for line in watcher.told():
             # Which of two tasks ends first is chance.
