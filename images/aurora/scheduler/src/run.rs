@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::discovery::{Endpoint, Leadership, Place, elect, follow};
+use crate::discovery::{Endpoint, Group, Leadership, Place, elect, follow};
 use crate::engine::{Engine, Lifecycle, describe, now_ms};
 use crate::flags::{Configuration, Request, Values, usage};
 use crate::framework;
@@ -138,7 +138,7 @@ async fn run(mut configuration: Configuration) -> Result<(), String> {
     let leadership: watch::Sender<Option<Arc<Leadership>>> = watch::Sender::new(None);
     let outcome = tokio::select! {
         served = server.into_future() => served.map_err(|error| error.to_string()),
-        led = lead(&configuration, &place, &engine, &leadership) => Err(led),
+        led = lead(&configuration, &place, &engine, &leadership, app.group.clone()) => Err(led),
         () = engine.run_timers() => Ok(()),
         () = back_up(&engine, &configuration) => Ok(()),
         () = sample(&app, configuration.stat_sampling_interval) => Ok(()),
@@ -177,6 +177,7 @@ async fn lead(
     place: &Place,
     engine: &Arc<Engine>,
     elected: &watch::Sender<Option<Arc<Leadership>>>,
+    group: watch::Receiver<Group>,
 ) -> String {
     engine.enter(Lifecycle::PreparingStorage);
     let folder = configuration.store.clone();
@@ -224,7 +225,7 @@ async fn lead(
         () = framework::serve(engine, started, || registered.notify_one()) => {
             "the connection to Mesos ended for good".to_string()
         }
-        reason = announce(configuration, engine, &leadership, &registered) => reason,
+        reason = announce(configuration, place, engine, &leadership, &registered, group) => reason,
         reason = leadership.lost() => format!("the lead is lost: {reason}"),
         () = tokio::time::sleep(configuration.max_leading_duration) => {
             "led for as long as `-max_leading_duration` allows".to_string()
@@ -233,11 +234,16 @@ async fn lead(
 }
 
 /// Announces the leader as soon as Mesos has registered it. Returns only if that fails.
+///
+/// It is active once it finds itself announced: callers who are told so by `/vars` would else be sent away for a moment,
+/// since calls are answered by who is announced.
 async fn announce(
     configuration: &Configuration,
+    place: &Place,
     engine: &Engine,
     leadership: &Leadership,
     registered: &tokio::sync::Notify,
+    mut group: watch::Receiver<Group>,
 ) -> String {
     let delay = configuration.max_registration_delay;
     if tokio::time::timeout(delay, registered.notified())
@@ -249,6 +255,10 @@ async fn announce(
     while let Err(error) = leadership.announce().await {
         tracing::warn!("could not announce the leader: {error}");
         tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let found = group.wait_for(|group| group.contains(&place.endpoint));
+    if found.await.is_err() {
+        return "the announced schedulers are no longer followed".to_string();
     }
     engine.enter(Lifecycle::Active);
     tracing::info!("announced as the leading scheduler");
