@@ -67,25 +67,16 @@ fn an_executor_that_is_faster_than_the_news_of_its_process_waits_for_it() {
     model
         .subscribe(at(2.1), ("F", "t"), Link::Http(1), &[], Vec::new())
         .unwrap();
-    let events = |effects: &[Effect]| -> Vec<event::Type> {
-        effects
-            .iter()
-            .filter_map(|effect| match effect {
-                Effect::Tell { event, .. } => Some(event.type_()),
-                _ => None,
-            })
-            .collect()
-    };
     assert_eq!(
-        events(&model.take_effects()),
+        told(&model.take_effects()),
         [event::Type::SUBSCRIBED],
         "it is heard, and not given its task yet"
     );
     model.container_started(&made, 4711);
-    assert_eq!(events(&model.take_effects()), [event::Type::LAUNCH]);
+    assert_eq!(told(&model.take_effects()), [event::Type::LAUNCH]);
     model.executor_update(at(2.2), update("t", "t", TaskState::TASK_STARTING));
-    let told = sent::<StatusUpdateMessage>(&model.take_effects());
-    let processes: Vec<u32> = told
+    let updates = sent::<StatusUpdateMessage>(&model.take_effects());
+    let processes: Vec<u32> = updates
         .iter()
         .map(|message| message.update.status.container_status.executor_pid())
         .collect();
