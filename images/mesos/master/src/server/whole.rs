@@ -44,6 +44,7 @@ fn framework(info: &FrameworkInfo) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use mesos_proto::mesos::offer_filters::ResourceQuantities;
     use protobuf::Message as _;
 
     use super::*;
@@ -77,25 +78,19 @@ mod tests {
     #[test]
     fn a_filter_without_a_value_is_missed() {
         let mut call = scheduler::Call::new();
-        let info = call
-            .subscribe
-            .mut_or_insert_default()
-            .framework_info
-            .mut_or_insert_default();
-        let filter = info.offer_filters.entry("*".into()).or_default();
-        let least = filter.min_allocatable_resources.mut_or_insert_default();
-        least.quantities.push(Default::default());
+        let change = |call: &mut scheduler::Call, change: fn(&mut Vec<ResourceQuantities>)| {
+            let subscribe = call.subscribe.mut_or_insert_default();
+            let info = subscribe.framework_info.mut_or_insert_default();
+            let filter = info.offer_filters.entry("*".into()).or_default();
+            let least = filter.min_allocatable_resources.mut_or_insert_default();
+            change(&mut least.quantities);
+        };
+        change(&mut call, |least| least.push(Default::default()));
         assert!(is_whole_message(&call));
-        let info = call
-            .subscribe
-            .mut_or_insert_default()
-            .framework_info
-            .mut_or_insert_default();
-        let filter = info.offer_filters.entry("*".into()).or_default();
-        let least = filter.min_allocatable_resources.mut_or_insert_default();
-        least.quantities[0]
-            .quantities
-            .insert("cpus".into(), Default::default());
+        change(&mut call, |least| {
+            let cpus = ("cpus".into(), Default::default());
+            least[0].quantities.extend([cpus]);
+        });
         assert!(!is_whole_message(&call));
     }
 }
