@@ -61,19 +61,26 @@ impl Runner {
     /// Does what the agent says until nothing is left to do.
     pub(super) async fn run(mut self, mut events: Events) -> ExitCode {
         let mut listening = true;
+        let mut end = None;
         loop {
             let deadline = self.machine.deadline();
             tokio::select! {
                 event = events.next(), if listening => match event {
                     Some(Event::Shutdown) | None => {
                         listening = false;
-                        let grace = self.environment.shutdown_grace_period.saturating_sub(OWN_GRACE);
-                        self.machine.shut_down(Instant::now(), grace);
+                        let grace = self.environment.shutdown_grace_period;
+                        end = Some(Instant::now() + grace + LAST_WORDS);
+                        self.machine.shut_down(Instant::now(), grace.saturating_sub(OWN_GRACE));
                     }
                     Some(event) => self.handle(event),
                 },
                 Some(word) = self.heard.recv() => self.note(word),
                 () = at(deadline) => self.machine.tick(Instant::now()),
+                // Only the agent can end what runs in its containers and tell of it, and it may be gone for good.
+                () = at(end) => {
+                    tracing::warn!("exiting although the agent has not told how the last tasks ended");
+                    return ExitCode::FAILURE;
+                }
             }
             for act in self.machine.take_acts() {
                 if act == Act::Exit {
